@@ -1,0 +1,33 @@
+"""Block ciphers for `psam.keys`, from the `cryptography` package: the one place that knows it.
+
+Software keys serve tests, the simulator and an office that holds test keys; a terminal's operational
+keys never leave its PSAM.
+"""
+
+from __future__ import annotations
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+try:
+    from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+except ImportError:  # Debian 12's cryptography 38 has it in the old place
+    from cryptography.hazmat.primitives.ciphers.algorithms import TripleDES
+
+DES_BLOCK = 8
+SM4_BLOCK = 16
+
+
+def des_encrypt(key: bytes, blocks: bytes) -> bytes:
+    """ECB over whole 8-byte blocks: 3DES for a 16-byte key, single DES for an 8-byte one."""
+    if len(key) not in (8, 16):
+        raise ValueError("a DES key has 8 or 16 bytes")
+    # Single DES is 3DES with three equal keys.
+    full = key * 3 if len(key) == 8 else key + key[:8]
+    encryptor = Cipher(TripleDES(full), modes.ECB()).encryptor()
+    return encryptor.update(blocks) + encryptor.finalize()
+
+
+def sm4_encrypt(key: bytes, blocks: bytes) -> bytes:
+    """ECB over whole 16-byte blocks with a 16-byte key (GB/T 32907)."""
+    encryptor = Cipher(algorithms.SM4(key), modes.ECB()).encryptor()
+    return encryptor.update(blocks) + encryptor.finalize()
