@@ -1,8 +1,8 @@
 """Time with its trust.
 
-Time enters MAC1, the TAC and the card's yearly totals, so a purchase asks `trusted_now`, never the
+Time enters MAC1, the TAC and the card's yearly totals, so a purchase asks this clock, never the
 operating system.  Two sources can be trusted (docs/architecture.md "Time"): a real-time clock named
-in board.toml, and the office's signed time for `trust_h` hours of the monotonic clock after it came.
+in board.toml, and the office's signed time for `trust_h` hours after it came.
 """
 
 from __future__ import annotations

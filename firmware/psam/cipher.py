@@ -1,7 +1,7 @@
 """Block ciphers for `psam.keys`, from the `cryptography` package: the one place that knows it.
 
-Software keys serve tests, the simulator and an office that holds test keys; a terminal's operational
-keys never leave its PSAM.
+Software keys serve tests, the simulator and an office that holds test keys; operational
+keys never leave the PSAM.
 """
 
 from __future__ import annotations

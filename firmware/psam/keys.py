@@ -1,10 +1,10 @@
 """Key diversification, session keys, MAC and TAC of the social security card (card.md 3.3-3.5).
 
 MicroPython-clean, and handed its block cipher: `cipher` is a function (key, blocks) -> bytes that
-encrypts whole blocks in ECB mode; a 16-byte key is 3DES (K1 K2 K1) or SM4, an 8-byte key single DES.
+encrypts whole blocks in ECB mode; a 16-byte key is 3DES (K1 K2 K1) or SM4, an 8-byte one DES.
 `block` is 8 for the DES family, 16 for SM4; the formulas differ only by it.
 
-In a terminal these run inside the PSAM.  Here they serve the simulator, the office and test vectors.
+In a terminal these run inside the PSAM.  Here they serve the simulator, office and vectors.
 """
 
 
@@ -15,7 +15,7 @@ def province_factor(region: str) -> bytes:
 
 
 def city_factor(region: str) -> bytes:
-    """Level 2: the six digits of the region code, "sx", 8 ASCII bytes (a region may override it)."""
+    """Level 2: the six digits of the region code, "sx", 8 ASCII bytes (regions may override)."""
     _check_region(region)
     return (region + "sx").encode()
 
@@ -26,7 +26,7 @@ def _check_region(region: str) -> None:
 
 
 def _xor(a: bytes, b: bytes) -> bytes:
-    return bytes([x ^ y for x, y in zip(a, b)])  # noqa: B905  zip(strict=) is not in MicroPython
+    return bytes([x ^ y for x, y in zip(a, b)])
 
 
 def _complement(a: bytes) -> bytes:
