@@ -75,7 +75,7 @@ class Wire:
 
 
 class T0Rules:
-    """T=0: 61xx is fetched, 6Cxx asked again with the right length, both bounded (card.md 2.1)."""
+    """T=0: 61xx is fetched, 6Cxx asked again with the right length, both bounded (SPEC-P5)."""
 
     def __init__(self, below: Channel):
         self._below = below

@@ -77,7 +77,7 @@ class Clock:
         return datetime.fromtimestamp(epoch_ms / 1000, UTC).astimezone(self._zone)
 
     def seven_bytes(self, epoch_ms: int) -> bytes:
-        """YYYYMMDDhhmmss as cn 7, the form in MAC1 and the card's log (card.md 1.10)."""
+        """YYYYMMDDhhmmss as cn 7, the form in MAC1 and the card's log (V2.0)."""
         return bytes.fromhex(self.local(epoch_ms).strftime("%Y%m%d%H%M%S"))
 
     def day(self, epoch_ms: int) -> int:

@@ -74,7 +74,7 @@ class Pin(_Secret):
 
     @classmethod
     def from_digits(cls, digits: str) -> Pin:
-        """4 to 16 decimal digits (card.md 5.1).  Raises ValueError without echoing them."""
+        """4 to 16 decimal digits (SPEC-P8).  Raises ValueError without echoing them."""
         if not (4 <= len(digits) <= 16 and digits.isascii() and digits.isdigit()):
             raise ValueError("a PIN has 4 to 16 decimal digits")
         return cls(bytes.fromhex(digits + "F" * (len(digits) % 2)))

@@ -1,4 +1,4 @@
-"""BER-TLV (ISO 7816-4 5.2.2) and the card's simple TLV records (card.md 1.5: tag 1, length 1).
+"""BER-TLV (ISO 7816-4 5.2.2) and the card's simple TLV records (V2.0: tag 1, length 1).
 
 MicroPython-clean.
 """

@@ -1,4 +1,4 @@
-"""The commands of the PSAM, and the status words each may answer (card.md 3.2).
+"""The commands of the PSAM, and the status words each may answer (SPEC-P9).
 
 MicroPython-clean.  Each function builds one CommandApdu; each LEGAL table says what an answer other
 than 9000 means for that command.  Anything else raises StatusError in psam.session.
@@ -9,7 +9,7 @@ from firmware.apdu import CommandApdu
 TYPE_PURCHASE = 2
 TYPE_ENCRYPT = 7
 
-# Algorithm byte -> (DF name of the PSAM's environment, cipher block)   card.md 1.2, 3.1
+# Algorithm byte -> (DF name of the PSAM's environment, cipher block)   SPEC-P9
 ENVIRONMENTS = {
     0x01: (bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF"), 8),
     0x02: (bytes.fromhex("7378322E73682EC9E7BBE1B1A3D5CF"), 16),

@@ -1,4 +1,4 @@
-"""Key diversification, session keys, MAC and TAC of the social security card (card.md 3.3-3.5).
+"""Key diversification, session keys, MAC and TAC of the social security card (SPEC-P9).
 
 MicroPython-clean, and handed its block cipher: `cipher` is a function (key, blocks) -> bytes that
 encrypts whole blocks in ECB mode; a 16-byte key is 3DES (K1 K2 K1) or SM4, an 8-byte one DES.
