@@ -1,0 +1,99 @@
+"""The card's commands, and the status words each may answer besides 9000 (SPEC-P5, SPEC-P7).
+
+What a status word means for that command stands beside it; any other one raises StatusError.
+"""
+
+from __future__ import annotations
+
+from firmware.apdu import SW_OK, CommandApdu, ResponseApdu
+from firmware.outcome import StatusError
+
+TYPE_LOAD = 0x31
+TYPE_SETTLEMENT = 0x32
+
+SW_CARD_BLOCKED = 0x6A81
+SW_FILE_NOT_FOUND = 0x6A82
+SW_RECORD_NOT_FOUND = 0x6A83
+SW_SECURITY_STATUS = 0x6982
+SW_LOCKED = 0x6983
+SW_NO_REFERENCE = 0x6984
+SW_APPLICATION_LOCKED = 0x9303
+SW_INSUFFICIENT_FUNDS = 0x9401
+SW_COUNTER_FULL = 0x9402
+SW_NO_PROOF = 0x9406
+
+# Answers of READ RECORD and SELECT EF that say "address this file another way".
+SW_OTHER_ADDRESSING = (0x6981, 0x6986, 0x6A81, SW_FILE_NOT_FOUND, 0x6A86, 0x6B00)
+
+
+def checked(name: str, answer: ResponseApdu, legal: tuple[int, ...] = ()) -> ResponseApdu:
+    """The answer itself when its SW is 9000 or legal for that command; raises StatusError."""
+    if answer.sw == SW_OK or answer.sw in legal:
+        return answer
+    raise StatusError(name, answer.sw)
+
+
+def is_tries_left(sw: int) -> bool:
+    """63Cx: the authentication failed, x tries are left."""
+    return sw & 0xFFF0 == 0x63C0
+
+
+def select_by_name(name: bytes) -> CommandApdu:
+    return CommandApdu(0x00, 0xA4, 0x04, 0x00, name, 256)
+
+
+def select_by_fid(fid: bytes, p1: int = 0x00) -> CommandApdu:
+    """P1 00 = MF or DF, 02 = EF below the current DF."""
+    return CommandApdu(0x00, 0xA4, p1, 0x00, fid, 256)
+
+
+def read_record_by_tag(sfi: int, tag: int, length: int) -> CommandApdu:
+    """First record with that identifier; sfi 0 = the current EF; length counts tag and length."""
+    return CommandApdu(0x00, 0xB2, tag, sfi << 3, b"", length)
+
+
+def read_record_by_number(sfi: int, number: int, length: int) -> CommandApdu:
+    return CommandApdu(0x00, 0xB2, number, sfi << 3 | 0x04, b"", length)
+
+
+def update_record_by_tag(sfi: int, tag: int, value: bytes) -> CommandApdu:
+    return CommandApdu(0x00, 0xDC, tag, sfi << 3, bytes((tag, len(value))) + value)
+
+
+def get_challenge(length: int) -> CommandApdu:
+    return CommandApdu(0x00, 0x84, 0x00, 0x00, b"", length)
+
+
+def internal_authenticate(process_factor: bytes, original: bytes) -> CommandApdu:
+    return CommandApdu(0x00, 0x88, 0x00, 0x00, process_factor + original, 8)
+
+
+def external_authenticate(key_reference: int, auth: bytes, original: bytes) -> CommandApdu:
+    return CommandApdu(0x00, 0x82, 0x00, key_reference, auth + original)
+
+
+def verify_status() -> CommandApdu:
+    """VERIFY with Lc 00: 9000 = no PIN set, 63Cx = set with x tries left; counts nothing."""
+    return CommandApdu(0x00, 0x20, 0x00, 0x00)
+
+
+def verify(pin: bytes) -> CommandApdu:
+    return CommandApdu(0x00, 0x20, 0x00, 0x00, pin)
+
+
+def initialize_for_purchase(key_index: int, amounts: bytes, terminal: bytes) -> CommandApdu:
+    data = bytes((key_index,)) + amounts + terminal
+    return CommandApdu(0xB0, 0x28, 0x01, 0x01, data, 0x16)
+
+
+def debit_for_purchase(terminal_serial: bytes, time7: bytes, mac1: bytes) -> CommandApdu:
+    return CommandApdu(0xB0, 0x2C, 0x01, 0x00, terminal_serial + time7 + mac1, 8)
+
+
+def get_balance(which: int) -> CommandApdu:
+    """which: 1 account (4 bytes), 2 yearly self-pay, 3 yearly pooled (4 bytes and the year)."""
+    return CommandApdu(0xB0, 0x26, 0x00, which, b"", 4 if which == 1 else 6)
+
+
+def get_transaction_proof(kind: int, serial: int) -> CommandApdu:
+    return CommandApdu(0xB0, 0x2E, 0x00, kind, serial.to_bytes(2, "big"), 8)

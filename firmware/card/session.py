@@ -1,0 +1,165 @@
+"""One conversation with a social security card, from power-up to power-down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from firmware.apdu import SW_OK, CommandApdu, ResponseApdu
+from firmware.card import commands
+from firmware.card.commands import checked
+from firmware.card.files import SSSE_NAME, Item
+from firmware.channel import Channel
+from firmware.outcome import ProtocolError, StatusError
+from firmware.secret import Pin
+from firmware.tlv import TlvError, find, record_value
+
+ALGORITHM_3DES = 0x01
+PIN_IS_SET = -1  # no counter was told
+
+
+class CardSession:
+    """Named commands over a channel.  Each raises TransportError, ProtocolError or StatusError."""
+
+    def __init__(self, channel: Channel):
+        self._channel = channel
+        self._by_sfi: bool | None = None  # does this card take an SFI in P2?  None: not yet seen
+        self._select_p1 = 0x02
+        self._current_ef: int | None = None
+
+    # -- selecting -------------------------------------------------------------------------------
+
+    def select_environment(self) -> int:
+        """SELECT the social security environment; the algorithm byte of its FCI (3DES if none).
+
+        Raises StatusError 6A82 when the card has none, 6A81 when the card is blocked.
+        """
+        self._current_ef = None
+        answer = self._channel.transmit(commands.select_by_name(SSSE_NAME))
+        if answer.sw == commands.SW_FILE_NOT_FOUND:
+            # One maker wants the MF selected first (SPEC-P6, seen in the field).
+            self._channel.transmit(commands.select_by_fid(b"\x3f\x00"))
+            answer = self._channel.transmit(commands.select_by_name(SSSE_NAME))
+        fci = checked("SELECT SSSE", answer).data
+        try:
+            if find(fci, 0x6F, 0x84) != SSSE_NAME:
+                raise ProtocolError("the FCI names another application")
+            algorithm = find(fci, 0x6F, 0xA5, 0x9F0C, 0x86)
+        except (TlvError, IndexError):
+            raise ProtocolError("the FCI is not BER-TLV") from None
+        return algorithm[0] if algorithm else ALGORITHM_3DES
+
+    def select_df(self, fid: bytes) -> None:
+        """SELECT a DF by its two-byte FID; every external authentication is lost."""
+        self._current_ef = None
+        checked("SELECT DF", self._channel.transmit(commands.select_by_fid(fid)))
+
+    # -- reading and writing ---------------------------------------------------------------------
+
+    def read_item(self, item: Item) -> bytes | None:
+        """The item's value; None when the file or the item is absent; StatusError 6982 when the
+        card wants an authentication first."""
+        length = 2 + item.length
+        answer = self._addressed(
+            item.sfi, lambda sfi: commands.read_record_by_tag(sfi, item.tag, length)
+        )
+        if answer.sw in (commands.SW_FILE_NOT_FOUND, commands.SW_RECORD_NOT_FOUND):
+            return None
+        checked("READ RECORD", answer)
+        try:
+            return record_value(answer.data, item.tag)
+        except TlvError as error:
+            raise ProtocolError(str(error)) from None
+
+    def read_cyclic(self, sfi: int, number: int, length: int) -> bytes | None:
+        """Record `number` (1 = newest) of a cyclic file; None past its end."""
+        answer = self._addressed(
+            sfi, lambda sfi: commands.read_record_by_number(sfi, number, length)
+        )
+        if answer.sw in (commands.SW_FILE_NOT_FOUND, commands.SW_RECORD_NOT_FOUND):
+            return None
+        return checked("READ RECORD", answer).data
+
+    def update_item(self, item: Item, value: bytes) -> None:
+        """UPDATE RECORD of a whole item; value has the item's full length."""
+        if len(value) != item.length:
+            raise ValueError(f"{item.name} has {item.length} bytes")
+        answer = self._addressed(
+            item.sfi, lambda sfi: commands.update_record_by_tag(sfi, item.tag, value)
+        )
+        checked("UPDATE RECORD", answer)
+
+    def _addressed(self, sfi: int, build: Callable[[int], CommandApdu]) -> ResponseApdu:
+        """Address a file by SFI in P2; on a card that refuses that, SELECT EF first (P1 02 or 00).
+
+        Both forms are in the field; what worked is remembered for this card's visit.
+        """
+        if self._by_sfi is not False:
+            answer = self._channel.transmit(build(sfi))
+            if self._by_sfi or answer.sw not in commands.SW_OTHER_ADDRESSING:
+                self._by_sfi = True
+                return answer
+        if self._current_ef != sfi:
+            refused = self._select_ef(sfi)
+            if refused is not None:
+                return refused
+        self._by_sfi = False
+        return self._channel.transmit(build(0))
+
+    def _select_ef(self, sfi: int) -> ResponseApdu | None:
+        fid = bytes((0xEF, sfi))
+        for p1 in (self._select_p1, 0x02 - self._select_p1):
+            answer = self._channel.transmit(commands.select_by_fid(fid, p1))
+            if answer.sw == SW_OK:
+                self._select_p1 = p1
+                self._current_ef = sfi
+                return None
+            if answer.sw not in commands.SW_OTHER_ADDRESSING:
+                raise StatusError("SELECT EF", answer.sw)
+        return ResponseApdu(b"", commands.SW_FILE_NOT_FOUND)
+
+    # -- authentication --------------------------------------------------------------------------
+
+    def get_challenge(self) -> bytes:
+        """Eight random bytes of the card, usable once."""
+        return self.sized("GET CHALLENGE", commands.get_challenge(8), 8)
+
+    def internal_authenticate(self, process_factor: bytes, original: bytes) -> bytes:
+        """What the card proves for process factor 8 and original 8: 8 bytes."""
+        command = commands.internal_authenticate(process_factor, original)
+        return self.sized("INTERNAL AUTHENTICATE", command, 8)
+
+    def external_authenticate(self, key_reference: int, auth: bytes, original: bytes) -> None:
+        """Proves the terminal; raises StatusError (63Cx wrong, 6983 key locked, 6A88 no key)."""
+        command = commands.external_authenticate(key_reference, auth, original)
+        checked("EXTERNAL AUTHENTICATE", self._channel.transmit(command))
+
+    def verify_status(self) -> int | None:
+        """Tries left, from VERIFY with Lc 00; None when the card says that no PIN is set."""
+        answer = self._channel.transmit(commands.verify_status())
+        return self._tries(answer, when_ok=None)
+
+    def verify(self, pin: Pin) -> int:
+        """PIN_IS_SET when the PIN is right, else the tries left (0 = locked).
+
+        StatusError 6984 when no PIN is set.
+        """
+        answer = self._channel.transmit(commands.verify(pin.reveal()))
+        tries = self._tries(answer, when_ok=PIN_IS_SET)
+        assert tries is not None
+        return tries
+
+    @staticmethod
+    def _tries(answer: ResponseApdu, when_ok: int | None) -> int | None:
+        if commands.is_tries_left(answer.sw):
+            return answer.sw & 0x0F
+        if answer.sw == commands.SW_LOCKED:
+            return 0
+        checked("VERIFY", answer)
+        return when_ok
+
+    def sized(self, name: str, command: CommandApdu, length: int) -> bytes:
+        """Transmit; the data of a 9000 answer of exactly that length; else a fault."""
+        data = checked(name, self._channel.transmit(command)).data
+        if len(data) != length:
+            raise ProtocolError(f"{name} answered {len(data)} bytes instead of {length}")
+        return data

@@ -1,0 +1,260 @@
+"""The conversation with the PSAM.  It stays powered; its keys never leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from firmware.apdu import SW_OK, CommandApdu, ResponseApdu
+from firmware.channel import Channel
+from firmware.outcome import Fault, ProtocolError, StatusError, TransportError
+from firmware.psam import commands
+from firmware.psam.keytable import KEYS, PsamKey
+
+ALGORITHM_3DES = 0x01
+
+
+@dataclass(frozen=True)
+class PsamIdentity:
+    """What a PSAM says of itself."""
+
+    terminal: bytes  # terminal number, cn 6: issuing region 3, then 3 of the issuer
+    valid_from: int  # YYYYMMDD, the latest start of the levels it holds
+    valid_until: int  # YYYYMMDD, the earliest expiry
+    key_index: int | None  # purchase key index, from the lowest level it holds
+
+    @property
+    def region(self) -> str:
+        return self.terminal[:3].hex()
+
+
+class PsamFault(Fault):
+    """The PSAM failed or refused; `name` is the outcome: PSAM_SILENT, PSAM_REFUSED, ..."""
+
+    def __init__(self, what: str, name: str):
+        super().__init__(what)
+        self.name = name
+
+
+class PsamSession:
+    """Named commands.  Everything but CREDIT raises PsamFault."""
+
+    def __init__(self, power_on: Callable[[], Channel]):
+        """power_on: power-cycles the slot and gives its channel; may raise TransportError."""
+        self._power_on = power_on
+        self._channel: Channel | None = None
+        self._block = 8
+        self._factors: dict[str, int] = {}
+        self._missing: set[str] = set()
+        self._purchase_factors = 1
+        self.identity: PsamIdentity | None = None
+
+    # -- start -----------------------------------------------------------------------------------
+
+    def start(self, purchase_factors: int = 1) -> PsamIdentity:
+        """Power up, find the 3DES environment, DF01 and file 0016, read dates, probe the keys."""
+        self.identity = None
+        self._factors = {}
+        self._missing = set()
+        self._purchase_factors = purchase_factors
+        try:
+            self._channel = self._power_on()
+        except TransportError as error:
+            raise PsamFault(error.what, "PSAM_MISSING") from error
+        terminal = self._read(commands.SFI_TERMINAL_INFO, 6, select=ALGORITHM_3DES, df01=False)
+        if terminal is None:
+            raise PsamFault(
+                "file 0016 is missing: the card in this slot is no PSAM", "PSAM_MISSING"
+            )
+        self.select(ALGORITHM_3DES)
+        self.identity = self._validity(terminal)
+        self._probe()
+        return self.identity
+
+    def _validity(self, terminal: bytes) -> PsamIdentity:
+        start, until, index = 0, 99991231, None
+        for sfi in (
+            commands.SFI_NATIONAL_INFO,
+            commands.SFI_PROVINCIAL_INFO,
+            commands.SFI_CITY_INFO,
+        ):
+            raw = self._read(sfi, 10)
+            if raw is None:
+                continue
+            index = raw[0]
+            start = max(start, _date(raw[2:6]))
+            until = min(until, _date(raw[6:10]))
+        return PsamIdentity(terminal, start, until, index)
+
+    def _probe(self) -> None:
+        """For each key: the number of factors this PSAM takes, or that it lacks the key."""
+        for key in KEYS:
+            tried = [key.usual_factors, *(n for n in (3, 2, 1) if n != key.usual_factors)]
+            for count in tried:
+                answer = self._deliver(key, count, bytes(8 * count), bytes(self._block))
+                if answer.sw == SW_OK:
+                    self._factors[key.name] = count
+                    break
+                if answer.sw not in commands.LEGAL_DELIVER_SESSION_KEY:
+                    raise PsamFault(f"BFDE answered {answer.sw:04X}", "PSAM_REFUSED")
+            else:
+                self._missing.add(key.name)
+
+    def has_key(self, key: PsamKey) -> bool:
+        return key.name in self._factors
+
+    # -- use -------------------------------------------------------------------------------------
+
+    def select(self, algorithm: int) -> None:
+        """The environment for that algorithm byte, then its DF01."""
+        if algorithm not in commands.ENVIRONMENTS:
+            raise PsamFault(f"no environment for algorithm {algorithm:02X}", "PSAM_KEY_MISSING")
+        self._block = commands.ENVIRONMENTS[algorithm][1]
+        answer = self._transmit(commands.select_environment(algorithm))
+        if answer.sw == 0x6A82:
+            raise PsamFault(f"the PSAM lacks algorithm {algorithm:02X}", "PSAM_KEY_MISSING")
+        self._ok("SELECT environment", answer)
+        self._ok("SELECT DF01", self._transmit(commands.select_df01()))
+
+    def read_serial(self) -> bytes:
+        """Terminal serial (EF 0019), 4 bytes: the value the next purchase will carry."""
+        raw = self._read(commands.SFI_TERMINAL_SERIAL, 4)
+        if raw is None:
+            raise PsamFault("file 0019 is missing", "PSAM_REFUSED")
+        return raw
+
+    def authentication_data(
+        self,
+        key: PsamKey,
+        factors: tuple[bytes, bytes, bytes],
+        process_factor: bytes,
+        original: bytes,
+    ) -> bytes:
+        """8 bytes for process factor 8 and original 8; factors: card, city, province, 8 each."""
+        if key.name in self._missing:
+            raise PsamFault(f"the PSAM lacks {key.name}", "PSAM_KEY_MISSING")
+        count = self._factors[key.name]
+        padding = bytes(self._block - 8)
+        answer = self._deliver(key, count, b"".join(factors[:count]), process_factor + padding)
+        if answer.sw == 0x6A88:
+            raise PsamFault(f"the PSAM lacks {key.name}", "PSAM_KEY_MISSING")
+        self._ok("DELIVERY SESSION KEY", answer)
+        answer = self._ok("CIPHER DATA", self._transmit(commands.cipher_data(original + padding)))
+        if len(answer.data) != self._block:
+            raise PsamFault("CIPHER DATA answered a wrong length", "PSAM_REFUSED")
+        if self._block == 8:
+            return answer.data
+        return bytes(a ^ b for a, b in zip(answer.data[:8], answer.data[8:], strict=True))
+
+    def init_sam_for_purchase(
+        self,
+        random: bytes,
+        purchase_serial: bytes,
+        amounts: bytes,
+        kind: int,
+        time7: bytes,
+        key_version: int,
+        algorithm: int,
+        factors: tuple[bytes, bytes, bytes],
+    ) -> tuple[bytes, bytes]:
+        """(terminal serial, MAC1), 4 bytes each.  Key version and algorithm pass unchanged."""
+        usual = self._purchase_factors
+        for count in (usual, *(n for n in (1, 2, 3) if n != usual)):
+            answer = self._transmit(
+                commands.init_sam_for_purchase(
+                    random,
+                    purchase_serial,
+                    amounts,
+                    bytes((kind,)),
+                    time7,
+                    key_version,
+                    algorithm,
+                    b"".join(factors[:count]),
+                )
+            )
+            if answer.sw != 0x6A80:  # 6A80: another number of factors; nothing has moved
+                break
+        if answer.sw == 0x6A88:
+            raise PsamFault("the PSAM lacks this purchase key version", "PSAM_KEY_MISSING")
+        self._ok("INIT SAM FOR PURCHASE", answer)
+        if len(answer.data) != 8:
+            raise PsamFault("INIT SAM FOR PURCHASE answered a wrong length", "PSAM_REFUSED")
+        self._purchase_factors = count
+        return answer.data[:4], answer.data[4:]
+
+    def credit_sam_for_purchase(self, mac2: bytes) -> bool | None:
+        """True: MAC2 checked; False: the PSAM says it is wrong; None: no usable answer.
+
+        Sent once, directly after its INIT SAM.  Never raises: the card has been debited.
+        """
+        if self._channel is None:
+            return None
+        try:
+            answer = self._channel.transmit(commands.credit_sam_for_purchase(mac2))
+        except (TransportError, ProtocolError):
+            self._channel = None
+            return None
+        if answer.sw == SW_OK:
+            return True
+        return False if answer.sw in commands.LEGAL_CREDIT_SAM_FOR_PURCHASE else None
+
+    # -- exchange --------------------------------------------------------------------------------
+
+    @property
+    def is_up(self) -> bool:
+        return self._channel is not None
+
+    def drop(self) -> None:
+        """Forget the power cycle: the next use must `start` again."""
+        self._channel = None
+
+    def _deliver(
+        self, key: PsamKey, count: int, factors: bytes, process_factor: bytes
+    ) -> ResponseApdu:
+        usage = commands.usage(key.key_type, count)
+        return self._transmit(
+            commands.deliver_session_key(usage, key.key_id, factors, process_factor)
+        )
+
+    def _read(
+        self, sfi: int, length: int, *, select: int | None = None, df01: bool = True
+    ) -> bytes | None:
+        """READ BINARY by SFI; None when the file is absent."""
+        if select is not None and not df01:
+            answer = self._transmit(commands.select_environment(select))
+            if answer.sw == 0x6A82:
+                return None
+            self._ok("SELECT environment", answer)
+        answer = self._transmit(commands.read_binary(sfi, length))
+        if answer.sw in (0x6A82, 0x6A83):
+            return None
+        self._ok("READ BINARY", answer)
+        if len(answer.data) != length:
+            raise PsamFault(f"file {sfi:04X} has a wrong length", "PSAM_REFUSED")
+        return answer.data
+
+    def _transmit(self, command: CommandApdu) -> ResponseApdu:
+        if self._channel is None:
+            raise PsamFault("the PSAM is not powered", "PSAM_MISSING")
+        try:
+            return self._channel.transmit(command)
+        except TransportError as error:
+            self._channel = None
+            name = "PSAM_SILENT" if error.kind == "silent" else "PSAM_MISSING"
+            raise PsamFault(error.what, name) from error
+        except ProtocolError as error:
+            self._channel = None
+            raise PsamFault(error.what, "PSAM_REFUSED") from error
+
+    @staticmethod
+    def _ok(name: str, answer: ResponseApdu) -> ResponseApdu:
+        if answer.sw != SW_OK:
+            raise PsamFault(str(StatusError(name, answer.sw)), "PSAM_REFUSED")
+        return answer
+
+
+def _date(value: bytes) -> int:
+    shown = value.hex()
+    if not shown.isdigit():
+        raise PsamFault("a validity date is no BCD", "PSAM_REFUSED")
+    return int(shown)
