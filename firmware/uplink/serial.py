@@ -1,0 +1,139 @@
+"""The unit's end of the serial line: every question gets one answer (messages: uplink/frame.py)."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from firmware.uplink import frame
+from firmware.uplink.frame import FrameReader, Item, Message, encode_frame
+from firmware.uplink.spool import NoSuchBatch, OutOfBounds, Spool, check_down
+
+Fields = tuple[Item, ...]
+
+_READ_SIZE = 4096
+_READ_TIMEOUT_S = 0.5  # how late a stop is noticed
+
+
+class Uart(Protocol):
+    """drivers/uart.py.  Every method raises TransportError when the line itself is gone."""
+
+    def read(self, max_bytes: int, timeout_s: float, /) -> bytes:
+        """What came, at most that many bytes; empty when nothing came in time."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+    def close(self) -> None: ...
+
+
+class NotUnderstood(Exception):
+    """A question that this unit does not know, or with the wrong fields."""
+
+
+@dataclass
+class _Arriving:
+    """A signed file on its way down: the only thing kept between two questions."""
+
+    what: str
+    size: int
+    digest: bytes
+    held: bytearray = field(default_factory=bytearray)
+
+
+class SerialServer:
+    """Answers one line.  Holds nothing that a restart could lose but a half-arrived file."""
+
+    def __init__(self, unit: str, spool: Spool):
+        self._unit = unit
+        self._spool = spool
+        self._reader = FrameReader()
+        self._arriving: _Arriving | None = None
+        self._answers: dict[int, Callable[[Fields], list[Item]]] = {
+            frame.HELLO: self._hello,
+            frame.NEXT: self._next,
+            frame.READ: self._read,
+            frame.RECEIPT: self._receipt,
+            frame.DOWN: self._down,
+        }
+
+    @property
+    def damaged_frames(self) -> int:
+        """How often the line spoiled a frame (outcome FRAME_DAMAGED); the asker repeats."""
+        return self._reader.damaged
+
+    def serve(self, uart: Uart, stop: threading.Event) -> None:
+        """Until `stop` is set; raises TransportError when the line is gone."""
+        while not stop.is_set():
+            for message in self._reader.feed(uart.read(_READ_SIZE, _READ_TIMEOUT_S)):
+                uart.write(encode_frame(self.answer(message)))
+
+    def answer(self, message: Message) -> Message:
+        """The answer to one message, never an exception: an odd question must not end the line."""
+        kind, ident, fields = message
+        try:
+            if kind not in self._answers:
+                raise NotUnderstood(f"no question {kind}")
+            return Message(frame.ANSWER + kind, ident, tuple(self._answers[kind](fields)))
+        except NotUnderstood as error:
+            return _error(ident, frame.NOT_UNDERSTOOD, str(error))
+        except NoSuchBatch as error:
+            return _error(ident, frame.NO_SUCH_BATCH, f"not here: {error}")
+        except OutOfBounds as error:
+            return _error(ident, frame.OUT_OF_BOUNDS, str(error))
+        except OSError as error:
+            return _error(ident, frame.STORAGE_FAILED, error.strerror or "storage failed")
+
+    def _hello(self, fields: Fields) -> list[Item]:
+        _take(fields)
+        pending = self._spool.pending()
+        oldest, newest = (pending[0], pending[-1]) if pending else (None, None)
+        return [self._unit, oldest, newest, self.damaged_frames]
+
+    def _next(self, fields: Fields) -> list[Item]:
+        (after,) = _take(fields, int)
+        batch = self._spool.next_after(after)
+        return [None, 0, b""] if batch is None else [batch.number, batch.size, batch.digest]
+
+    def _read(self, fields: Fields) -> list[Item]:
+        number, offset, length = _take(fields, int, int, int)
+        if length > frame.MAX_CHUNK:
+            raise OutOfBounds(f"a chunk has at most {frame.MAX_CHUNK} bytes")
+        return [number, offset, self._spool.read(number, offset, length)]
+
+    def _receipt(self, fields: Fields) -> list[Item]:
+        number, receipt = _take(fields, int, bytes)
+        self._spool.put_receipt(number, receipt)
+        return [number]
+
+    def _down(self, fields: Fields) -> list[Item]:
+        """Chunks append in order; the answer tells where the asker has to go on."""
+        what, size, digest, offset, chunk = _take(fields, str, int, bytes, int, bytes)
+        check_down(what, size)
+        now = self._arriving
+        if now is None or (now.what, now.size, now.digest) != (what, size, digest):
+            if self._spool.holds_down(what, digest):  # the answer to its last chunk was lost
+                return [what, size]
+            now = self._arriving = _Arriving(what, size, digest)
+        if offset == len(now.held) and offset + len(chunk) <= size:
+            now.held += chunk
+        held = len(now.held)
+        if held == size:
+            self._arriving = None
+            if hashlib.sha256(now.held).digest() != digest:
+                raise OutOfBounds("the file is not the one that was announced")
+            self._spool.put_down(what, bytes(now.held))
+        return [what, held]
+
+
+def _take(fields: Fields, *types: type) -> tuple[Any, ...]:
+    """The fields, when they are of these types; else NotUnderstood."""
+    if [type(each) for each in fields] != list(types):
+        raise NotUnderstood("the question has other fields")
+    return fields
+
+
+def _error(ident: int, number: int, text: str) -> Message:
+    return Message(frame.ERROR, ident, (number, text))
