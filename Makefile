@@ -1,0 +1,50 @@
+# Every target does its own set-up: Python 3.11 and make are enough.
+
+PYTHON ?= python3
+RUN := .venv/bin/python
+PYTESTFLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench requirements environment environment-dev test-packages clean
+
+help:
+	@echo "make demo          one morning at a pharmacy, from the card to the back office"
+	@echo "make test          all tests, those with a real pcscd included where there is root"
+	@echo "make check         style, types, and who may import whom"
+	@echo "make bench         the numbers, in a table and in build/bench.json"
+	@echo "make requirements  pin the newest packages that pyproject.toml allows"
+	@echo "make clean         remove what the other targets made"
+
+demo: environment
+	@$(RUN) -m simulator.morning
+
+test: environment-dev test-packages
+	@$(RUN) -m pytest $(PYTESTFLAGS)
+
+check: environment-dev
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -m tools.import_rule
+
+bench: environment-dev test-packages
+	@$(RUN) -m tools.bench
+
+requirements: environment
+	@$(RUN) -m tools.bootstrap.pin
+
+environment:
+	@$(PYTHON) tools/bootstrap/environment.py
+
+environment-dev:
+	@$(PYTHON) tools/bootstrap/environment.py --dev
+
+test-packages:
+	@if [ "$$(id -u)" = 0 ]; then tools/install_test_packages.sh; \
+	elif sudo -n true 2>/dev/null; then sudo -n tools/install_test_packages.sh; \
+	else echo "test packages: no root here; to have the tests with a real pcscd, run once:" \
+		"sudo tools/install_test_packages.sh"; fi
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
