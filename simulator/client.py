@@ -75,6 +75,16 @@ def read_frame(link: socket.socket) -> bytes:
     return got[2:]
 
 
+def is_gone(link: socket.socket) -> bool:
+    """Asked while a request is under way: did the peer close its end?"""
+    try:
+        return link.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 class SocketReader:
     """A Reader (firmware/channel.py) for one slot of a simulator process.
 
@@ -168,7 +178,7 @@ class SocketPad:
     def digits(self, timeout_s: float, cancelled: Callable[[], bool]) -> str | None:
         """What the holder typed, or None when they or `cancelled()` ended it.
 
-        Raises TimeoutError when nobody typed in time, TransportError when the process is gone.
+        Raises TimeoutError when nobody typed in time, ConnectionError when the process is gone.
         """
         try:
             with connect(self._path, "pad") as link:
@@ -177,7 +187,7 @@ class SocketPad:
         except TimeoutError:
             raise TimeoutError("nobody typed a PIN") from None
         except (OSError, EOFError) as error:
-            raise TransportError(f"no PIN pad at {self._path}: {error}") from None
+            raise ConnectionError(f"no PIN pad at {self._path}: {error}") from None
 
     @staticmethod
     def _wait(link: socket.socket, ends: float, cancelled: Callable[[], bool]) -> str | None:

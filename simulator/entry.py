@@ -45,9 +45,7 @@ def open_pad(address: str) -> Holder | SocketPad:
 def _split(address: str) -> tuple[str, str]:
     where, mark, part = address.rpartition("#")
     if not (mark and where and part):
-        raise ValueError(
-            f"{address!r}: a simulated device is named PATH#SLOT or inprocess:NAME#SLOT"
-        )
+        raise ValueError(f"{address!r}: say PATH#SLOT or inprocess:NAME#SLOT")
     return where, part
 
 

@@ -12,7 +12,7 @@ _POLL_S = 0.02
 
 
 class Holder:
-    """A queue of acts; each request of the pad takes one.  Every method may come from any thread."""
+    """A queue of acts; each request of the pad takes one.  Safe to call from any thread."""
 
     def __init__(self) -> None:
         self._acts: deque[str | None] = deque()

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,7 +29,7 @@ class Card(Protocol):
     """What sits in a slot: a SimulatedCard or a SimulatedPsam."""
 
     contactless: bool
-    dirty: bool
+    version: int  # moves with every change of what survives power-off
 
     def power_on(self) -> bytes: ...
     def power_off(self) -> None: ...
@@ -179,12 +180,11 @@ class SimulatedSlot:
             if len(self._cards) > 1:
                 raise TransportError(f"{len(self._cards)} cards in slot {self.name}", "reader")
             card = self._cards[0]
-            started = time.perf_counter_ns()
             try:
-                answer = card.power_on()
+                with self._inside(card):
+                    answer = card.power_on()
             except Silence:
                 raise TransportError(f"no answer to reset in slot {self.name}", "silent") from None
-            self.counters.inside_ns += time.perf_counter_ns() - started
             self._powered, self._powered_at = card, self._changes
             return answer
 
@@ -234,19 +234,27 @@ class SimulatedSlot:
     # --- inside; the lock is held
 
     def _run(self, card: Card, command: bytes) -> bytes:
-        started = time.perf_counter_ns()
+        self.counters.exchanges += 1
+        self.counters.bytes_out += len(command)
         try:
-            answer = card.transmit(command)
+            with self._inside(card):
+                answer = card.transmit(command)
         except Silence:
             raise self._lost(command) from None
-        finally:
-            if card.dirty:
-                self._save()
-            self.counters.inside_ns += time.perf_counter_ns() - started
-            self.counters.exchanges += 1
-            self.counters.bytes_out += len(command)
         self.counters.bytes_in += len(answer)
         return answer
+
+    @contextmanager
+    def _inside(self, card: Card) -> Iterator[None]:
+        """The card works: its time is counted, and what it must not forget is saved."""
+        version = card.version
+        started = time.perf_counter_ns()
+        try:
+            yield
+        finally:
+            if card.version != version:
+                self._save()
+            self.counters.inside_ns += time.perf_counter_ns() - started
 
     def _due_cut(self, command: bytes) -> str | None:
         cut = self._cut

@@ -1,0 +1,256 @@
+"""The simulated slot: cuts, holds, two cards, counters; the ground under the torn-card tests (M14)."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from firmware.outcome import TransportError
+from simulator.holder import Holder
+from simulator.misbehaviour import Silence
+from simulator.slot import AFTER, BEFORE, LOST, Cut, SimulatedSlot
+
+DEBIT = bytes.fromhex("B02C010000")
+INITIALIZE = bytes.fromhex("B02A010000")
+OK = b"\x90\x00"
+# Generous: passes at once, and only a broken slot waits so long.
+SOON_S = 10.0
+
+
+class CountingCard:
+    """Executes whatever it is told and remembers it."""
+
+    def __init__(self, contactless: bool = False):
+        self.contactless = contactless
+        self.version = 0
+        self.executed: list[bytes] = []
+        self.is_powered = False
+        self.is_mute = False
+
+    def power_on(self) -> bytes:
+        if self.is_mute:
+            raise Silence
+        self.is_powered = True
+        return b"\x3b\x00"
+
+    def power_off(self) -> None:
+        self.is_powered = False
+
+    def transmit(self, command: bytes) -> bytes:
+        assert self.is_powered
+        if self.is_mute:
+            raise Silence
+        self.executed.append(command)
+        if command == DEBIT:
+            self.version += 1
+        return OK
+
+
+def powered(card: CountingCard) -> SimulatedSlot:
+    slot = SimulatedSlot("user")
+    slot.insert(card)
+    assert slot.power_on() == b"\x3b\x00"
+    return slot
+
+
+def fault_of(slot: SimulatedSlot, command: bytes, deadline_s: float = SOON_S) -> str:
+    with pytest.raises(TransportError) as caught:
+        slot.exchange(command, deadline_s)
+    return caught.value.kind
+
+
+@pytest.mark.parametrize(
+    ("when", "kind", "executed", "left"),
+    [
+        (BEFORE, "removed", [INITIALIZE], 0),
+        (AFTER, "removed", [INITIALIZE, DEBIT], 0),
+        (LOST, "silent", [INITIALIZE, DEBIT], 1),
+    ],
+)
+def test_a_cut_strikes_around_its_command_only(when, kind, executed, left):
+    """Issue A: "a card can be pulled out at any point, before or after the command took effect"."""
+    card = CountingCard()
+    slot = powered(card)
+    slot.arm(Cut(ins=0x2C, when=when))
+    assert slot.exchange(INITIALIZE) == OK
+    assert fault_of(slot, DEBIT) == kind
+    assert card.executed == executed
+    assert slot.cards_in_reach() == left
+    assert card.is_powered is (when == LOST)
+
+
+def test_a_cut_waits_for_its_nth_command_and_strikes_once():
+    card = CountingCard()
+    slot = powered(card)
+    slot.arm(Cut(nth=3, when=LOST))
+    assert slot.exchange(DEBIT) == slot.exchange(INITIALIZE) == OK
+    assert fault_of(slot, DEBIT) == "silent"
+    assert slot.exchange(DEBIT) == OK
+    slot.arm(Cut(when=BEFORE))
+    slot.disarm()
+    assert slot.exchange(DEBIT) == OK
+
+
+@pytest.mark.parametrize("wrong", [{"when": "during"}, {"nth": 0}])
+def test_a_cut_that_cannot_be_is_refused(wrong):
+    with pytest.raises(ValueError, match="nth|when"):
+        Cut(**wrong)
+
+
+def test_a_removed_card_says_removed_until_it_is_powered_again():
+    """As PC/SC does: a handle from before the removal never reaches the card that came after it."""
+    first, second = CountingCard(), CountingCard()
+    slot = powered(first)
+    slot.remove()
+    assert fault_of(slot, DEBIT) == "removed"
+    slot.insert(second)
+    assert fault_of(slot, DEBIT) == "removed"
+    slot.power_on()
+    assert slot.exchange(DEBIT) == OK
+    assert (first.executed, second.executed) == ([], [DEBIT])
+    slot.power_off()
+    assert fault_of(slot, DEBIT) == "reader"
+
+
+def test_two_cards_in_the_field_are_counted_and_not_powered():
+    """Issue A, bad input: two cards."""
+    slot = powered(CountingCard(contactless=True))
+    assert slot.is_block_protocol
+    slot.insert(CountingCard(contactless=True))
+    assert slot.cards_in_reach() == 2
+    with pytest.raises(TransportError, match="2 cards"):
+        slot.power_on()
+    with pytest.raises(ValueError, match="already"):
+        slot.insert(slot.cards[0])
+
+
+def test_a_mute_card_is_silent_at_reset_and_in_an_exchange():
+    card = CountingCard()
+    slot = powered(card)
+    card.is_mute = True
+    assert fault_of(slot, DEBIT) == "silent"
+    with pytest.raises(TransportError, match="reset"):
+        slot.power_on()
+
+
+def test_wait_change_sees_what_happened_since_the_last_look():
+    slot = SimulatedSlot("user")
+    assert slot.cards_in_reach() == 0
+    slot.insert(CountingCard())
+    started = time.monotonic()
+    slot.wait_change(SOON_S)  # came before the wait began, and is not missed
+    assert slot.cards_in_reach() == 1
+    threading.Timer(0.05, slot.remove).start()
+    slot.wait_change(SOON_S)
+    assert slot.cards_in_reach() == 0
+    assert time.monotonic() - started < SOON_S
+    slot.wait_change(0.01)  # nothing happens: the time ends it
+
+
+class Exchange(threading.Thread):
+    """One exchange in the background; what came of it."""
+
+    def __init__(self, slot: SimulatedSlot, **how):
+        super().__init__(daemon=True)
+        self._call = lambda: slot.exchange(DEBIT, **how)
+        self.outcome = ""
+        self.start()
+
+    def run(self):
+        try:
+            self.outcome = self._call().hex()
+        except TransportError as fault:
+            self.outcome = fault.kind
+
+    def end(self) -> str:
+        self.join(SOON_S)
+        return self.outcome
+
+
+@pytest.mark.parametrize(("when", "before_release"), [(BEFORE, []), (AFTER, [DEBIT])])
+def test_a_held_command_waits_for_its_release(when, before_release):
+    card = CountingCard()
+    slot = powered(card)
+    slot.hold(0x2C, when)
+    exchange = Exchange(slot)
+    assert slot.wait_held(SOON_S)
+    assert card.executed == before_release
+    slot.release()
+    assert exchange.end() == "9000"
+    assert card.executed == [DEBIT]
+    with pytest.raises(ValueError, match="no command is held"):
+        slot.release()
+
+
+@pytest.mark.parametrize(("when", "executed"), [(BEFORE, []), (AFTER, [DEBIT])])
+def test_a_held_command_is_dropped_when_its_client_is_gone(when, executed):
+    """Issue A: the kill -9 of the daemon between INTENT and DEBIT."""
+    card = CountingCard()
+    slot = powered(card)
+    gone = threading.Event()
+    slot.hold(0x2C, when)
+    exchange = Exchange(slot, is_abandoned=gone.is_set)
+    assert slot.wait_held(SOON_S)
+    gone.set()
+    assert exchange.end() == "silent"
+    assert card.executed == executed
+    assert not card.is_powered
+    assert slot.cards_in_reach() == 1
+
+
+def test_a_held_command_ends_with_its_deadline_or_with_the_card():
+    card = CountingCard()
+    slot = powered(card)
+    slot.hold(0x2C)
+    assert fault_of(slot, DEBIT, deadline_s=0.05) == "silent"
+    slot.power_on()
+    slot.hold(0x2C)
+    exchange = Exchange(slot)
+    assert slot.wait_held(SOON_S)
+    slot.remove()
+    assert exchange.end() == "removed"
+    assert card.executed == []
+    assert not slot.wait_held(0.0)
+
+
+def test_only_exchanges_that_changed_the_card_are_saved():
+    saves = []
+    card = CountingCard()
+    slot = SimulatedSlot("user", save=lambda: saves.append(list(card.executed)))
+    slot.insert(card)
+    slot.power_on()
+    slot.exchange(INITIALIZE)
+    assert saves == []
+    slot.exchange(DEBIT)
+    assert saves == [[INITIALIZE, DEBIT]]
+
+
+def test_counters_hold_exchanges_bytes_and_time_inside():
+    slot = powered(CountingCard())
+    slot.reset_counters()
+    slot.exchange(DEBIT)
+    slot.exchange(INITIALIZE)
+    counted = slot.reset_counters()
+    assert (counted.exchanges, counted.bytes_out, counted.bytes_in) == (2, 10, 4)
+    assert counted.inside_ns > 0
+    assert slot.counters.exchanges == slot.counters.inside_ns == 0
+
+
+def test_the_holder_types_cancels_or_stays_away():
+    """Issue A: PIN from the pad; M1."""
+    holder = Holder()
+    holder.type_pin("123456")
+    holder.cancel()
+    assert holder.digits(SOON_S, lambda: False) == "123456"
+    assert holder.digits(SOON_S, lambda: False) is None
+    with pytest.raises(TimeoutError):
+        holder.digits(0.01, lambda: False)
+    assert holder.digits(SOON_S, lambda: True) is None  # the clerk cancelled
+    assert holder.times_asked == 4
+    with pytest.raises(ValueError, match="digits") as caught:
+        holder.type_pin("98a7")
+    assert "98a7" not in str(caught.value)
+    holder.type_pin("987654")
+    assert "987654" not in repr(holder)

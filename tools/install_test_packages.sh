@@ -1,0 +1,37 @@
+#!/bin/sh
+# Installs what `make test` needs beside Python: a real pcscd with virtual readers, and strace.
+# Needs Debian and root or sudo.  Does nothing, quickly, when all is there.
+set -eu
+
+packages="pcscd vsmartcard-vpcd libpcsclite1 strace"
+
+missing=""
+for package in $packages; do
+    # No "grep -q" in a pipe: dpkg-query would die of SIGPIPE.
+    status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+    [ "$status" = "install ok installed" ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+    as_root=""
+elif command -v sudo >/dev/null; then
+    as_root="sudo -n"
+else
+    echo "missing:$missing; run this as root, or install sudo" >&2
+    exit 1
+fi
+
+apt() {
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=500 "$@"
+}
+
+# The package lists are only fetched when there are none, or when they are too old to install from.
+if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
+    apt update
+fi
+# shellcheck disable=SC2086  # a list of package names is meant to be split
+apt install -y --no-install-recommends $missing || {
+    apt update
+    apt install -y --no-install-recommends $missing
+}
