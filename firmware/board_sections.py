@@ -1,0 +1,216 @@
+"""The sections of board.toml, key by key; board.toml itself explains them to people.
+
+Money is in fen, times are in the unit their name says, paths are absolute.
+"""
+
+# ruff: noqa: RUF009 - the calls in the dataclasses return dataclasses.field(...)
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from firmware.board_lines import Place
+from firmware.board_schema import File, choice, flag, number, part, path, text, texts, value, whole
+
+MAX_FEN = 0xFFFFFFFF  # an amount has 4 bytes (V2.0)
+BAUDS = (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
+
+
+def _address(*schemes: str) -> Any:
+    shown = " / ".join(f'"{scheme}:..."' for scheme in schemes)
+    return text(rf"(?:{'|'.join(schemes)}):\S.*", f"地址 {shown}", f"an address {shown}")
+
+
+def _public_key(file_path: Path, place: Place, file: File) -> bytes:
+    """32 bytes, a raw Ed25519 public key (RFC 8032), from a text file of 64 hex characters."""
+    try:
+        found = file_path.read_bytes()[:1000].decode("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise file.error(
+            place,
+            f"无法读取 {file_path}（{error}），请放入后台的公钥文件",
+            f"cannot read {file_path} ({error}); put the office's public key file there",
+        ) from error
+    if re.fullmatch("[0-9a-fA-F]{64}", found) is None:
+        raise file.error(
+            place,
+            f"{file_path} 不是 64 个十六进制字符（32 字节），请重新取得后台的公钥文件",
+            f"{file_path} is not 64 hex characters (32 bytes); get the office's key file again",
+        )
+    return bytes.fromhex(found)
+
+
+def _is_loopback_with_port(found: Any) -> bool:
+    if not isinstance(found, str) or re.fullmatch(r".+:[0-9]{1,5}", found) is None:
+        return False
+    host, _, port = found.rpartition(":")
+    try:
+        is_loopback = ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return False
+    return is_loopback and 1 <= int(port) <= 65535
+
+
+@dataclass(frozen=True)
+class Unit:
+    id: str = text(
+        "[A-Za-z0-9-]{1,32}", " 1 至 32 位字母、数字或 -", "1 to 32 letters, digits or -"
+    )
+    profile: str = choice("development", "production")
+    region: str = text("[0-9]{6}", " 6 位行政区划代码", "a region code of 6 digits")
+    data_dir: Path = path()
+
+
+@dataclass(frozen=True)
+class Reader:
+    name: str = text(r"\S(.{0,30}\S)?", " 1 至 32 字的名称", "a name of 1 to 32 characters")
+    address: str = _address("sim", "pcsc", "replay")
+    kind: str = choice("contact", "contactless")
+
+
+@dataclass(frozen=True)
+class Psam:
+    address: str = _address("sim", "pcsc", "replay")
+    terminal_number: str | None = text(
+        "[0-9]{12}", " 12 位终端机编号", "a terminal number of 12 digits", None
+    )
+    warn_days: int = whole(0, 3650, 30)
+
+
+@dataclass(frozen=True)
+class Pad:
+    address: str = _address("sim", "pcsc", "uart")
+
+
+@dataclass(frozen=True)
+class Display:
+    language: str = choice("both", "zh", "en", default="both")
+    window: bool = flag(False)
+    panel_png: Path | None = path(None)
+
+
+@dataclass(frozen=True)
+class Pins:
+    """BCM numbers; None where nothing is wired (0 is a pin)."""
+
+    card_led: int | None = whole(0, 27, None)
+    error_led: int | None = whole(0, 27, None)
+    buzzer: int | None = whole(0, 27, None)
+    tamper: int | None = whole(0, 27, None)
+    confirm_key: int | None = whole(0, 27, None)
+    cancel_key: int | None = whole(0, 27, None)
+    psam_power: int | None = whole(0, 27, None)
+
+
+@dataclass(frozen=True)
+class Host:
+    """socket: `unit.sock` in the data folder if not named.  mode: its permission bits."""
+
+    socket: Path = path(None)
+    mode: int = value(
+        lambda found: isinstance(found, str) and re.fullmatch("0[0-7][0-7]0", found) is not None,
+        '权限，例如 "0660"，末位为 0',
+        'permissions like "0660", none for others',
+        "0660",
+        lambda found, place, file: int(found, 8),
+    )
+
+
+@dataclass(frozen=True)
+class Serial:
+    device: Path = path()
+    baud: int = value(
+        lambda found: isinstance(found, int) and found in BAUDS,
+        f"波特率 {BAUDS}",
+        f"a baud rate of {BAUDS}",
+        115200,
+    )
+
+
+@dataclass(frozen=True)
+class Http:
+    """listen: "127.0.0.1:8780" or "[::1]:8780"."""
+
+    listen: str = value(
+        _is_loopback_with_port,
+        ' "127.0.0.1:端口"（尚无 TLS，只可用本机地址）',
+        '"127.0.0.1:PORT" (there is no TLS yet, so only a loopback address)',
+    )
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+
+@dataclass(frozen=True)
+class Uplink:
+    seal_after_s: float = number(0.1, 86400, 60)
+    batch_records: int = whole(1, 10000, 500)
+    serial: Serial | None = part(Serial)
+    http: Http | None = part(Http)
+
+
+@dataclass(frozen=True)
+class Office:
+    """public_key: 32 bytes, read from the file named."""
+
+    public_key: bytes | None = path(None, _public_key)
+
+
+@dataclass(frozen=True)
+class StopList:
+    file: Path | None = path(None)
+
+
+@dataclass(frozen=True)
+class Limits:
+    transaction_fen: int = whole(1, MAX_FEN)
+    day_fen: int = whole(1, MAX_FEN)
+    card_day_fen: int = whole(1, MAX_FEN)
+
+
+@dataclass(frozen=True)
+class Purchase:
+    amount_mapping: str = choice("literal", "national")
+    ef06: str = choice("on", "off")
+    offline_total_fen: int = whole(0, MAX_FEN)
+    offline_count: int = whole(0, 0xFFFF)
+    regions: tuple[str, ...] = texts(
+        "([0-9]{2}){1,3}", " 2、4 或 6 位区划代码", "region codes of 2, 4 or 6 digits"
+    )
+    key_index: int = whole(0, 255, 1)
+    dpk_factors: int = whole(1, 3, 1)
+    allow_pin_unset: bool = flag(False)
+    pin_attempts: int = whole(1, 15, 3)
+    city_factor_hex: str | None = text(
+        "[0-9a-fA-F]{16}", " 16 个十六进制字符（8 字节）", "16 hex characters (8 bytes)", None
+    )
+
+
+@dataclass(frozen=True)
+class Clock:
+    rtc: bool = flag(False)
+    trust_h: float = number(0, 8760, 48)
+    utc_offset_minutes: int = whole(-720, 840, 480)
+
+
+@dataclass(frozen=True)
+class Journal:
+    min_free_mb: int = whole(1, 1_000_000, 64)
+    uncertain_after_h: float = number(0, 8760, 24)
+
+
+@dataclass(frozen=True)
+class Timing:
+    exchange_s: float = number(0.05, 60, 5)
+    card_wait_s: float = number(0.05, 3600, 60)
+    pin_s: float = number(0.05, 600, 30)
+    removal_s: float = number(0.05, 3600, 60)
