@@ -55,7 +55,9 @@ def read_binary(sfi: int, length: int) -> CommandApdu:
     return CommandApdu(0x00, 0xB0, 0x80 | sfi, 0x00, b"", length)
 
 
-def deliver_session_key(usage_byte: int, key_id: int, factors: bytes, process_factor: bytes):
+def deliver_session_key(
+    usage_byte: int, key_id: int, factors: bytes, process_factor: bytes
+) -> CommandApdu:
     """BFDE: factors 8N bytes in the order card, city, province; process factor 8 or 16 bytes."""
     return CommandApdu(0xBF, 0xDE, usage_byte, key_id, factors + process_factor)
 
@@ -66,8 +68,15 @@ def cipher_data(block: bytes) -> CommandApdu:
 
 
 def init_sam_for_purchase(
-    random, purchase_serial, amounts, kind, time, key_version, algorithm, factors
-):
+    random: bytes,
+    purchase_serial: bytes,
+    amounts: bytes,
+    kind: bytes,
+    time: bytes,
+    key_version: int,
+    algorithm: int,
+    factors: bytes,
+) -> CommandApdu:
     """8070: random 4, serial 2, amounts 12, type 1, time 7, version 1, algorithm 1, factors 8N."""
     data = random + purchase_serial + amounts + kind + time
     return CommandApdu(0x80, 0x70, 0x01, 0x00, data + bytes((key_version, algorithm)) + factors, 8)

@@ -1,0 +1,62 @@
+"""What this terminal may take at all: amounts, limits, clock, PSAM, room (before any card)."""
+
+from __future__ import annotations
+
+from firmware.authorize.request import Request
+from firmware.authorize.stoplist import StopList
+from firmware.authorize.unit import Unit
+from firmware.clock import TRUST_NONE
+from firmware.outcome import Outcome, outcome
+
+
+def check_rules(unit: Unit, request: Request) -> Outcome | None:
+    """Everything that needs no card; the day's limit counts what the journal counts as taken."""
+    if isinstance(unit.stop_list, Outcome):
+        return unit.stop_list
+    now = unit.clock.now()
+    if unit.clock.is_behind:
+        return outcome("CLOCK_JUMPED_BACK")
+    if now.trust == TRUST_NONE:
+        return outcome("CLOCK_NOT_TRUSTED")
+    if not unit.journal.has_room:
+        return outcome("DISK_FULL")
+    if request.total_fen > unit.board.limits.transaction_fen:
+        return outcome("OVER_TRANSACTION_LIMIT")
+    spent_fen = unit.journal.spent_fen(unit.clock.day(now.epoch_ms))
+    if spent_fen + request.total_fen > unit.board.limits.day_fen:
+        return outcome("OVER_DAY_LIMIT")
+    return check_psam(unit)
+
+
+def check_psam(unit: Unit) -> Outcome | None:
+    """The PSAM: there, ours, of our region, in date, not stopped.  Raises PsamFault."""
+    if not unit.psam.is_up:
+        unit.psam.start(unit.board.purchase.dpk_factors)
+    identity = unit.psam.identity
+    if identity is None:
+        return outcome("PSAM_MISSING")
+    bound = unit.board.psam.terminal_number
+    if bound and identity.terminal.hex() != bound:
+        return outcome("PSAM_SWAPPED")
+    if not is_region_of(identity.region, unit.board.unit.region):
+        return outcome("PSAM_OF_OTHER_REGION")
+    if isinstance(unit.stop_list, StopList) and unit.stop_list.names_psam(identity.terminal):
+        return outcome("PSAM_ON_STOP_LIST")
+    today = unit.clock.day(unit.clock.now().epoch_ms)
+    if not identity.valid_from <= today <= identity.valid_until:
+        return outcome("PSAM_OUT_OF_DATE")
+    return None
+
+
+def is_region_of(issuer: str, region: str) -> bool:
+    """Was it issued for this region: by district, city (xxxx00) or province (xx0000)?"""
+    return issuer in (region, region[:4] + "00", region[:2] + "0000")
+
+
+def check_card_limit(unit: Unit, card_id: bytes, request: Request) -> Outcome | None:
+    """The card's own limit for the day."""
+    day = unit.clock.day(unit.clock.now().epoch_ms)
+    spent_fen = unit.journal.spent_fen(day, card_id)
+    if spent_fen + request.total_fen > unit.board.limits.card_day_fen:
+        return outcome("OVER_CARD_LIMIT")
+    return None

@@ -1,0 +1,279 @@
+"""One purchase, from the request to the last record: the numbered steps of docs/architecture.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from firmware.authorize import identify, limits, offline, psamwatch, recovery
+from firmware.authorize.pin import PinBuffer, prove_holder
+from firmware.authorize.request import MAPPINGS, Request
+from firmware.authorize.unit import Unit, yuan
+from firmware.authorize.visit import Visit, begin, factors, outcome_of
+from firmware.card import commands, files, settlement
+from firmware.card.settlement import Initialized
+from firmware.channel import Reader
+from firmware.clock import TRUST_NONE
+from firmware.journal import record as rec
+from firmware.outcome import Fault, Outcome, outcome
+
+KNOWN_BY_ANSWER = 1
+MAC2_CHECKED, MAC2_REFUSED, MAC2_UNCHECKED = 1, 2, 3
+TAC_PRESENT = 1
+PIN_KEPT_S = 60.0  # for the recovery of the purchase it was entered for
+_NEXT_SECOND_S = 2.0
+
+# What CREDIT SAM told -> (record kind, mac2 state, outcome)
+_AFTER_CREDIT = {
+    True: (rec.KIND_DONE, MAC2_CHECKED, "APPROVED"),
+    False: (rec.KIND_SUSPECT, MAC2_REFUSED, "PAYMENT_SUSPECT"),
+    None: (rec.KIND_DONE, MAC2_UNCHECKED, "APPROVED_UNCHECKED"),
+}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What steps 1 to 9 yield: after them only the journal stands before DEBIT."""
+
+    visit: Visit
+    amounts: bytes  # 12, as sent to the card
+    mapping: int
+    terminal: bytes  # 6
+    key_index: int
+    initialized: Initialized
+    time7: bytes
+    terminal_serial: bytes  # 4
+    mac1: bytes  # 4
+
+
+@dataclass(frozen=True)
+class Declined:
+    """Nothing has happened, and why."""
+
+    why: Outcome
+    visit: Visit | None = None
+    detail: str = ""
+
+
+def check_before_card(unit: Unit, request: Request) -> Outcome | None:
+    """The rules that need no card; a refusal is shown and journaled."""
+    try:
+        why, detail = limits.check_rules(unit, request), ""
+    except Fault as fault:
+        why, detail = outcome_of(fault), fault.what
+    return None if why is None else decline(unit, request, Declined(why, detail=detail))
+
+
+def purchase(unit: Unit, reader: Reader, request: Request) -> Outcome:
+    """Serve the request with the card in that reader; the journal holds the result.
+
+    The card is powered down at the end, whatever happened.  Raises JournalError: before INTENT
+    nothing has happened, after it the INTENT is open and the card's return settles it.
+    """
+    with PinBuffer() as buffer:
+        try:
+            prepared = _prepare(unit, reader, request, buffer)
+            if isinstance(prepared, Declined):
+                return decline(unit, request, prepared)
+            return _commit(unit, prepared, request, buffer)
+        finally:
+            reader.power_off()
+
+
+def _prepare(
+    unit: Unit, reader: Reader, request: Request, buffer: PinBuffer
+) -> Prepared | Declined:
+    """Steps 1 to 9.  A fault here means that nothing has happened."""
+    visit = None
+    unit.show("READING_CARD")
+    try:
+        visit = begin(unit, reader)  # power-up
+        refused = identify.read_identity(unit, visit)  # 1, 2
+        if refused is None:
+            visit, refused = _settle_the_past(unit, visit, buffer)
+        refused = (
+            refused
+            or identify.check_identity(unit, visit)
+            or limits.check_card_limit(unit, visit.card_id, request)
+            or identify.prove_genuine(unit, visit)  # 3
+            or identify.read_holder(unit, visit)  # 4
+            or _select_df04(visit)  # 5
+            or prove_holder(unit, visit, buffer)  # 6
+            or offline.check_mode(unit, visit)  # 7
+            or _check_totals(unit, visit, request)
+        )
+        if refused is not None:
+            return Declined(refused, visit)
+        return _initialize(unit, visit, request)  # 8, 9
+    except Fault as fault:
+        return Declined(outcome_of(fault), visit, fault.what)
+
+
+def _settle_the_past(unit: Unit, visit: Visit, buffer: PinBuffer) -> tuple[Visit, Outcome | None]:
+    """Recovery of this card's open INTENTs, then a fresh visit for the new purchase."""
+    for intent in recovery.open_intents_of(unit, visit):
+        result = recovery.recover(unit, visit, intent, buffer)
+        if result.name == "PUT_CARD_BACK":
+            return visit, result
+        visit = begin(unit, visit.reader)
+        refused = identify.read_identity(unit, visit)
+        if refused is not None:
+            return visit, refused
+    return visit, None
+
+
+def _select_df04(visit: Visit) -> Outcome | None:
+    visit.session.select_df(files.DF04_FID)
+    return None
+
+
+def _check_totals(unit: Unit, visit: Visit, request: Request) -> Outcome | None:
+    offline.read_totals(unit, visit)
+    offline.close_open_totals(unit, visit)
+    return offline.check_ceilings(unit, visit, request)
+
+
+def _initialize(unit: Unit, visit: Visit, request: Request) -> Prepared | Declined:
+    """Steps 8 and 9: what the card and the PSAM put into the payment.  Neither moves money."""
+    identity = unit.psam.identity
+    if identity is None:
+        return Declined(outcome("PSAM_MISSING"), visit)
+    rules = unit.board.purchase
+    mapping = MAPPINGS[rules.amount_mapping]
+    amounts = request.amounts_sent(mapping)
+    key_index = identity.key_index or rules.key_index
+    initialized = settlement.initialize_for_purchase(  # 8
+        visit.session, key_index, amounts, identity.terminal
+    )
+    time7 = _time7(unit, visit)
+    if time7 is None:
+        return Declined(outcome("CLOCK_NOT_TRUSTED"), visit)
+    terminal_serial, mac1 = unit.psam.init_sam_for_purchase(  # 9
+        initialized.random,
+        initialized.serial_bytes,
+        amounts,
+        commands.TYPE_SETTLEMENT,
+        time7,
+        initialized.key_version,
+        initialized.algorithm,
+        factors(unit, visit),
+    )
+    return Prepared(
+        visit,
+        amounts,
+        mapping,
+        identity.terminal,
+        key_index,
+        initialized,
+        time7,
+        terminal_serial,
+        mac1,
+    )
+
+
+def _time7(unit: Unit, visit: Visit) -> bytes | None:
+    """The payment's moment, trusted still, and never the same twice for one card.
+
+    The card's log is matched on terminal, time and amounts, so two payments need two seconds.
+    """
+    until = unit.monotonic() + _NEXT_SECOND_S
+    while unit.monotonic() <= until:
+        now = unit.clock.now()
+        time7 = unit.clock.seven_bytes(now.epoch_ms)
+        if now.trust == TRUST_NONE:
+            return None
+        if unit.last_moment != (visit.card_id, time7):
+            unit.last_moment = (visit.card_id, time7)
+            return time7
+        unit.wait(0.05)
+    return None
+
+
+def _commit(unit: Unit, p: Prepared, request: Request, buffer: PinBuffer) -> Outcome:
+    """Steps 10 to 15.  From INTENT on every end is a record that names it."""
+    intent = unit.journal.append(rec.KIND_INTENT, _intent_body(p, request))  # 10
+    try:
+        tac, mac2 = settlement.debit_for_purchase(  # 11
+            p.visit.session, p.terminal_serial, p.time7, p.mac1
+        )
+    except Fault:
+        return _after_lost_answer(unit, p.visit.reader, intent, buffer)
+    kind, mac2_state, name = _AFTER_CREDIT[unit.psam.credit_sam_for_purchase(mac2)]  # 12
+    result = outcome(name)
+    unit.journal.append(  # 13
+        kind,
+        {
+            rec.KEY_INTENT: intent.number,
+            rec.KEY_TAC: tac,
+            rec.KEY_MAC2: mac2,
+            rec.KEY_MAC2_STATE: mac2_state,
+            rec.KEY_TAC_STATE: TAC_PRESENT,
+            rec.KEY_KNOWN_BY: KNOWN_BY_ANSWER,
+            rec.KEY_OUTCOME: result.number,
+        },
+    )
+    unit.show("WORKING_LEAVE_CARD")
+    recovery.finish_totals(unit, p.visit, intent)  # 14, 15
+    unit.show(result.name, amount=yuan(request.total_fen), order_no=request.order_no)
+    return result
+
+
+def _after_lost_answer(
+    unit: Unit, reader: Reader, intent: rec.Record, buffer: PinBuffer
+) -> Outcome:
+    """DEBIT did not answer 9000 with 8 bytes: never again DEBIT, only evidence."""
+    until = unit.monotonic() + min(PIN_KEPT_S, unit.board.timing.removal_s)
+    result = recovery.resolve_now(unit, reader, intent, buffer, until)
+    psamwatch.note_serial(unit)
+    return result
+
+
+def _intent_body(p: Prepared, request: Request) -> dict[int, object]:
+    body: dict[int, object] = {
+        rec.KEY_ORDER_NO: request.order_no,
+        rec.KEY_OPERATOR: request.operator,
+        rec.KEY_TERMINAL: p.terminal,
+        rec.KEY_TERMINAL_SERIAL: p.terminal_serial,
+        rec.KEY_CARD_ID: p.visit.card_id,
+        rec.KEY_CARD_NUMBER: p.visit.card_number,
+        rec.KEY_HISTORICAL: p.visit.historical,
+        rec.KEY_ALGORITHM: p.initialized.algorithm,
+        rec.KEY_KEY_INDEX: p.key_index,
+        rec.KEY_KEY_VERSION: p.initialized.key_version,
+        rec.KEY_PURCHASE_SERIAL: p.initialized.purchase_serial,
+        rec.KEY_CARD_RANDOM: p.initialized.random,
+        rec.KEY_AMOUNTS_SENT: p.amounts,
+        rec.KEY_TYPE: commands.TYPE_SETTLEMENT,
+        rec.KEY_TIME7: p.time7,
+        rec.KEY_MAC1: p.mac1,
+        rec.KEY_ACCOUNT_BALANCE_FEN: p.initialized.account_fen,
+        rec.KEY_YEARLY_SELF_FEN: p.initialized.yearly_self_fen,
+        rec.KEY_YEARLY_POOLED_FEN: p.initialized.yearly_pooled_fen,
+        rec.KEY_YEAR: p.initialized.year,
+        rec.KEY_ACCOUNT_FEN: request.account_fen,
+        rec.KEY_SELF_FEN: request.self_fen,
+        rec.KEY_POOLED_FEN: request.pooled_fen,
+        rec.KEY_MAPPING: p.mapping,
+    }
+    if p.visit.ef06 is not None:
+        body[rec.KEY_EF06] = list(p.visit.ef06)
+    return body
+
+
+def decline(unit: Unit, request: Request, declined: Declined) -> Outcome:
+    """Nothing has happened: say so on the screen and in the journal."""
+    why, visit = declined.why, declined.visit
+    unit.show(why.name, amount=yuan(request.total_fen), order_no=request.order_no)
+    body: dict[int, object] = {
+        rec.KEY_ORDER_NO: request.order_no,
+        rec.KEY_OPERATOR: request.operator,
+        rec.KEY_ACCOUNT_FEN: request.account_fen,
+        rec.KEY_SELF_FEN: request.self_fen,
+        rec.KEY_POOLED_FEN: request.pooled_fen,
+        rec.KEY_OUTCOME: why.number,
+    }
+    if visit is not None and visit.card_id:
+        body |= {rec.KEY_CARD_ID: visit.card_id, rec.KEY_CARD_NUMBER: visit.card_number}
+    if declined.detail:
+        body[rec.KEY_DETAIL] = declined.detail
+    unit.journal.append(rec.KIND_DECLINED, body)
+    return why
