@@ -1,0 +1,54 @@
+"""From an address in board.toml to an open device: `pcsc:`, `replay:`, or an installed package's.
+
+An address is `scheme:rest`.  Schemes that are not built in are entry points (`sim` is one): the
+group names what kind of device, the entry point's name is the scheme, its object is a function of
+the rest.  ValueError: the address is wrong, so board.toml must change.  TransportError: the address
+is right, but the device is not there.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Any
+
+from firmware.drivers.pad import Pad
+from firmware.drivers.pcsc import open_pcsc
+from firmware.drivers.replay import open_replay
+
+READER_GROUP = "sscterm.readers"
+PAD_GROUP = "sscterm.pads"
+_BUILT_IN_READERS = {"pcsc": open_pcsc, "replay": open_replay}
+
+
+def open_reader(address: str) -> Any:
+    """An object of the shape of channel.Reader; raises ValueError, TransportError."""
+    scheme, rest = _split(address, "reader")
+    if scheme in _BUILT_IN_READERS:
+        return _BUILT_IN_READERS[scheme](rest)
+    return _installed(READER_GROUP, scheme, sorted(_BUILT_IN_READERS))(rest)
+
+
+def open_pad(address: str) -> Pad:
+    """The PIN pad at that address; raises ValueError, TransportError."""
+    scheme, rest = _split(address, "PIN pad")
+    return Pad(_installed(PAD_GROUP, scheme, [])(rest))
+
+
+def _split(address: str, what: str) -> tuple[str, str]:
+    scheme, colon, rest = address.partition(":")
+    if not (scheme and colon):
+        raise ValueError(
+            f"{address!r} is no {what} address: write scheme:rest, as in 'sim:/path/to/socket'"
+        )
+    return scheme, rest
+
+
+def _installed(group: str, scheme: str, built_in: list[str]) -> Any:
+    found = [each for each in entry_points(group=group) if each.name == scheme]
+    if found:
+        return found[0].load()
+    known = sorted({*built_in, *(each.name for each in entry_points(group=group))})
+    raise ValueError(
+        f"the scheme {scheme!r} is unknown; known here: {', '.join(known) or 'none'}. "
+        f"Correct the address, or install the package that offers {scheme!r} in {group}"
+    )

@@ -1,0 +1,1 @@
+"""Readers and connections of PC/SC."""

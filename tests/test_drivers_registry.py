@@ -1,0 +1,70 @@
+"""Issue 2.3: readers and pads are named in board.toml by an address, scheme:rest."""
+
+import json
+
+import pytest
+
+from firmware.drivers import registry
+from firmware.drivers.replay import ReplayReader
+from firmware.outcome import outcome
+
+
+class EntryPoint:
+    def __init__(self, name, function):
+        self.name = name
+        self.load = lambda: function
+
+
+class Keys:
+    def digits(self, timeout_s, cancelled):
+        return None
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch):
+    points = {
+        "sscterm.readers": [EntryPoint("sim", lambda rest: ("reader", rest))],
+        "sscterm.pads": [EntryPoint("sim", lambda rest: Keys())],
+    }
+    monkeypatch.setattr(registry, "entry_points", lambda group: points.get(group, []))
+    return points
+
+
+def test_a_scheme_of_an_installed_package_gets_the_rest_of_the_address():
+    assert registry.open_reader("sim:/tmp/a:b") == ("reader", "/tmp/a:b")
+
+
+def test_replay_is_built_in(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"t": "power_on", "atr": "3B00"}))
+    assert isinstance(registry.open_reader(f"replay:{path}"), ReplayReader)
+
+
+def test_pcsc_is_built_in(monkeypatch):
+    monkeypatch.setitem(registry._BUILT_IN_READERS, "pcsc", lambda rest: ("pcsc", rest))
+    assert registry.open_reader("pcsc:ACS*") == ("pcsc", "ACS*")
+
+
+def test_a_pad_is_wrapped():
+    pad = registry.open_pad("sim:keys")
+    assert pad.read_pin(1.0, lambda: False) is outcome("PIN_CANCELLED")
+
+
+@pytest.mark.parametrize("address", ["", "sim", ":x", "/dev/ttyUSB0"])
+@pytest.mark.parametrize("opener", ["open_reader", "open_pad"])
+def test_no_address_at_all_is_refused(opener, address):
+    with pytest.raises(ValueError, match="scheme:rest"):
+        getattr(registry, opener)(address)
+
+
+def test_an_unknown_scheme_names_the_known_ones_and_what_to_do():
+    with pytest.raises(ValueError, match=r"'usb' is unknown; known here: pcsc, replay, sim\. Corr"):
+        registry.open_reader("usb:1")
+    with pytest.raises(ValueError, match="known here: sim"):
+        registry.open_pad("pcsc:1")
+
+
+def test_nothing_installed_is_told_as_such(installed):
+    installed.clear()
+    with pytest.raises(ValueError, match="known here: none"):
+        registry.open_pad("sim:keys")

@@ -1,0 +1,92 @@
+"""Issue 2.6: a serial line by real pyserial, on a pty pair (which has no modem lines)."""
+
+import contextlib
+import os
+import threading
+import time
+import tty
+
+import pytest
+
+from firmware.drivers.uart import open_uart
+from firmware.outcome import TransportError
+
+
+@pytest.fixture
+def pair():
+    office, terminal = os.openpty()
+    tty.setraw(terminal)
+    uart = open_uart(os.ttyname(terminal), 115200)
+    yield office, uart
+    uart.close()
+    for each in (office, terminal):
+        with contextlib.suppress(OSError):
+            os.close(each)
+
+
+def test_bytes_go_both_ways_whatever_their_value(pair):
+    office, uart = pair
+    every = bytes(range(256))
+    uart.write(every)
+    assert os.read(office, 1000) == every
+    os.write(office, every)
+    got = b""
+    while len(got) < 256:
+        part = uart.read(100, 1.0)
+        assert 0 < len(part) <= 100
+        got += part
+    assert got == every
+
+
+def test_a_read_returns_what_there_is_before_its_time_is_over(pair):
+    office, uart = pair
+    threading.Timer(0.05, os.write, (office, b"abc")).start()
+    start = time.monotonic()
+    assert uart.read(4096, 5.0)
+    assert time.monotonic() - start < 2.0
+
+
+def test_a_read_of_a_quiet_line_ends_with_its_time(pair):
+    _, uart = pair
+    start = time.monotonic()
+    assert uart.read(10, 0.1) == b""
+    assert 0.05 < time.monotonic() - start < 2.0
+    assert uart.read(10, 0) == b""
+
+
+def test_a_line_that_was_cut_is_a_transport_error(pair):
+    office, uart = pair
+    os.close(office)
+    with pytest.raises(TransportError, match="check the cable"):
+        uart.read(10, 0.2)
+    with pytest.raises(TransportError, match="check the cable"):
+        uart.write(b"x")
+
+
+def test_a_closed_line_is_a_transport_error_and_closes_twice(pair):
+    _, uart = pair
+    uart.close()
+    uart.close()
+    with pytest.raises(TransportError):
+        uart.read(1, 0.1)
+    with pytest.raises(TransportError):
+        uart.write(b"x")
+
+
+def test_a_line_in_use_is_refused(pair):
+    _, uart = pair
+    with pytest.raises(TransportError, match="lock"):
+        open_uart(uart.name, 115200)
+
+
+def test_a_device_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(TransportError, match=r"ttyNONE.*board\.toml"):
+        open_uart(str(tmp_path / "ttyNONE"), 115200)
+
+
+def test_a_line_that_takes_nothing_is_silent(pair, monkeypatch):
+    _, uart = pair
+    uart._line.write_timeout = 0.2
+    with pytest.raises(TransportError) as error:
+        uart.write(bytes(1_000_000))
+    assert error.value.kind == "silent"
