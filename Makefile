@@ -39,11 +39,11 @@ environment:
 environment-dev:
 	@$(PYTHON) tools/bootstrap/environment.py --dev
 
+# Without them the tests that need a real pcscd are skipped by name, and counted.
 test-packages:
-	@if [ "$$(id -u)" = 0 ]; then tools/install_test_packages.sh; \
-	elif sudo -n true 2>/dev/null; then sudo -n tools/install_test_packages.sh; \
-	else echo "test packages: no root here; to have the tests with a real pcscd, run once:" \
-		"sudo tools/install_test_packages.sh"; fi
+	@if [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; \
+	then tools/install_test_packages.sh || echo "test packages: could not be installed"; \
+	else echo "test packages: no root here; once: sudo tools/install_test_packages.sh"; fi
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
