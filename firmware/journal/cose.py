@@ -1,0 +1,219 @@
+"""COSE_Sign1 over deterministic CBOR: the one place that knows cbor2 and signatures.
+
+Encoding is RFC 8949 4.2.1 (shortest forms, definite lengths, map keys in bytewise order) of int,
+bool, None, bytes, str, list and dict; floats, tags and big integers have no place in a record.
+Decoding is canonical or rejected: what does not encode back to the same bytes is no value.
+A message is the tagged COSE_Sign1 of RFC 9052 4.2 with exactly the headers of docs/records.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import lru_cache
+from typing import Any, NamedTuple, NoReturn, Protocol
+
+import cbor2
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+EDDSA = -8  # RFC 9053 2.2
+HEADER_ALGORITHM = 1  # RFC 9052 3.1
+HEADER_CONTENT_TYPE = 3
+HEADER_KEY_ID = 4
+TAG_SIGN1 = 0xD2  # tag 18 as its one byte
+SEED_LENGTH = 32
+KEY_ID_LENGTH = 8
+
+MAX_DEPTH = 8
+MAX_MESSAGE = 4 * 1024 * 1024  # bytes; a stop list is the largest
+
+
+class CoseError(ValueError):
+    """Bytes that are not canonical CBOR, not our COSE_Sign1, or not signed by the key named."""
+
+
+class Signer(Protocol):
+    """Whoever holds a private key: DeviceKey, the office's key, later a secure element."""
+
+    @property
+    def algorithm(self) -> int: ...
+
+    @property
+    def public_key(self) -> bytes:
+        """Raw Ed25519, 32 bytes."""
+
+    def sign(self, data: bytes) -> bytes:
+        """64 bytes (RFC 8032)."""
+
+
+class Ed25519Signer:
+    """A private key in memory, from its 32-byte seed (RFC 8032 5.1.5); never printed."""
+
+    algorithm = EDDSA
+
+    def __init__(self, seed: bytes):
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public_key = self._key.public_key().public_bytes_raw()
+
+    def sign(self, data: bytes) -> bytes:
+        return self._key.sign(data)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {key_id(self.public_key).hex()}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a private key is not copied or pickled")
+
+
+def new_seed() -> bytes:
+    """32 random bytes from the operating system: an Ed25519 seed."""
+    return os.urandom(SEED_LENGTH)
+
+
+def key_id(public_key: bytes) -> bytes:
+    """The first 8 bytes of SHA-256 of the raw public key."""
+    return hashlib.sha256(public_key).digest()[:KEY_ID_LENGTH]
+
+
+# --- deterministic CBOR ---
+
+
+def encode(obj: object) -> bytes:
+    """RFC 8949 4.2.1; raises CoseError for anything a record may not hold."""
+    return cbor2.dumps(_ordered(obj, 0))
+
+
+def _ordered(obj: object, depth: int) -> object:
+    """obj with every map's keys in bytewise order of their encodings."""
+    if depth > MAX_DEPTH:
+        raise CoseError(f"more than {MAX_DEPTH} levels")
+    kind = type(obj)
+    if kind is bytes or kind is str or kind is bool or obj is None:
+        return obj
+    if kind is int:
+        if -(1 << 64) <= obj < (1 << 64):  # type: ignore[operator]
+            return obj
+        raise CoseError("an integer of more than 64 bits")
+    if kind is dict:
+        return {key: _ordered(obj[key], depth + 1) for key in _sorted_keys(obj)}  # type: ignore[index, arg-type]
+    if kind is list or kind is tuple:
+        return [_ordered(each, depth + 1) for each in obj]  # type: ignore[attr-defined]
+    raise CoseError(f"{kind.__name__} has no place in a record")
+
+
+def _sorted_keys(obj: dict[Any, object]) -> list[Any]:
+    kinds = set(map(type, obj))
+    if kinds == {int} and min(obj) >= 0:
+        return sorted(obj)  # for these the numeric order is the bytewise one
+    if kinds - {int, str}:
+        raise CoseError("a map key is an integer or a text")
+    return sorted(obj, key=cbor2.dumps)
+
+
+def decode(raw: bytes, limit: int = MAX_MESSAGE) -> Any:
+    """The value of `raw`; raises CoseError unless it is canonical and at most `limit` bytes."""
+    if len(raw) > limit:
+        raise CoseError(f"{len(raw)} bytes, more than {limit}")
+    try:
+        obj = cbor2.loads(
+            raw,
+            max_depth=MAX_DEPTH + 1,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            semantic_decoders=_NO_TAGS,
+        )
+        again = encode(obj)
+    except CoseError:
+        raise
+    except (cbor2.CBORError, ValueError, OverflowError, MemoryError, RecursionError) as error:
+        raise CoseError(f"not CBOR: {type(error).__name__}") from None
+    if again != raw:
+        raise CoseError("not in canonical form, or followed by other bytes")
+    return obj
+
+
+def _refuse_tag(decoder: object) -> NoReturn:
+    raise CoseError("a tag has no place in a record")
+
+
+# The tags cbor2 would turn into dates, fractions, expressions, shared references and the like.
+_TAGS = (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 100, 256, 258, 260, 261, 1004, 43000, 55799)
+_NO_TAGS = dict.fromkeys(_TAGS, _refuse_tag)
+
+# --- COSE_Sign1 ---
+
+
+class Unverified(NamedTuple):
+    """What a message says of itself before anybody checked its signature."""
+
+    content_type: str
+    key_id: bytes
+    payload: bytes
+
+
+@lru_cache(maxsize=32)
+def _protected(algorithm: int, content_type: str) -> bytes:
+    return encode({HEADER_ALGORITHM: algorithm, HEADER_CONTENT_TYPE: content_type})
+
+
+@lru_cache(maxsize=32)
+def _verifier(public_key: bytes) -> Ed25519PublicKey:
+    try:
+        return Ed25519PublicKey.from_public_bytes(public_key)
+    except ValueError:
+        raise CoseError("a public key is 32 bytes") from None
+
+
+def _to_be_signed(protected: bytes, payload: bytes) -> bytes:
+    """Sig_structure of RFC 9052 4.4, no external data."""
+    return cbor2.dumps(["Signature1", protected, b"", payload])
+
+
+def sign1(payload: bytes, signer: Signer, content_type: str) -> bytes:
+    """The tagged COSE_Sign1 of `payload`."""
+    protected = _protected(signer.algorithm, content_type)
+    signature = signer.sign(_to_be_signed(protected, payload))
+    unprotected = {HEADER_KEY_ID: key_id(signer.public_key)}
+    return bytes([TAG_SIGN1]) + cbor2.dumps([protected, unprotected, payload, signature])
+
+
+def verify1(raw: bytes, public_key: bytes, content_type: str) -> bytes:
+    """The payload, once headers, key id and signature are right; raises CoseError."""
+    protected, unprotected, payload, signature = _parts(raw)
+    if protected != _protected(EDDSA, content_type):
+        raise CoseError(f"the protected header is not that of {content_type}")
+    if unprotected[HEADER_KEY_ID] != key_id(public_key):
+        raise CoseError("signed by another key")
+    try:
+        _verifier(public_key).verify(signature, _to_be_signed(protected, payload))
+    except InvalidSignature:
+        raise CoseError("the signature is wrong") from None
+    return payload
+
+
+def peek1(raw: bytes) -> Unverified:
+    """What the message claims, to find the key to verify it with; raises CoseError."""
+    protected, unprotected, payload, _ = _parts(raw)
+    headers = decode(protected)
+    if not isinstance(headers, dict):
+        raise CoseError("the protected header is no map")
+    content_type = headers.get(HEADER_CONTENT_TYPE)
+    if not isinstance(content_type, str):
+        raise CoseError("no content type")
+    return Unverified(content_type, unprotected[HEADER_KEY_ID], payload)
+
+
+def _parts(raw: bytes) -> tuple[bytes, dict[int, bytes], bytes, bytes]:
+    """protected, unprotected {4: key id}, payload, signature; raises CoseError on another shape."""
+    if raw[:1] != bytes([TAG_SIGN1]):
+        raise CoseError("not a tagged COSE_Sign1")
+    parts = decode(raw[1:])
+    match parts:
+        case [bytes() as protected, {4: bytes() as key} as unprotected, bytes(), bytes()]:
+            pass
+        case _:
+            raise CoseError("not the four parts of a COSE_Sign1")
+    if len(unprotected) != 1 or len(key) != KEY_ID_LENGTH:
+        raise CoseError("the unprotected header holds one key id and nothing else")
+    return protected, unprotected, parts[2], parts[3]

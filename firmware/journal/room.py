@@ -1,0 +1,96 @@
+"""Two small files beside the database: room for what must still be written, and the ceiling.
+
+journal.reserve   1 MiB set aside, given back to the disk when it is full, so that the outcome
+                  of a payment that has begun can always be written
+journal.ceiling   a decimal number; records up to it may be in use.  It is raised, in steps,
+                  before a record passes it: should the database be lost, no number comes twice
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from firmware.journal import spool
+from firmware.journal.schema import JournalFullError
+
+log = logging.getLogger(__name__)
+
+RESERVE = "journal.reserve"
+RESERVE_BYTES = 1 << 20  # some thirty transactions
+CEILING = "journal.ceiling"
+CEILING_STEP = 256
+
+
+def free_mb(folder: Path) -> int:
+    """What the daemon's user may still write there, in MiB."""
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize // (1 << 20)
+
+
+class Reserve:
+    """journal.reserve in that folder."""
+
+    def __init__(self, folder: Path):
+        self._path = folder / RESERVE
+
+    def give_back(self) -> bool:
+        """Give the disk what was kept for this moment; False when there is nothing to give."""
+        try:
+            self._path.unlink()
+        except FileNotFoundError:
+            return False
+        log.warning("the disk is full; the journal uses its reserve")
+        return True
+
+    def keep(self) -> None:
+        """Set it aside unless it is there."""
+        if self._path.exists():
+            return
+        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.posix_fallocate(handle, 0, RESERVE_BYTES)
+        except OSError as error:
+            self._path.unlink()
+            log.warning("no reserve for the journal: %s", error.strerror)
+        finally:
+            os.close(handle)
+
+
+class Ceiling:
+    """journal.ceiling in that folder.  value: 0 when there never was a journal."""
+
+    def __init__(self, folder: Path):
+        self._path = folder / CEILING
+        self.value = self._read()
+
+    def _read(self) -> int:
+        try:
+            text = self._path.read_text("ascii")
+        except FileNotFoundError:
+            return 0
+        except (OSError, UnicodeDecodeError):
+            text = ""
+        if not text.strip().isdigit():
+            log.warning("%s is unreadable and is written anew", self._path)
+            return 0
+        return int(text)
+
+    def reach(self, number: int) -> None:
+        """Before record `number` is written; raises JournalFullError."""
+        if number <= self.value:
+            return
+        try:
+            spool.write_atomic(self._path, b"%d\n" % (number + CEILING_STEP))
+        except OSError as error:
+            raise JournalFullError(f"{self._path}: {error.strerror}; free space there") from error
+        self.value = number + CEILING_STEP
+
+    def look_ahead(self, number: int) -> None:
+        """While nobody waits: keep half a step free above `number`."""
+        if number + CEILING_STEP // 2 > self.value:
+            try:
+                self.reach(number + CEILING_STEP // 2)
+            except JournalFullError as error:
+                log.warning("%s", error)

@@ -1,0 +1,302 @@
+"""The journal: records appended one transaction at a time, each transaction one fdatasync.
+
+What `append` returned is on the disk.  A record that rides is numbered at once and reaches the disk
+with the next transaction; until then a crash may take it, and its number is used again.
+One thread writes (the lock makes it so), any thread reads.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from firmware.clock import TRUST_NONE, Clock
+from firmware.journal import record, room, schema
+from firmware.journal.cose import Signer, key_id
+from firmware.journal.lifecycle import (
+    OUTCOME_KINDS,
+    PAYMENT_KINDS,
+    STATE_NONE,
+    LifecycleError,
+    next_state,
+)
+from firmware.journal.record import (
+    KEY_DONE,
+    KEY_INTENT,
+    KEY_ORDER_NO,
+    KIND_DONE,
+    KIND_INTENT,
+    KIND_NAMES,
+    KIND_REFUND_REQUEST,
+    KIND_VOID,
+    NO_PREVIOUS,
+    Record,
+)
+from firmware.journal.room import Ceiling, Reserve
+from firmware.journal.schema import JournalError, JournalFullError
+from firmware.journal.view import View
+
+
+class Journal(View):
+    """See docs/records.md.  Open it with `Journal.open`."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        signer: Signer,
+        unit: str,
+        profile: int,
+        clock: Clock,
+        min_free_mb: int,
+    ):
+        self.path = path
+        self.data_dir = path.parent
+        self.unit = unit
+        self.signer = signer
+        self.clock = clock
+        self._profile = profile
+        self._min_free_mb = min_free_mb
+        self._reserve = Reserve(self.data_dir)
+        self._ceiling = Ceiling(self.data_dir)
+        self._writing = threading.RLock()
+        self._writer = schema.connect(path)
+        self._riders: list[Record] = []
+        self._number, self._digest = self._stored_head()
+        self._boot = self._count_start()
+        super().__init__(path, self._known_keys())
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        signer: Signer,
+        unit: str,
+        profile: int,
+        clock: Clock,
+        min_free_mb: int = 16,
+    ) -> Journal:
+        """The journal in that file, made if there is none, checked as far as a start allows.
+
+        The newest 256 records, the open INTENTs and the head are verified; damage is quarantined.
+        A file that is no database any more is moved aside and its records carried over.
+        Raises JournalError when there is no way to keep a journal there.
+        """
+        return cls(
+            Path(path),
+            signer=signer,
+            unit=unit,
+            profile=profile,
+            clock=clock,
+            min_free_mb=min_free_mb,
+        )
+
+    # --- what is there ---
+
+    def _stored_head(self) -> tuple[int, bytes]:
+        """Number and digest of the newest row, its bytes taken as they are, sound or not."""
+        row = self._writer.execute(
+            "SELECT number, raw FROM records ORDER BY number DESC LIMIT 1"
+        ).fetchone()
+        return (0, NO_PREVIOUS) if row is None else (row[0], record.digest_of(row[1]))
+
+    def _count_start(self) -> int:
+        """This start's count, on the disk before any record names it."""
+        self._writer.execute(
+            "INSERT INTO counters VALUES ('boot', 1)"
+            " ON CONFLICT (name) DO UPDATE SET value = value + 1"
+        )
+        row = self._writer.execute("SELECT value FROM counters WHERE name = 'boot'").fetchone()
+        return int(row[0])
+
+    def _known_keys(self) -> dict[bytes, bytes]:
+        """key id -> public key of every device key this unit had."""
+        public_key = self.signer.public_key
+        self._writer.execute(
+            "INSERT OR IGNORE INTO keys VALUES (?, ?)", (key_id(public_key), public_key)
+        )
+        return dict(self._writer.execute("SELECT key_id, public_key FROM keys"))
+
+    def head(self) -> tuple[int, bytes]:
+        """Number and digest of the newest record, riders included; (0, zeros) when empty."""
+        with self._writing:
+            return self._number, self._digest
+
+    @property
+    def boot(self) -> int:
+        """The count of starts, this one included."""
+        return self._boot
+
+    def by_order(self, order_no: str) -> list[Record]:
+        found = super().by_order(order_no)
+        numbers = {each.number for each in found}
+        with self._writing:
+            riding = [
+                each
+                for each in self._riders
+                if each.body.get(KEY_INTENT) in numbers or each.body.get(KEY_ORDER_NO) == order_no
+            ]
+        return found + riding
+
+    def open_totals(self, card_id: bytes) -> list[Record]:
+        with self._writing:
+            riding = {each.body.get(KEY_INTENT) for each in self._riders}
+        return [each for each in super().open_totals(card_id) if each.number not in riding]
+
+    # --- room ---
+
+    def free_mb(self) -> int:
+        return room.free_mb(self.data_dir)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a new payment may begin: what it will have to write later still fits."""
+        return self.free_mb() >= self._min_free_mb
+
+    # --- writing ---
+
+    def append(self, kind: int, body: Mapping[int, Any], *, ride: bool = False) -> Record:
+        """A new record, on the disk when this returns, or with the next one if it rides.
+
+        Raises RecordError (kind or body), LifecycleError (not now), JournalFullError, JournalError.
+        After any of them the journal is as before and the number is not used.
+        """
+        with self._writing:
+            new = self._build(kind, body)
+            self._may_follow(new)
+            if ride:
+                if kind == KIND_INTENT or kind in OUTCOME_KINDS:
+                    raise LifecycleError(f"{KIND_NAMES[kind]} does not ride: it waits for the disk")
+                self._riders.append(new)
+            else:
+                self._write([*self._riders, new])
+                self._riders.clear()
+            self._number, self._digest = new.number, new.digest
+            if new.trust != TRUST_NONE:
+                self.clock.set_floor(new.time_ms)
+            return new
+
+    def flush(self) -> None:
+        """Write what rides; raises as `append` does, and then it rides on."""
+        with self._writing:
+            if self._riders:
+                self._write(self._riders)
+                self._riders.clear()
+
+    def _build(self, kind: int, body: Mapping[int, Any]) -> Record:
+        now = self.clock.now()
+        return record.build(
+            kind,
+            body,
+            unit=self.unit,
+            number=self._number + 1,
+            boot=self._boot,
+            time_ms=now.epoch_ms,
+            trust=now.trust,
+            profile=self._profile,
+            previous=self._digest,
+            signer=self.signer,
+        )
+
+    def _may_follow(self, new: Record) -> None:
+        """Raises LifecycleError, or JournalFullError for an INTENT without room for its outcome."""
+        if new.kind not in PAYMENT_KINDS:
+            return
+        if new.kind == KIND_INTENT:
+            self._may_begin(new.body[KEY_ORDER_NO])
+            return
+        intent = new.body[KEY_INTENT]
+        row = self._ask("SELECT state FROM records WHERE number = ?", intent)
+        next_state(STATE_NONE if row is None or row[0] is None else row[0], new.kind)
+        if new.kind == KIND_REFUND_REQUEST:
+            done = new.body[KEY_DONE]
+            row = self._ask("SELECT kind, intent FROM records WHERE number = ?", done)
+            if row != (KIND_DONE, intent):
+                raise LifecycleError(f"record {done} is not the DONE of INTENT {intent}")
+
+    def _may_begin(self, order_no: str) -> None:
+        earlier = self._ask(
+            "SELECT number FROM records WHERE order_no = ? AND kind = 1 AND state != ?",
+            order_no,
+            KIND_VOID,
+        )
+        if earlier is not None:
+            raise LifecycleError(f"this order was begun by INTENT {earlier[0]}")
+        if not self.has_room:
+            raise JournalFullError(
+                f"{self.free_mb()} MiB free, {self._min_free_mb} needed: let the office pull its "
+                f"batches or free space on the disk of {self.data_dir}"
+            )
+
+    def _ask(self, sql: str, *arguments: object) -> Any:
+        """One row by the writing connection, inside its lock."""
+        try:
+            return self._writer.execute(sql, arguments).fetchone()
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal cannot be read: {error}") from error
+
+    def _write(self, records: list[Record]) -> None:
+        """One transaction; with the disk full, once more on the reserve, but never an INTENT."""
+        self._ceiling.reach(records[-1].number)
+        try:
+            self._transact(records)
+        except JournalFullError:
+            if records[-1].kind == KIND_INTENT or not self._reserve.give_back():
+                raise
+            self._transact(records)
+
+    def _transact(self, records: list[Record]) -> None:
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            for each in records:
+                self._insert(each)
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            if schema.is_full(error):
+                raise JournalFullError("the disk is full: free space on it") from error
+            raise JournalError(f"the record could not be written: {error}") from error
+
+    def _insert(self, new: Record) -> None:
+        derived = schema.derived_columns(new, self.clock)
+        self._writer.execute(schema.INSERT, (new.number, new.raw, *derived))
+        if new.kind in OUTCOME_KINDS:
+            self._writer.execute(
+                "UPDATE records SET state = ?1, fen = iif(?1 = 3, 0, fen)"
+                " WHERE number = ?2 AND kind = 1",
+                (new.kind, new.body[KEY_INTENT]),
+            )
+
+    def _roll_back(self) -> None:
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+
+    # --- between cards ---
+
+    def checkpoint(self) -> None:
+        """Move the log into the database and start it afresh; call it while no card is in."""
+        with self._writing:
+            self.flush()
+            self._ceiling.look_ahead(self._number)
+            if self.has_room:
+                self._reserve.keep()
+            try:
+                self._writer.execute("PRAGMA wal_checkpoint(RESTART)")
+                # A fresh log costs one more sync: let this write pay it, not a purchase.
+                self._writer.execute("UPDATE counters SET value = value WHERE name = 'boot'")
+            except sqlite3.Error as error:
+                raise JournalError(f"the log could not be moved: {error}") from error
+
+    def close(self) -> None:
+        """Write what rides and let go of the file."""
+        with self._writing:
+            try:
+                self.flush()
+            finally:
+                super().close()
+                self._writer.close()

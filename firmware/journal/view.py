@@ -1,0 +1,194 @@
+"""Reading the journal, on a connection of its own that cannot write.
+
+Every record is verified as it is read.  One that does not verify raises JournalDamagedError where
+its absence would be believed (by_order, outcome_of, get) and is left out of lists.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from firmware.journal import record, schema
+from firmware.journal.cose import CoseError, peek1
+from firmware.journal.lifecycle import STATE_NONE
+from firmware.journal.record import (
+    KEY_EF06,
+    KEY_FIRST,
+    KEY_LAST,
+    KEY_TERMINAL_SERIAL,
+    KEY_WHAT,
+    KIND_APPLIED,
+    KIND_DAMAGE,
+    Record,
+    RecordError,
+)
+from firmware.journal.schema import JournalDamagedError, JournalError
+
+MAX_LIMIT = 1000
+
+# (number, raw, damaged)
+Row = tuple[int, bytes, int]
+
+
+def read_record(number: int, raw: bytes, keys: Mapping[bytes, bytes]) -> Record:
+    """The record of a row; keys: key id -> public key.  Raises RecordError."""
+    try:
+        claimed = peek1(raw).key_id
+    except CoseError as error:
+        raise RecordError(str(error)) from None
+    if claimed not in keys:
+        raise RecordError(f"signed by key {claimed.hex()}, which this unit never had")
+    found = record.parse(raw, keys[claimed])
+    if found.number != number:
+        raise RecordError(f"it is record {found.number}")
+    return found
+
+
+class View:
+    """What can be asked of a journal; safe from any thread.  keys: key id -> public key."""
+
+    def __init__(self, path: Path, keys: Mapping[bytes, bytes]):
+        self._keys = keys
+        self._reading = threading.Lock()
+        self._reader = schema.connect_to_read(path)
+        self._found_damaged: set[int] = set()
+
+    def _all(self, sql: str, *arguments: object) -> list[Any]:
+        try:
+            with self._reading:
+                return self._reader.execute(sql, arguments).fetchall()
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal cannot be read: {error}") from error
+
+    def _one(self, sql: str, *arguments: object) -> Any:
+        rows = self._all(sql, *arguments)
+        return rows[0] if rows else None
+
+    def _record(self, row: Row) -> Record:
+        number, raw, damaged = row
+        if damaged:
+            raise JournalDamagedError(number, "quarantined")
+        try:
+            return read_record(number, raw, self._keys)
+        except RecordError as error:
+            self._found_damaged.add(number)
+            raise JournalDamagedError(number, str(error)) from None
+
+    def _sound(self, rows: list[Row]) -> list[Record]:
+        found = []
+        for row in rows:
+            try:
+                found.append(self._record(row))
+            except JournalDamagedError:
+                continue
+        return found
+
+    def get(self, number: int) -> Record | None:
+        """The record of that number; raises JournalDamagedError."""
+        row = self._one("SELECT number, raw, damaged FROM records WHERE number = ?", number)
+        return None if row is None else self._record(row)
+
+    def records(self, after: int = 0, limit: int = 100) -> list[Record]:
+        """The next sound records that are on the disk, oldest first."""
+        return self._sound(
+            self._all(
+                "SELECT number, raw, damaged FROM records WHERE number > ? ORDER BY number LIMIT ?",
+                after,
+                min(limit, MAX_LIMIT),
+            )
+        )
+
+    def open_intents(self) -> list[Record]:
+        """Sound INTENTs whose money is not accounted for yet, those UNCERTAIN included."""
+        return self._sound(
+            self._all(
+                "SELECT number, raw, damaged FROM records WHERE state IN (1, 5) ORDER BY number"
+            )
+        )
+
+    def payment_state(self, intent: int) -> int:
+        """The kind of the newest outcome, KIND_INTENT while there is none, 0 for no INTENT."""
+        row = self._one("SELECT state FROM records WHERE number = ?", intent)
+        return STATE_NONE if row is None or row[0] is None else int(row[0])
+
+    def outcome_of(self, intent: int) -> Record | None:
+        """The newest DONE, VOID, SUSPECT, UNCERTAIN or RULED; raises JournalDamagedError."""
+        row = self._one(
+            "SELECT number, raw, damaged FROM records WHERE intent = ?"
+            " AND kind BETWEEN 2 AND 6 ORDER BY number DESC LIMIT 1",
+            intent,
+        )
+        return None if row is None else self._record(row)
+
+    def by_order(self, order_no: str) -> list[Record]:
+        """INTENTs and DECLINEDs of the order and what followed them, oldest first.
+
+        Raises JournalDamagedError: an order whose record is damaged was not never seen.
+        """
+        rows = self._all(
+            "SELECT number, raw, damaged FROM records WHERE order_no = ?1 UNION ALL"
+            " SELECT number, raw, damaged FROM records WHERE intent IN"
+            " (SELECT number FROM records WHERE order_no = ?1 AND kind = 1) ORDER BY number",
+            order_no,
+        )
+        return [self._record(row) for row in rows]
+
+    def spent_fen(self, day: int, card_id: bytes | None = None) -> int:
+        """account + self + pooled of that local day (YYYYMMDD) but for VOID; of one card or all."""
+        if card_id is None:
+            row = self._one("SELECT sum(fen) FROM records WHERE day = ?", day)
+        else:
+            row = self._one(
+                "SELECT sum(fen) FROM records WHERE day = ? AND card_id = ?", day, card_id
+            )
+        return int(row[0] or 0)
+
+    def open_totals(self, card_id: bytes) -> list[Record]:
+        """The card's newest DONE INTENT if it read EF06 and has no TOTALS yet: none or one."""
+        rows = self._all(
+            "SELECT number, raw, damaged FROM records AS paid WHERE card_id = ? AND state = 2"
+            " AND NOT EXISTS (SELECT 1 FROM records WHERE intent = paid.number AND kind = 7)"
+            " ORDER BY number DESC LIMIT 1",
+            card_id,
+        )
+        return [each for each in self._sound(rows) if each.body.get(KEY_EF06) is not None]
+
+    def last_terminal_serial(self, terminal: bytes) -> tuple[bytes, Record] | None:
+        """The newest record that gives the serial of that PSAM (INTENT or PSAM_SEEN)."""
+        rows = self._all(
+            "SELECT number, raw, damaged FROM records WHERE terminal = ?"
+            " ORDER BY number DESC LIMIT 8",
+            terminal,
+        )
+        for found in self._sound(rows):
+            return found.body[KEY_TERMINAL_SERIAL], found
+        return None
+
+    def applied(self, what: str) -> int:
+        """The number of the newest signed file of that name that was applied, 0 for none."""
+        rows = self._all(
+            "SELECT number, raw, damaged FROM records"
+            " WHERE kind IN (21, 22) AND kind = ? ORDER BY number DESC",
+            KIND_APPLIED,
+        )
+        for row in rows:
+            for found in self._sound([row]):
+                if found.body[KEY_WHAT] == what:
+                    return int(found.body[KEY_LAST])
+        return 0
+
+    def damaged_ranges(self) -> list[tuple[int, int]]:
+        """[first, last] of every DAMAGE record, in the order of the numbers."""
+        rows = self._all(
+            "SELECT number, raw, damaged FROM records WHERE kind IN (21, 22) AND kind = ?",
+            KIND_DAMAGE,
+        )
+        return sorted((each.body[KEY_FIRST], each.body[KEY_LAST]) for each in self._sound(rows))
+
+    def close(self) -> None:
+        with self._reading:
+            self._reader.close()
