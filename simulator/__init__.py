@@ -1,1 +1,1 @@
-"""A region in a box: cards, PSAM, reader slots, the holder at the PIN pad (`sscsim`)."""
+"""A region in a box: cards, PSAMs, readers, holder and cashier, from invented root keys."""

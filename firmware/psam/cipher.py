@@ -31,3 +31,18 @@ def sm4_encrypt(key: bytes, blocks: bytes) -> bytes:
     """ECB over whole 16-byte blocks with a 16-byte key (GB/T 32907)."""
     encryptor = Cipher(algorithms.SM4(key), modes.ECB()).encryptor()
     return encryptor.update(blocks) + encryptor.finalize()
+
+
+def des_decrypt(key: bytes, blocks: bytes) -> bytes:
+    """The inverse of `des_encrypt`: what a card does with an enciphered PIN block."""
+    if len(key) not in (8, 16):
+        raise ValueError("a DES key has 8 or 16 bytes")
+    full = key * 3 if len(key) == 8 else key + key[:8]
+    decryptor = Cipher(TripleDES(full), modes.ECB()).decryptor()
+    return decryptor.update(blocks) + decryptor.finalize()
+
+
+def sm4_decrypt(key: bytes, blocks: bytes) -> bytes:
+    """The inverse of `sm4_encrypt`."""
+    decryptor = Cipher(algorithms.SM4(key), modes.ECB()).decryptor()
+    return decryptor.update(blocks) + decryptor.finalize()
