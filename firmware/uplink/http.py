@@ -230,5 +230,5 @@ _ROUTES: list[tuple[str, str, Callable[..., None]]] = [
     ("GET", r"/v1/batches", _Handler._get_next),
     ("GET", r"/v1/batches/(\d{1,18})", _Handler._get_batch),
     ("PUT", r"/v1/batches/(\d{1,18})/receipt", _Handler._put_receipt),
-    ("PUT", r"/v1/down/([a-z0-9_-]{1,32})", _Handler._put_down),
+    ("PUT", r"/v1/down/([a-z0-9]{1,32})", _Handler._put_down),
 ]

@@ -1,0 +1,1 @@
+"""The back office: pulls batches of signed records, proves them complete, answers with receipts."""

@@ -1,0 +1,190 @@
+"""Everything that can go wrong in the office: a frozen number, the cause, what to do next.
+
+7xx the link to a unit, 8xx a batch that was refused, 9xx the office itself.  Outcomes of a payment
+have numbers below 700 (firmware/outcome.py).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    cause_zh: str
+    cause_en: str
+    next_zh: str
+    next_en: str
+
+
+_KEPT_ZH = "文件已存入 refused/，终端仍保留该批次。"
+_KEPT_EN = "The file is kept in refused/, the unit still holds the batch."
+
+ROWS = {
+    701: Row(
+        "串口打不开",
+        "the serial line cannot be opened",
+        "检查线缆、设备名、权限，以及是否有其他程序占用。",
+        "Check the cable, the name, your rights, and whether another program has it open.",
+    ),
+    702: Row(
+        "终端没有应答",
+        "the unit does not answer",
+        "检查线缆和终端电源后重新执行；传输从断点继续。",
+        "Check the cable and that the unit runs, then run it again; it goes on where it stopped.",
+    ),
+    703: Row(
+        "终端拒绝了请求",
+        "the unit refused the request",
+        "按所示原因处理后重试；存储失败请找技术员。",
+        "Act on the reason shown and try again; if its storage failed, call a technician.",
+    ),
+    704: Row(
+        "传输的文件与终端所报不符",
+        "the file that arrived is not the one the unit announced",
+        "重新执行；若再次出现，请技术员检查终端存储。",
+        "Run it again; if it comes back, have a technician check the unit's storage.",
+    ),
+    705: Row(
+        "线路另一端是别的终端",
+        "another unit is at the other end",
+        "检查 --unit 和线缆。",
+        "Check --unit and the cable.",
+    ),
+    706: Row(
+        "应答不合规程",
+        "the answer is not one that a unit gives",
+        "检查地址是否为终端，以及两端版本。",
+        "Check that the address is that of a unit, and the releases of both ends.",
+    ),
+    801: Row(
+        "该终端未登记",
+        "this unit is not enrolled",
+        "向现场核实终端后用 sscoffice enrol 登记，再收取。" + _KEPT_ZH,
+        "Make sure of the unit on site, enrol it (sscoffice enrol), pull again. " + _KEPT_EN,
+    ),
+    802: Row(
+        "不是批次文件，或内容不可读",
+        "this is no batch, or it cannot be read",
+        "重新收取；若再次出现，请技术员检查终端。" + _KEPT_ZH,
+        "Pull again; if it comes back, have a technician check the unit. " + _KEPT_EN,
+    ),
+    803: Row(
+        "签名不对：内容被改动，或由别的密钥签名",
+        "a signature is wrong: something was altered, or another key signed it",
+        "不得入账。核对终端密钥标识，查明原因并上报。" + _KEPT_ZH,
+        "Do not book it. Compare the key id with the unit's, find the cause, report it. "
+        + _KEPT_EN,
+    ),
+    804: Row(
+        "记录链断开",
+        "the chain of records is broken",
+        "不得入账。查明缺失或被替换的记录并上报。" + _KEPT_ZH,
+        "Do not book it. Find out which record is missing or replaced, report it. " + _KEPT_EN,
+    ),
+    805: Row(
+        "编号不连续且未声明损坏",
+        "numbers are missing that were not declared damaged",
+        "不得入账。请技术员检查终端日志并上报。" + _KEPT_ZH,
+        "Do not book it. Have a technician check the unit's journal, report it. " + _KEPT_EN,
+    ),
+    806: Row(
+        "同一批次号再次送来，内容却不同",
+        "a batch that is already stored came again with other contents",
+        "已入账的内容不变。查明为何不同并上报。" + _KEPT_ZH,
+        "What is stored stays as it is. Find out why they differ, report it. " + _KEPT_EN,
+    ),
+    807: Row(
+        "批次属于别的终端",
+        "the batch belongs to another unit",
+        "检查终端是否被调换或冒用。" + _KEPT_ZH,
+        "Find out whether the units were exchanged. " + _KEPT_EN,
+    ),
+    901: Row(
+        "此文件夹不是后台文件夹",
+        "this folder is no office",
+        "先执行 sscoffice init 文件夹，或用 --dir 指明。",
+        "Run sscoffice init FOLDER first, or name it with --dir.",
+    ),
+    902: Row(
+        "此文件夹已是后台文件夹",
+        "this folder already is an office",
+        "换一个文件夹；已有密钥和记录不会被覆盖。",
+        "Take another folder; a key and records that exist are never overwritten.",
+    ),
+    903: Row(
+        "登记申请无效",
+        "the enrolment request is not valid",
+        "从终端重新取 enrolment.cose。",
+        "Fetch enrolment.cose from the unit again.",
+    ),
+    904: Row(
+        "该终端已用另一密钥登记",
+        "this unit is already enrolled with another key",
+        "查明终端密钥为何改变；新密钥须用新的终端号登记。",
+        "Find out why its key changed; a new key is enrolled under a new unit id.",
+    ),
+    905: Row(
+        "未确认，没有登记",
+        "not confirmed, nothing was enrolled",
+        "与终端屏幕上的密钥标识核对后，回答 yes 或加 --yes。",
+        "Compare the key id with the one the unit shows, then answer yes or add --yes.",
+    ),
+    906: Row(
+        "文件读写失败",
+        "a file cannot be read or written",
+        "检查文件名、权限和磁盘空间后重试。",
+        "Check its name, your rights and the space on the disk, then try again.",
+    ),
+    907: Row(
+        "停用名单条目有误",
+        "an entry of the stop list is wrong",
+        "卡识别码为 32 个十六进制字符，PSAM 终端号为 12 个，号段为 起-止。",
+        "A card id has 32 hex digits, a PSAM's terminal number 12; a range is FROM-TO.",
+    ),
+    908: Row(
+        "不是本后台签发的文件",
+        "this file was not signed by this office",
+        "用 sscoffice stop-list make 重新签发。",
+        "Sign it again with sscoffice stop-list make.",
+    ),
+    909: Row(
+        "数据库出错",
+        "the store failed",
+        "检查磁盘空间；不要改动 office.db，从备份恢复后用 check 核对。",
+        "Check the disk; never edit office.db; put back a backup and prove it with check.",
+    ),
+    910: Row(
+        "密钥文件不可用",
+        "the office's key file must not be used",
+        "恢复备份；权限须为 0600。",
+        "Put back the backup; its mode must be 0600.",
+    ),
+}
+
+
+class OfficeError(Exception):
+    """number: a key of ROWS.  detail: what exactly, one line, no secret."""
+
+    def __init__(self, number: int, detail: str):
+        super().__init__(f"{number} {ROWS[number].cause_en}: {detail}")
+        self.number = number
+        self.detail = detail
+
+    @property
+    def lines(self) -> str:
+        """For a person: number, cause and next step, Chinese above English."""
+        row = ROWS[self.number]
+        return (
+            f"错误 {self.number}: {row.cause_zh} ({self.detail})\n"
+            f"  下一步: {row.next_zh}\n"
+            f"Error {self.number}: {row.cause_en} ({self.detail})\n"
+            f"  Next: {row.next_en}"
+        )
+
+
+class LinkError(OfficeError):
+    """7xx: the unit was not reached, or what it said cannot be used."""
+
+
+class Refused(OfficeError):
+    """8xx: a batch that must not be stored."""
