@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from firmware.apdu import CommandApdu
-from simulator import filesystem, files, security, settlement, state
+from simulator import files, filesystem, security, settlement, state
 from simulator.algorithm import ALGORITHMS
 from simulator.chip import Chip, Dice, Refusal
 from simulator.files import Rule

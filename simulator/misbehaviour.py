@@ -132,13 +132,16 @@ def _silent(answer: bytes) -> bytes:
     raise Silence("the chip is mute")
 
 
-def mute_before(chip: Any, ins: int | None = None, first: int = 1) -> Misbehaving:
-    """Mute from the nth such command on; it is not executed."""
-    return _MuteFrom(chip, _silent, _only(ins), first)
+class _Mute(_BeforeExecution):
+    """Once mute, mute to everything until the next power-on; then the count begins again."""
 
+    def __init__(self, chip: Any, inses: frozenset[int] | None, first: int) -> None:
+        super().__init__(chip, _silent, inses, first)
+        self._start = (inses, first - 1)
 
-class _MuteFrom(_BeforeExecution):
-    """Once mute, mute to every command until power is cut and comes back."""
+    def power_on(self) -> bytes:
+        self._inses, self._left = self._start
+        return self.chip.power_on()
 
     def transmit(self, command: bytes) -> bytes:
         try:
@@ -146,6 +149,11 @@ class _MuteFrom(_BeforeExecution):
         except Silence:
             self._inses, self._left = None, 0
             raise
+
+
+def mute_before(chip: Any, ins: int | None = None, first: int = 1) -> Misbehaving:
+    """Mute from the nth such command since power-on; it is not executed."""
+    return _Mute(chip, _only(ins), first)
 
 
 def mute_after(chip: Any, ins: int | None = None, first: int = 1) -> Misbehaving:

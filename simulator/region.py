@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.psam.keys import city_factor, province_factor
-from simulator import files, personalise
+from simulator import personalise
 from simulator.algorithm import ALGORITHMS
 from simulator.card import CardMemory, SimulatedCard
 from simulator.filesystem import structure_of
@@ -18,7 +18,6 @@ from simulator.psam import HeldKey, PsamMemory, SimulatedPsam, key_name
 from simulator.switches import Switches
 
 FORMAT = 1
-_VERSIONS = {"1.0": b"1.00", "2.0": b"2.0\x00", "3.0": b"3.00"}
 _TEST_PREFIX = "TEST_ROOT_"
 
 
@@ -116,8 +115,9 @@ class Region:
         generation: "1.0", "2.0", "3.0".  pin: 4..16 digits or None.  card_use_mode: "1" online,
         "2" offline.  Dates YYYYMMDD.  historical: 13 bytes.  Raises ValueError on a taken label.
         """
-        if generation not in _VERSIONS:
-            raise ValueError(f"generation is one of {', '.join(_VERSIONS)}, not {generation!r}")
+        if generation not in personalise.VERSIONS:
+            legal = ", ".join(personalise.VERSIONS)
+            raise ValueError(f"generation is one of {legal}, not {generation!r}")
         if pin is not None and not (4 <= len(pin) <= 16 and pin.isdigit()):
             raise ValueError("a PIN has 4 to 16 digits")
         label = self._free_label(self.cards, label or f"card-{serial}")
@@ -151,43 +151,24 @@ class Region:
             purchase_serial=purchase_serial,
             load_serial=load_serial,
         )
-        issuer = {
-            0x01: card_id or personalise.card_id(self.code, serial),
-            0x02: "3",
-            0x03: _VERSIONS[generation],
-            0x04: "9156000002" + self.code + self.code + "01",
-            0x05: personalise.date_value(issued, switches.date_form),
-            0x06: personalise.date_value(expiry, switches.date_form),
-            0x07: card_number or personalise.card_number(serial),
+        items = {
+            ("SSSE", 0x05): personalise.issuer_items(
+                card_id or personalise.card_id(self.code, serial),
+                card_number or personalise.card_number(serial),
+                self.code,
+                generation,
+                (issued, expiry),
+                switches.date_form,
+            ),
+            ("SSSE", 0x06): personalise.holder_items(name, citizen_number),
+            ("DF04", 0x05): personalise.medical_items(self.code, card_use_mode),
+            ("DF04", 0x06): personalise.offline_items(
+                offline_permitted, offline_total_fen, offline_count
+            ),
         }
-        holder = {
-            0x08: citizen_number,
-            0x09: name,
-            0x0A: "1" if int(citizen_number[16]) % 2 else "2",
-            0x0B: "01",
-            0x0C: citizen_number[:6],
-            0x0D: citizen_number[6:14],
-        }
-        offline = {
-            0x90: "1" if offline_permitted else "0",
-            0x92: f"{offline_total_fen:08d}",
-            0x93: f"{offline_count:02d}",
-        }
-        medical = {
-            0x81: "310".ljust(8, "0"), 0x84: self.code, 0x8C: "11", 0x8F: card_use_mode,
-        }  # fmt: skip
-        contents = {
-            ("SSSE", 0x05): issuer,
-            ("SSSE", 0x06): holder,
-            ("DF04", 0x05): medical,
-            ("DF04", 0x06): offline,
-        }
-        directory = ("SSSE", files.directory_sfi(generation))
-        for place, ef in structure_of(memory).items():
-            made = personalise.records(ef, contents.get(place, {}), switches.name_padding)
-            memory.files[files.place(*place)] = (
-                personalise.directory() if place == directory else made
-            )
+        memory.files = personalise.contents(
+            structure_of(memory), items, generation, switches.name_padding
+        )
         card = self.cards[label] = SimulatedCard(memory)
         return card
 
