@@ -1,8 +1,8 @@
 """Plugs a simulated slot into a real pcscd, through vsmartcard-vpcd.
 
 vpcd is a reader driver that listens on TCP; the card connects to it.  A message is a length (2
-bytes, big-endian) and a body; a body of one byte is an order (power off, power on, reset, give the ATR),
-anything else a command.  Only GET ATR and commands are answered.
+bytes, big-endian) and a body; a body of one byte is an order (power off, power on, reset, give the
+ATR), anything else a command.  Only GET ATR and commands are answered.
 What PC/SC cannot say, vpcd cannot either: two cards in the field look like no card.
 """
 
@@ -77,19 +77,23 @@ class Plug:
         self._stopping.wait(OUT_S)
 
     def _serve(self, link: socket.socket) -> None:
+        # pcscd asks for the ATR before it powers the card, and powers it up and down of its own
+        # accord.  A card to which nothing was said since its reset is not reset again: so it draws
+        # the same random numbers (from its seed and its starts) as under a reader that does not.
         try:
-            # pcscd asks for the ATR before it powers the card, to see whether one is there.
-            atr = self._power_on()
-            self._slot.power_off()
+            atr, is_fresh = self._power_on(), True
             while True:
                 body = _read_message(link)
                 if body in (bytes((_ON,)), bytes((_RESET,))):
-                    atr = self._power_on()
+                    if not is_fresh:
+                        atr, is_fresh = self._power_on(), True
                 elif body == bytes((_OFF,)):
-                    self._slot.power_off()
+                    if not is_fresh:
+                        self._slot.power_off()
                 elif body == bytes((_GET_ATR,)):
                     link.sendall(_LENGTH.pack(len(atr)) + atr)
                 else:
+                    is_fresh = False
                     answer = self._slot.exchange(body, is_abandoned=lambda: is_gone(link))
                     link.sendall(_LENGTH.pack(len(answer)) + answer)
         except TransportError as fault:

@@ -95,7 +95,7 @@ def test_a_cut_waits_for_its_nth_command_and_strikes_once():
 
 @pytest.mark.parametrize("wrong", [{"when": "during"}, {"nth": 0}])
 def test_a_cut_that_cannot_be_is_refused(wrong):
-    with pytest.raises(ValueError, match="nth|when"):
+    with pytest.raises(ValueError, match=r"nth|when"):
         Cut(**wrong)
 
 
