@@ -26,7 +26,6 @@ SETTLE_S = 0.6
 
 _REMOVED = (scard.SCARD_W_REMOVED_CARD, scard.SCARD_E_NO_SMARTCARD)
 _MUTE = (scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_W_UNPOWERED_CARD)
-_MAYBE_REMOVED = (scard.SCARD_E_NOT_TRANSACTED, scard.SCARD_W_RESET_CARD)
 _GONE = scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE
 _T0_OR_T1 = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
 
@@ -46,6 +45,7 @@ class PcscReader:
         self._pattern = pattern
         self._slot: _Slot | None = None
         self._worker: Worker | None = None
+        self._lost: Worker | None = None  # still inside a call to a silent card
         self._seen_state: int | None = None
         self._is_block = False
 
@@ -63,6 +63,11 @@ class PcscReader:
         )
 
     def power_on(self) -> bytes:
+        if self._lost is not None and not self._lost.has_ended(CALL_S):
+            raise TransportError(
+                f"the card in {self.name} still keeps its reader busy: take it out", "silent"
+            )
+        self._lost = None
         atr, protocol = self._call(_Slot.power_on, POWER_ON_S)
         self._is_block = protocol == scard.SCARD_PROTOCOL_T1 or ATR(atr).isContactless()
         return bytes(atr)
@@ -103,6 +108,7 @@ class PcscReader:
         try:
             return self._worker.call(function, deadline_s)
         except TimeoutError:
+            self._lost = self._worker
             self._slot = self._worker = None
             raise TransportError(
                 f"no answer in {self.name} within {deadline_s} s: take the card out and try again",
@@ -115,7 +121,7 @@ class PcscReader:
 
     def _abandon(self) -> None:
         if self._worker is not None:
-            self._worker.end(0)
+            self._worker.end(CALL_S)
         self._slot = self._worker = None
 
 
@@ -195,21 +201,19 @@ class _Slot:
         if self._card is None:
             raise TransportError(f"the card in {self.name} has no power", "removed")
         code, answer = scard.SCardTransmit(self._card, self._protocol, command)
-        if code in _MAYBE_REMOVED:
-            self._after_a_fault(code)
+        if code == scard.SCARD_E_NOT_TRANSACTED:
+            code = scard.SCARD_W_REMOVED_CARD if self._is_leaving() else _MUTE[0]
+        elif code == scard.SCARD_S_SUCCESS and len(answer) < 2 and self._is_leaving():
+            code = scard.SCARD_W_REMOVED_CARD  # some drivers call the cut-off answer a success
         self._check(code, "transmit")
         return bytes(answer)
 
-    def _after_a_fault(self, code: int) -> None:
+    def _is_leaving(self) -> bool:
         """A card pulled a moment ago looks like one that failed: let pcscd look again."""
         now = self.state()
         if now & scard.SCARD_STATE_PRESENT:
             now = self.wait_change(now, SETTLE_S)
-        if not now & scard.SCARD_STATE_PRESENT:
-            code = scard.SCARD_W_REMOVED_CARD
-        elif code == scard.SCARD_E_NOT_TRANSACTED:
-            code = scard.SCARD_W_UNRESPONSIVE_CARD
-        self._check(code, "transmit")
+        return not now & scard.SCARD_STATE_PRESENT
 
     def _is_contactless(self) -> bool:
         return bool(ATR(self._atr()).isContactless())
