@@ -125,6 +125,9 @@ class SimulatedCard(Chip):
             self.dice.restart(self.memory.boots)
             self.changed()
 
+    def interrupted(self) -> None:
+        self.session.transaction = None
+
     def execute(self, command: CommandApdu) -> bytes:
         if self.memory.blocked:
             raise Refusal(CARD_BLOCKED)

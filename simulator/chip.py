@@ -61,7 +61,7 @@ def parse(raw: bytes) -> CommandApdu:
 
 
 class Chip:
-    """A powered chip; what it holds and does comes with `execute`, `started` and `state`."""
+    """A powered chip; what it holds and does comes with the three below."""
 
     contactless: bool
     switches: Switches
@@ -87,6 +87,10 @@ class Chip:
         self.dirty = True
         self.version += 1
 
+    def interrupted(self) -> None:
+        """Forgets a transaction under way: what came was no command."""
+        raise NotImplementedError
+
     def power_on(self) -> bytes:
         """The ATR (4 + 13 bytes), or the ATS (5 + 13 bytes) of a contactless card."""
         self.powered = True
@@ -106,7 +110,7 @@ class Chip:
         if not self.powered:
             raise RuntimeError("a chip without power does not answer: call power_on first")
         try:
-            command = parse(raw)
+            command = self._parsed(raw)
             if command.ins == 0xC0 and command.cla == 0 and not self.contactless:
                 return self._get_response(command)
             self._waiting = b""
@@ -117,6 +121,13 @@ class Chip:
             return data + OK
         self._waiting = data
         return bytes((0x61, len(data) & 0xFF))
+
+    def _parsed(self, raw: bytes) -> CommandApdu:
+        try:
+            return parse(raw)
+        except Refusal:
+            self.interrupted()
+            raise
 
     def _get_response(self, command: CommandApdu) -> bytes:
         waiting = len(self._waiting)

@@ -91,6 +91,9 @@ class SimulatedPsam(Chip):
             self.dice.restart(self.memory.boots)
             self.changed()
 
+    def interrupted(self) -> None:
+        self.purchase = None
+
     def execute(self, command: CommandApdu) -> bytes:
         handler = HANDLERS.get((command.cla, command.ins))
         purchase, self.purchase = self.purchase, None  # CREDIT only directly after INIT SAM

@@ -179,6 +179,7 @@ class Switches:
     """
 
     __slots__ = ("_chosen",)
+    _chosen: dict[str, str]
 
     def __init__(self, **chosen: str) -> None:
         for name, value in chosen.items():
