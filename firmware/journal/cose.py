@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+from collections.abc import Iterator
 from functools import lru_cache
+from mmap import mmap
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 import cbor2
@@ -24,6 +27,7 @@ HEADER_KEY_ID = 4
 TAG_SIGN1 = 0xD2  # tag 18 as its one byte
 SEED_LENGTH = 32
 KEY_ID_LENGTH = 8
+SIGNATURE_LENGTH = 2 + 64  # as a byte string
 
 MAX_DEPTH = 8
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes; a stop list is the largest
@@ -217,3 +221,18 @@ def _parts(raw: bytes) -> tuple[bytes, dict[int, bytes], bytes, bytes]:
     if len(unprotected) != 1 or len(key) != KEY_ID_LENGTH:
         raise CoseError("the unprotected header holds one key id and nothing else")
     return protected, unprotected, parts[2], parts[3]
+
+
+def carve(data: bytes | mmap, content_type: str) -> Iterator[bytes]:
+    """What looks like messages of that type, wherever they lie in a damaged file; unverified.
+
+    A message of this module has one shape: tag, array of four, protected header, key id, payload,
+    64-byte signature; only the payload's length differs.
+    """
+    protected = cbor2.dumps(_protected(EDDSA, content_type))
+    start = bytes([TAG_SIGN1, 0x84]) + protected + b"\xa1\x04\x48"
+    pattern = re.escape(start) + rb".{8}(?:([\x40-\x57])|\x58(.)|\x59(..))"
+    for found in re.finditer(pattern, data, re.DOTALL):
+        short, one, two = found.groups()
+        length = short[0] - 0x40 if short else int.from_bytes(one or two, "big")
+        yield data[found.start() : found.end() + length + SIGNATURE_LENGTH]

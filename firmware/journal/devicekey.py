@@ -9,7 +9,7 @@ import os
 import stat
 from pathlib import Path
 
-from firmware.journal import cose
+from firmware.journal import cose, spool
 from firmware.journal.cose import SEED_LENGTH, Ed25519Signer
 
 
@@ -46,11 +46,7 @@ def _create(path: Path) -> None:
         pass
     finally:
         beside.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    spool.sync_folder(path.parent)
 
 
 def _load(path: Path) -> bytes:

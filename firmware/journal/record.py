@@ -327,6 +327,17 @@ def parse(raw: bytes, public_key: bytes) -> Record:
     return Record(*fields)
 
 
+def read(raw: bytes, keys: Mapping[bytes, bytes]) -> Record:
+    """As `parse`, with whichever of the keys it names; keys: key id -> public key."""
+    try:
+        claimed = cose.peek1(raw).key_id
+    except CoseError as error:
+        raise RecordError(str(error)) from None
+    if claimed not in keys:
+        raise RecordError(f"signed by the unknown key {claimed.hex()}")
+    return parse(raw, keys[claimed])
+
+
 def _check_envelope(envelope: dict[int, Any]) -> None:
     for key, is_right in _ENVELOPE_CHECKS.items():
         if key not in envelope or not is_right(envelope[key]):

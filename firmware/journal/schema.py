@@ -66,6 +66,10 @@ class JournalFullError(JournalError):
     """No room for the record: free space on the disk; nothing was written, no number used."""
 
 
+class JournalCorruptError(JournalError):
+    """The database file itself is damaged; its records are carried into a new one."""
+
+
 class JournalDamagedError(JournalError):
     """A record is there but is not what was signed; it must not be taken for absent."""
 
@@ -129,11 +133,11 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def is_full(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-
-
-def is_corrupt(error: sqlite3.Error) -> bool:
-    """The file itself is damaged, not only a value in it."""
+def failure(error: sqlite3.Error) -> JournalError:
+    """What SQLite's error means here."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    if code == sqlite3.SQLITE_FULL:
+        return JournalFullError("the disk is full: free space on it")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return JournalCorruptError(f"the journal's file is damaged: {error}")
+    return JournalError(f"the journal's file: {error}")

@@ -70,6 +70,12 @@ def write_atomic(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+def remove(path: Path) -> None:
+    """Remove the file, if it is there, for good."""
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and removals in it last."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

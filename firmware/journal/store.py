@@ -7,15 +7,18 @@ One thread writes (the lock makes it so), any thread reads.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from firmware.clock import TRUST_NONE, Clock
-from firmware.journal import record, room, schema
+from firmware.journal import record, room, salvage, schema, scrub, spool
+from firmware.journal.batch import Header
 from firmware.journal.cose import Signer, key_id
 from firmware.journal.lifecycle import (
     OUTCOME_KINDS,
@@ -36,39 +39,36 @@ from firmware.journal.record import (
     NO_PREVIOUS,
     Record,
 )
-from firmware.journal.room import Ceiling, Reserve
-from firmware.journal.schema import JournalError, JournalFullError
+from firmware.journal.room import CEILING_STEP, Ceiling, Reserve
+from firmware.journal.schema import JournalCorruptError, JournalFullError
 from firmware.journal.view import View
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every record of the unit says of it, and who signs.  profile: PROFILE_* of record.py."""
+
+    signer: Signer
+    unit: str
+    profile: int
+    clock: Clock
+    min_free_mb: int
 
 
 class Journal(View):
     """See docs/records.md.  Open it with `Journal.open`."""
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        signer: Signer,
-        unit: str,
-        profile: int,
-        clock: Clock,
-        min_free_mb: int,
-    ):
-        self.path = path
+    def __init__(self, path: Path, settings: Settings):
         self.data_dir = path.parent
-        self.unit = unit
-        self.signer = signer
-        self.clock = clock
-        self._profile = profile
-        self._min_free_mb = min_free_mb
+        self.signer = settings.signer
+        self.clock = settings.clock
+        self._settings = settings
         self._reserve = Reserve(self.data_dir)
-        self._ceiling = Ceiling(self.data_dir)
-        self._writing = threading.RLock()
-        self._writer = schema.connect(path)
+        self.lock = threading.RLock()
         self._riders: list[Record] = []
-        self._number, self._digest = self._stored_head()
-        self._boot = self._count_start()
-        super().__init__(path, self._known_keys())
+        self._connect(path)
 
     @classmethod
     def open(
@@ -87,14 +87,75 @@ class Journal(View):
         A file that is no database any more is moved aside and its records carried over.
         Raises JournalError when there is no way to keep a journal there.
         """
-        return cls(
-            Path(path),
-            signer=signer,
-            unit=unit,
-            profile=profile,
-            clock=clock,
-            min_free_mb=min_free_mb,
-        )
+        path = Path(path)
+        settings = Settings(signer, unit, profile, clock, min_free_mb)
+        spool.make_folders(path.parent)
+        written = list(salvage.carve([salvage.wal_of(path)], record.CONTENT_TYPE))
+        try:
+            if Ceiling(path.parent).value and not (path.exists() and path.stat().st_size):
+                raise JournalCorruptError("the database is gone")
+            journal = cls(path, settings)
+            journal._begin(written)
+        except JournalCorruptError as error:
+            salvage.rebuild(path, str(error), lambda new: cls(new, settings))
+            journal = cls(path, settings)
+            journal._begin([])
+        return journal
+
+    def _connect(self, path: Path) -> None:
+        """Both connections, and where the journal stands; raises JournalError."""
+        self._ceiling = Ceiling(self.data_dir)
+        try:
+            self._writer = schema.connect(path)
+            try:
+                self._number, self._digest = self._stored_head()
+                self._boot = self._count_start()
+                super().__init__(path, self._settings.unit, self._known_keys())
+                self.scrubbed = self.counter("scrubbed")
+            except BaseException:
+                self._writer.close()
+                raise
+        except sqlite3.Error as error:
+            raise schema.failure(error) from error
+
+    def _begin(self, written: list[bytes]) -> None:
+        """What every start checks.  written: the records found in the log before it was opened."""
+        try:
+            self._adopt(salvage.numbered_above(self._number, written, self.keys))
+            if self._ceiling.value > self._number + 2 * CEILING_STEP:
+                raise JournalCorruptError("the database is older than the records written since")
+            for newest in scrub.check_newest(self):
+                if newest.trust != TRUST_NONE:
+                    self.clock.set_floor(newest.time_ms)
+        except BaseException:
+            self.close()
+            raise
+
+    def _adopt(self, found: list[Record]) -> None:
+        """Records that SQLite dropped with a damaged log, as far as they continue the chain."""
+        by_previous = {each.previous: each for each in found}
+        while next_one := by_previous.pop(self._digest, None):
+            log.warning("record %d was taken from the damaged log", next_one.number)
+            self._transact([next_one])
+            self._number, self._digest = next_one.number, next_one.digest
+
+    def take_over(
+        self, records: list[Record], headers: list[Header], keys: dict[bytes, bytes], ceiling: int
+    ) -> None:
+        """Fill this empty journal with what was saved; the next number is above the ceiling."""
+        with self.lock:
+            self._transact(records)
+            self.keys = keys
+            for known in keys.items():
+                self.write("INSERT OR IGNORE INTO keys VALUES (?, ?)", *known)
+            for each in headers:
+                values = (each.batch, each.first, each.last, each.raw)
+                self.write("INSERT INTO batches VALUES (?, ?, ?, ?, NULL)", *values)
+            self._boot = max((each.boot for each in records), default=0) + 1
+            self.set_counter("boot", self._boot)
+            self.set_counter("batch_floor", ceiling)  # no batch had a number above its records'
+            self._number = ceiling
+            self._digest = records[-1].digest if records else NO_PREVIOUS
 
     # --- what is there ---
 
@@ -122,9 +183,27 @@ class Journal(View):
         )
         return dict(self._writer.execute("SELECT key_id, public_key FROM keys"))
 
+    @property
+    def public_keys(self) -> list[bytes]:
+        """Every device key this unit had, the one in use first."""
+        own = self.signer.public_key
+        return [own, *(each for each in self.keys.values() if each != own)]
+
+    @property
+    def ceiling(self) -> int:
+        """Numbers up to this one may be in use."""
+        return self._ceiling.value
+
+    def counter(self, name: str) -> int:
+        row = self.row("SELECT value FROM counters WHERE name = ?", name)
+        return 0 if row is None else int(row[0])
+
+    def set_counter(self, name: str, value: int) -> None:
+        self.write("INSERT OR REPLACE INTO counters VALUES (?, ?)", name, value)
+
     def head(self) -> tuple[int, bytes]:
         """Number and digest of the newest record, riders included; (0, zeros) when empty."""
-        with self._writing:
+        with self.lock:
             return self._number, self._digest
 
     @property
@@ -133,18 +212,19 @@ class Journal(View):
         return self._boot
 
     def by_order(self, order_no: str) -> list[Record]:
+        with self.lock:
+            riding = list(self._riders)
         found = super().by_order(order_no)
         numbers = {each.number for each in found}
-        with self._writing:
-            riding = [
-                each
-                for each in self._riders
-                if each.body.get(KEY_INTENT) in numbers or each.body.get(KEY_ORDER_NO) == order_no
-            ]
-        return found + riding
+        return found + [
+            each
+            for each in riding
+            if each.number not in numbers
+            and (each.body.get(KEY_INTENT) in numbers or each.body.get(KEY_ORDER_NO) == order_no)
+        ]
 
     def open_totals(self, card_id: bytes) -> list[Record]:
-        with self._writing:
+        with self.lock:
             riding = {each.body.get(KEY_INTENT) for each in self._riders}
         return [each for each in super().open_totals(card_id) if each.number not in riding]
 
@@ -156,7 +236,7 @@ class Journal(View):
     @property
     def has_room(self) -> bool:
         """Whether a new payment may begin: what it will have to write later still fits."""
-        return self.free_mb() >= self._min_free_mb
+        return self.free_mb() >= self._settings.min_free_mb
 
     # --- writing ---
 
@@ -166,7 +246,7 @@ class Journal(View):
         Raises RecordError (kind or body), LifecycleError (not now), JournalFullError, JournalError.
         After any of them the journal is as before and the number is not used.
         """
-        with self._writing:
+        with self.lock:
             new = self._build(kind, body)
             self._may_follow(new)
             if ride:
@@ -183,7 +263,7 @@ class Journal(View):
 
     def flush(self) -> None:
         """Write what rides; raises as `append` does, and then it rides on."""
-        with self._writing:
+        with self.lock:
             if self._riders:
                 self._write(self._riders)
                 self._riders.clear()
@@ -198,7 +278,7 @@ class Journal(View):
             boot=self._boot,
             time_ms=now.epoch_ms,
             trust=now.trust,
-            profile=self._profile,
+            profile=self._settings.profile,
             previous=self._digest,
             signer=self.signer,
         )
@@ -229,16 +309,24 @@ class Journal(View):
             raise LifecycleError(f"this order was begun by INTENT {earlier[0]}")
         if not self.has_room:
             raise JournalFullError(
-                f"{self.free_mb()} MiB free, {self._min_free_mb} needed: let the office pull its "
-                f"batches or free space on the disk of {self.data_dir}"
+                f"{self.free_mb()} MiB free on the disk of {self.data_dir}, "
+                f"{self._settings.min_free_mb} needed: free some"
             )
 
-    def _ask(self, sql: str, *arguments: object) -> Any:
+    def _ask(self, sql: str, *values: object) -> Any:
         """One row by the writing connection, inside its lock."""
         try:
-            return self._writer.execute(sql, arguments).fetchone()
+            return self._writer.execute(sql, values).fetchone()
         except sqlite3.Error as error:
-            raise JournalError(f"the journal cannot be read: {error}") from error
+            raise self._failure(error) from error
+
+    def write(self, sql: str, *values: object) -> None:
+        """One statement on batches, marks or derived columns, on the disk when this returns."""
+        with self.lock:
+            try:
+                self._writer.execute(sql, values)
+            except sqlite3.Error as error:
+                raise self._failure(error) from error
 
     def _write(self, records: list[Record]) -> None:
         """One transaction; with the disk full, once more on the reserve, but never an INTENT."""
@@ -257,10 +345,9 @@ class Journal(View):
                 self._insert(each)
             self._writer.execute("COMMIT")
         except sqlite3.Error as error:
-            self._roll_back()
-            if schema.is_full(error):
-                raise JournalFullError("the disk is full: free space on it") from error
-            raise JournalError(f"the record could not be written: {error}") from error
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise self._failure(error) from error
 
     def _insert(self, new: Record) -> None:
         derived = schema.derived_columns(new, self.clock)
@@ -272,29 +359,45 @@ class Journal(View):
                 (new.kind, new.body[KEY_INTENT]),
             )
 
-    def _roll_back(self) -> None:
-        if self._writer.in_transaction:
-            self._writer.execute("ROLLBACK")
-
     # --- between cards ---
 
     def checkpoint(self) -> None:
         """Move the log into the database and start it afresh; call it while no card is in."""
-        with self._writing:
+        with self.lock:
             self.flush()
             self._ceiling.look_ahead(self._number)
             if self.has_room:
                 self._reserve.keep()
+            self.write("PRAGMA wal_checkpoint(RESTART)")
+            # A fresh log costs one more sync: let this write pay it, not a purchase.
+            self.set_counter("scrubbed", self.scrubbed)
+
+    def scrub(self, limit: int) -> int:
+        """Check the next `limit` records; how many there were, 0 at the end of a round.
+
+        A file found damaged as a whole is rebuilt on the spot.  Raises JournalError.
+        """
+        with self.lock:
             try:
-                self._writer.execute("PRAGMA wal_checkpoint(RESTART)")
-                # A fresh log costs one more sync: let this write pay it, not a purchase.
-                self._writer.execute("UPDATE counters SET value = value WHERE name = 'boot'")
-            except sqlite3.Error as error:
-                raise JournalError(f"the log could not be moved: {error}") from error
+                if self.is_corrupt:
+                    raise JournalCorruptError("its structure is broken")
+                return scrub.advance(self, limit)
+            except JournalCorruptError as error:
+                self._renew(str(error))
+                return 0
+
+    def _renew(self, why: str) -> None:
+        """Carry the records into a new file; what rode is numbered again there."""
+        riders, self._riders = self._riders, []
+        self.close()
+        salvage.rebuild(self.path, why, lambda new: Journal(new, self._settings))
+        self._connect(self.path)
+        for each in riders:
+            self.append(each.kind, each.body)
 
     def close(self) -> None:
         """Write what rides and let go of the file."""
-        with self._writing:
+        with self.lock:
             try:
                 self.flush()
             finally:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from firmware.journal import record, schema
-from firmware.journal.cose import CoseError, peek1
 from firmware.journal.lifecycle import STATE_NONE
 from firmware.journal.record import (
     KEY_EF06,
@@ -26,7 +25,7 @@ from firmware.journal.record import (
     Record,
     RecordError,
 )
-from firmware.journal.schema import JournalDamagedError, JournalError
+from firmware.journal.schema import JournalCorruptError, JournalDamagedError, JournalError
 
 MAX_LIMIT = 1000
 
@@ -34,48 +33,52 @@ MAX_LIMIT = 1000
 Row = tuple[int, bytes, int]
 
 
-def read_record(number: int, raw: bytes, keys: Mapping[bytes, bytes]) -> Record:
+def read_record(number: int, raw: bytes, unit: str, keys: Mapping[bytes, bytes]) -> Record:
     """The record of a row; keys: key id -> public key.  Raises RecordError."""
-    try:
-        claimed = peek1(raw).key_id
-    except CoseError as error:
-        raise RecordError(str(error)) from None
-    if claimed not in keys:
-        raise RecordError(f"signed by key {claimed.hex()}, which this unit never had")
-    found = record.parse(raw, keys[claimed])
-    if found.number != number:
-        raise RecordError(f"it is record {found.number}")
+    found = record.read(raw, keys)
+    if (found.unit, found.number) != (unit, number):
+        raise RecordError(f"it is record {found.number} of unit {found.unit}")
     return found
 
 
 class View:
     """What can be asked of a journal; safe from any thread.  keys: key id -> public key."""
 
-    def __init__(self, path: Path, keys: Mapping[bytes, bytes]):
-        self._keys = keys
+    def __init__(self, path: Path, unit: str, keys: Mapping[bytes, bytes]):
+        self.path = path
+        self.unit = unit
+        self.keys = keys
         self._reading = threading.Lock()
         self._reader = schema.connect_to_read(path)
-        self._found_damaged: set[int] = set()
+        self.is_corrupt = False
+        self.found_damaged: set[int] = set()  # for the next scrub
 
-    def _all(self, sql: str, *arguments: object) -> list[Any]:
+    def rows(self, sql: str, *values: object, **named: object) -> list[Any]:
+        """All rows of one query; raises JournalError."""
         try:
             with self._reading:
-                return self._reader.execute(sql, arguments).fetchall()
+                return self._reader.execute(sql, named or values).fetchall()
         except sqlite3.Error as error:
-            raise JournalError(f"the journal cannot be read: {error}") from error
+            raise self._failure(error) from error
 
-    def _one(self, sql: str, *arguments: object) -> Any:
-        rows = self._all(sql, *arguments)
-        return rows[0] if rows else None
+    def _failure(self, error: sqlite3.Error) -> JournalError:
+        found = schema.failure(error)
+        self.is_corrupt |= isinstance(found, JournalCorruptError)
+        return found
+
+    def row(self, sql: str, *values: object, **named: object) -> Any:
+        """The first row, or None; raises JournalError."""
+        found = self.rows(sql, *values, **named)
+        return found[0] if found else None
 
     def _record(self, row: Row) -> Record:
         number, raw, damaged = row
         if damaged:
             raise JournalDamagedError(number, "quarantined")
         try:
-            return read_record(number, raw, self._keys)
+            return read_record(number, raw, self.unit, self.keys)
         except RecordError as error:
-            self._found_damaged.add(number)
+            self.found_damaged.add(number)
             raise JournalDamagedError(number, str(error)) from None
 
     def _sound(self, rows: list[Row]) -> list[Record]:
@@ -89,13 +92,13 @@ class View:
 
     def get(self, number: int) -> Record | None:
         """The record of that number; raises JournalDamagedError."""
-        row = self._one("SELECT number, raw, damaged FROM records WHERE number = ?", number)
+        row = self.row("SELECT number, raw, damaged FROM records WHERE number = ?", number)
         return None if row is None else self._record(row)
 
     def records(self, after: int = 0, limit: int = 100) -> list[Record]:
         """The next sound records that are on the disk, oldest first."""
         return self._sound(
-            self._all(
+            self.rows(
                 "SELECT number, raw, damaged FROM records WHERE number > ? ORDER BY number LIMIT ?",
                 after,
                 min(limit, MAX_LIMIT),
@@ -105,19 +108,19 @@ class View:
     def open_intents(self) -> list[Record]:
         """Sound INTENTs whose money is not accounted for yet, those UNCERTAIN included."""
         return self._sound(
-            self._all(
+            self.rows(
                 "SELECT number, raw, damaged FROM records WHERE state IN (1, 5) ORDER BY number"
             )
         )
 
     def payment_state(self, intent: int) -> int:
         """The kind of the newest outcome, KIND_INTENT while there is none, 0 for no INTENT."""
-        row = self._one("SELECT state FROM records WHERE number = ?", intent)
+        row = self.row("SELECT state FROM records WHERE number = ?", intent)
         return STATE_NONE if row is None or row[0] is None else int(row[0])
 
     def outcome_of(self, intent: int) -> Record | None:
         """The newest DONE, VOID, SUSPECT, UNCERTAIN or RULED; raises JournalDamagedError."""
-        row = self._one(
+        row = self.row(
             "SELECT number, raw, damaged FROM records WHERE intent = ?"
             " AND kind BETWEEN 2 AND 6 ORDER BY number DESC LIMIT 1",
             intent,
@@ -129,7 +132,7 @@ class View:
 
         Raises JournalDamagedError: an order whose record is damaged was not never seen.
         """
-        rows = self._all(
+        rows = self.rows(
             "SELECT number, raw, damaged FROM records WHERE order_no = ?1 UNION ALL"
             " SELECT number, raw, damaged FROM records WHERE intent IN"
             " (SELECT number FROM records WHERE order_no = ?1 AND kind = 1) ORDER BY number",
@@ -140,16 +143,16 @@ class View:
     def spent_fen(self, day: int, card_id: bytes | None = None) -> int:
         """account + self + pooled of that local day (YYYYMMDD) but for VOID; of one card or all."""
         if card_id is None:
-            row = self._one("SELECT sum(fen) FROM records WHERE day = ?", day)
+            row = self.row("SELECT sum(fen) FROM records WHERE day = ?", day)
         else:
-            row = self._one(
+            row = self.row(
                 "SELECT sum(fen) FROM records WHERE day = ? AND card_id = ?", day, card_id
             )
         return int(row[0] or 0)
 
     def open_totals(self, card_id: bytes) -> list[Record]:
         """The card's newest DONE INTENT if it read EF06 and has no TOTALS yet: none or one."""
-        rows = self._all(
+        rows = self.rows(
             "SELECT number, raw, damaged FROM records AS paid WHERE card_id = ? AND state = 2"
             " AND NOT EXISTS (SELECT 1 FROM records WHERE intent = paid.number AND kind = 7)"
             " ORDER BY number DESC LIMIT 1",
@@ -159,7 +162,7 @@ class View:
 
     def last_terminal_serial(self, terminal: bytes) -> tuple[bytes, Record] | None:
         """The newest record that gives the serial of that PSAM (INTENT or PSAM_SEEN)."""
-        rows = self._all(
+        rows = self.rows(
             "SELECT number, raw, damaged FROM records WHERE terminal = ?"
             " ORDER BY number DESC LIMIT 8",
             terminal,
@@ -170,7 +173,7 @@ class View:
 
     def applied(self, what: str) -> int:
         """The number of the newest signed file of that name that was applied, 0 for none."""
-        rows = self._all(
+        rows = self.rows(
             "SELECT number, raw, damaged FROM records"
             " WHERE kind IN (21, 22) AND kind = ? ORDER BY number DESC",
             KIND_APPLIED,
@@ -183,7 +186,7 @@ class View:
 
     def damaged_ranges(self) -> list[tuple[int, int]]:
         """[first, last] of every DAMAGE record, in the order of the numbers."""
-        rows = self._all(
+        rows = self.rows(
             "SELECT number, raw, damaged FROM records WHERE kind IN (21, 22) AND kind = ?",
             KIND_DAMAGE,
         )

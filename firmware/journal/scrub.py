@@ -1,0 +1,218 @@
+"""Damage: found at the start, between cards and at every sealing; declared, never hidden.
+
+A record is damaged when its bytes do not verify, do not follow the record before, or are gone.  Its
+row is marked and kept, a DAMAGE record names its number, and a payment that was open under it
+becomes UNCERTAIN: its money is the office's question now.  The derived columns and indexes are no
+evidence; where they disagree with a sound record they are made anew from it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from firmware.journal import schema
+from firmware.journal.record import (
+    KEY_DETAIL,
+    KEY_FIRST,
+    KEY_INTENT,
+    KEY_LAST,
+    KEY_OUTCOME,
+    KIND_DAMAGE,
+    KIND_INTENT,
+    KIND_UNCERTAIN,
+    KIND_VOID,
+    Record,
+    RecordError,
+)
+from firmware.journal.view import read_record
+from firmware.outcome import outcome
+
+if TYPE_CHECKING:
+    from firmware.journal.store import Journal
+
+log = logging.getLogger(__name__)
+
+NEWEST = 256  # records verified at every start
+MAX_OPEN = 256  # open INTENTs verified at every start
+
+# One probe for each index: it must find the row, by the index and by nothing else.
+_PROBES = {
+    "records_open": "state IN (1, 5) AND state = :state",
+    "records_intent": "intent = :intent",
+    "records_order": "order_no = :order_no",
+    "records_day": "day = :day AND card_id = :card_id AND fen = :fen",
+    "records_done": "state = 2 AND state = :state AND card_id = :card_id",
+    "records_terminal": "terminal = :terminal",
+    "records_rare": "kind IN (21, 22) AND kind = :kind",
+}
+
+
+def check_newest(journal: Journal) -> list[Record]:
+    """At a start: the newest 256 records, the chain between them, and the open INTENTs."""
+    head, _ = journal.head()
+    first = max(1, head - NEWEST + 1)
+    open_rows = journal.rows(
+        "SELECT number FROM records WHERE state IN (1, 5) AND number < ?"
+        " ORDER BY number DESC LIMIT ?",
+        first,
+        MAX_OPEN,
+    )
+    for (number,) in open_rows:
+        check(journal, number, number)
+    return check(journal, first, head)
+
+
+def check(journal: Journal, first: int, last: int) -> list[Record]:
+    """Verify the records first..last, quarantine what is damaged; the sound ones, oldest first.
+
+    Raises JournalError, JournalDamagedError never.
+    """
+    with journal.lock:
+        sound, damaged = _examine(journal, first, last)
+        for one in sound:
+            _check_derived(journal, one)
+        quarantine(journal, damaged)
+        _give_up_lost_intents(journal)
+    return sound
+
+
+def _examine(journal: Journal, first: int, last: int) -> tuple[list[Record], dict[int, str]]:
+    """The sound records and the reason for each number that is damaged and not yet declared."""
+    rows = journal.rows(
+        "SELECT number, raw, damaged FROM records WHERE number BETWEEN ? AND ?", first - 1, last
+    )
+    by_number = {row[0]: row for row in rows}
+    declared = journal.damaged_ranges()
+    sound: list[Record] = []
+    damaged: dict[int, str] = {}
+    before: Record | None = None
+    for number in range(max(1, first - 1), last + 1):
+        row = by_number.get(number)
+        if (row is None or row[2]) and any(start <= number <= end for start, end in declared):
+            before = None
+            continue
+        found = _read(journal, row)
+        if isinstance(found, Record) and before is not None and found.previous != before.digest:
+            found = f"it does not follow record {before.number}"
+        if isinstance(found, Record):
+            before = found
+            if number >= first:
+                sound.append(found)
+        else:
+            before = None
+            damaged[number] = found
+    return sound, damaged
+
+
+def _read(journal: Journal, row: Any) -> Record | str:
+    """The sound record of a row, or why there is none."""
+    if row is None:
+        return "it is gone"
+    try:
+        return read_record(row[0], row[1], journal.unit, journal.keys)
+    except RecordError as error:
+        return str(error)
+
+
+def advance(journal: Journal, limit: int) -> int:
+    """Check the next `limit` records; how many there were, 0 at the end of a round."""
+    for number in sorted(journal.found_damaged):
+        check(journal, number, number)
+        journal.found_damaged.discard(number)
+    head, _ = journal.head()
+    first = journal.scrubbed + 1
+    last = min(head, journal.scrubbed + limit)
+    if first > last:
+        journal.scrubbed = 0
+        return 0
+    check(journal, first, last)
+    journal.scrubbed = last
+    return last - first + 1
+
+
+def quarantine(journal: Journal, damaged: dict[int, str]) -> None:
+    """Mark the rows and write a DAMAGE record for each range.  damaged: number -> why."""
+    for first, last in _ranges(sorted(damaged)):
+        log.warning("records %d to %d are damaged: %s", first, last, damaged[first])
+        journal.write("UPDATE records SET damaged = 1 WHERE number BETWEEN ? AND ?", first, last)
+        why = damaged[first][:200]
+        journal.append(KIND_DAMAGE, {KEY_FIRST: first, KEY_LAST: last, KEY_DETAIL: why})
+
+
+def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
+    """Ascending numbers as [first, last] of each run."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
+
+
+def _give_up_lost_intents(journal: Journal) -> None:
+    """No card can recover an INTENT that cannot be read: its payment is UNCERTAIN."""
+    lost = journal.rows(
+        "SELECT number FROM records WHERE state IN (1, 5) AND state = 1 AND damaged = 1"
+    )
+    number_of_outcome = outcome("PAYMENT_UNCERTAIN").number
+    for (number,) in lost:
+        journal.append(KIND_UNCERTAIN, {KEY_INTENT: number, KEY_OUTCOME: number_of_outcome})
+
+
+# --- derived columns and indexes ---
+
+
+def _check_derived(journal: Journal, sound: Record) -> None:
+    """Make columns and indexes anew where they are not what the record says."""
+    expected = _expected(journal, sound)
+    columns = ", ".join(expected)
+    stored = journal.row(f"SELECT {columns} FROM records WHERE number = ?", sound.number)
+    if stored != tuple(expected.values()):
+        log.warning("the columns of record %d are made anew", sound.number)
+        places = ", ".join(f"{name} = ?" for name in expected)
+        journal.write(
+            f"UPDATE records SET {places} WHERE number = ?", *expected.values(), sound.number
+        )
+    if not _is_indexed(journal, sound.number, expected):
+        log.warning("the indexes are made anew; record %d was missing in one", sound.number)
+        journal.write("REINDEX")
+
+
+def _expected(journal: Journal, sound: Record) -> dict[str, Any]:
+    names = schema.DERIVED.split(", ")
+    expected = dict(zip(names, schema.derived_columns(sound, journal.clock), strict=True))
+    if sound.kind == KIND_INTENT:
+        newest = journal.row(
+            "SELECT kind FROM records WHERE intent = ? AND kind BETWEEN 2 AND 6"
+            " ORDER BY number DESC LIMIT 1",
+            sound.number,
+        )
+        if newest is not None:
+            expected["state"] = newest[0]
+            expected["fen"] = 0 if newest[0] == KIND_VOID else expected["fen"]
+    return {**expected, "damaged": 0}
+
+
+def _is_indexed(journal: Journal, number: int, expected: dict[str, Any]) -> bool:
+    """Every index that covers the row finds it."""
+    state, kind = expected["state"], expected["kind"]
+    covers = {
+        "records_open": state in (1, 5),
+        "records_intent": expected["intent"] is not None,
+        "records_order": expected["order_no"] is not None,
+        "records_day": expected["day"] is not None,
+        "records_done": state == 2,
+        "records_terminal": expected["terminal"] is not None,
+        "records_rare": kind in (21, 22),
+    }
+    return all(
+        journal.row(
+            f"SELECT 1 FROM records INDEXED BY {index} WHERE {condition} AND number = :number",
+            **expected,
+            number=number,
+        )
+        for index, condition in _PROBES.items()
+        if covers[index]
+    )

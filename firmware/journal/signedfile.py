@@ -1,0 +1,57 @@
+"""Signed files from the office, such as the stop list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from firmware.journal import cose
+from firmware.journal.cose import CoseError, Signer
+from firmware.journal.record import digest_of
+
+CONTENT_TYPE = "application/ssc-signed-file+cbor"
+STOPLIST = "stoplist"
+
+PAYLOAD = {1: "what", 2: "number", 3: "issued", 4: "body"}
+
+
+class SignedFileError(ValueError):
+    """No file that our office signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedFile:
+    """what: its name.  number: grows with every issue.  digest: SHA-256 of raw."""
+
+    what: str
+    number: int
+    issued_ms: int
+    body: Any
+    raw: bytes
+
+    @property
+    def digest(self) -> bytes:
+        return digest_of(self.raw)
+
+
+def make_signed_file(
+    *, what: str, number: int, issued_ms: int, body: object, signer: Signer
+) -> bytes:
+    """The office's side; raises CoseError for a body that cannot be encoded."""
+    payload = dict(enumerate((what, number, issued_ms, body), 1))
+    return cose.sign1(cose.encode(payload), signer, CONTENT_TYPE)
+
+
+def signed_file(raw: bytes, office_public_key: bytes) -> SignedFile:
+    """The verified file; the body's own shape is its reader's affair.  Raises SignedFileError.
+
+    Whether its number goes backwards is asked of the journal: `Journal.applied`.
+    """
+    try:
+        payload = cose.decode(cose.verify1(raw, office_public_key, CONTENT_TYPE))
+    except CoseError as error:
+        raise SignedFileError(str(error)) from None
+    match payload:
+        case {1: str() as what, 2: int() as number, 3: int() as issued_ms, 4: body}:
+            return SignedFile(what, number, issued_ms, body, raw)
+    raise SignedFileError("the file lacks a key or holds another type")
