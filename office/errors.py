@@ -63,37 +63,31 @@ ROWS = {
         "Make sure of the unit on site, enrol it (sscoffice enrol), pull again. " + _KEPT_EN,
     ),
     802: Row(
-        "不是批次文件，或内容不可读",
-        "this is no batch, or it cannot be read",
-        "重新收取；若再次出现，请技术员检查终端。" + _KEPT_ZH,
-        "Pull again; if it comes back, have a technician check the unit. " + _KEPT_EN,
+        "批次不可信：内容损坏或被改动，或由别的密钥签名",
+        "the batch is not sound: spoilt, altered, or signed by another key",
+        "不得入账。重新收取；若再次出现，核对终端密钥标识，查明原因并上报。" + _KEPT_ZH,
+        "Do not book it. Pull again; if it comes back, compare the key id with the unit's, find "
+        "the cause, report it. " + _KEPT_EN,
     ),
     803: Row(
-        "签名不对：内容被改动，或由别的密钥签名",
-        "a signature is wrong: something was altered, or another key signed it",
-        "不得入账。核对终端密钥标识，查明原因并上报。" + _KEPT_ZH,
-        "Do not book it. Compare the key id with the unit's, find the cause, report it. "
-        + _KEPT_EN,
+        "与已存批次的记录链不相接",
+        "it does not continue the chain of what is stored",
+        "不得入账。查明缺失或被替换的记录并上报。" + _KEPT_ZH,
+        "Do not book it. Find out which record is missing or was replaced, report it. " + _KEPT_EN,
     ),
     804: Row(
-        "记录链断开",
-        "the chain of records is broken",
-        "不得入账。查明缺失或被替换的记录并上报。" + _KEPT_ZH,
-        "Do not book it. Find out which record is missing or replaced, report it. " + _KEPT_EN,
-    ),
-    805: Row(
-        "编号不连续且未声明损坏",
-        "numbers are missing that were not declared damaged",
+        "编号与已存批次重叠或不相接",
+        "its numbers do not fit those of the stored batches",
         "不得入账。请技术员检查终端日志并上报。" + _KEPT_ZH,
         "Do not book it. Have a technician check the unit's journal, report it. " + _KEPT_EN,
     ),
-    806: Row(
+    805: Row(
         "同一批次号再次送来，内容却不同",
         "a batch that is already stored came again with other contents",
         "已入账的内容不变。查明为何不同并上报。" + _KEPT_ZH,
         "What is stored stays as it is. Find out why they differ, report it. " + _KEPT_EN,
     ),
-    807: Row(
+    806: Row(
         "批次属于别的终端",
         "the batch belongs to another unit",
         "检查终端是否被调换或冒用。" + _KEPT_ZH,
@@ -120,8 +114,9 @@ ROWS = {
     904: Row(
         "该终端已用另一密钥登记",
         "this unit is already enrolled with another key",
-        "查明终端密钥为何改变；新密钥须用新的终端号登记。",
-        "Find out why its key changed; a new key is enrolled under a new unit id.",
+        "向现场查明密钥为何改变；确认无误后加 --new-key。旧密钥继续用于核对旧记录。",
+        "Ask on site why its key changed; if it is right, add --new-key. The old key stays, to "
+        "verify old records.",
     ),
     905: Row(
         "未确认，没有登记",

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from firmware.journal.batch import MAX_BATCH
 from office.errors import LinkError
 from office.link import Link, Offer, Progress
-
-MAX_BATCH = 64 << 20
 
 
 def fetch(link: Link, offer: Offer, partial: Path, progress: Progress) -> bytes:

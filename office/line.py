@@ -21,8 +21,8 @@ TIMEOUT_S = 2.0  # a 2 KB chunk takes 0.2 s at 115200 baud
 ATTEMPTS = 8
 
 
-class _NoSuchBatch(Exception):
-    pass
+class _NoSuchBatch(LinkError):
+    """The batch is not pending (any more)."""
 
 
 class SerialLink:
@@ -106,7 +106,7 @@ class SerialLink:
         self._port.close()
 
     def _ask(self, kind: int, *fields: Item) -> tuple[Item, ...]:
-        """The fields of the answer; raises LinkError, _NoSuchBatch."""
+        """The fields of the answer; raises LinkError."""
         self._ident += 1
         question = encode_frame(Message(kind, self._ident, fields))
         try:
@@ -137,8 +137,8 @@ class SerialLink:
 
 def _error(fields: tuple[Item, ...]) -> Exception:
     match fields:
-        case (frame.NO_SUCH_BATCH, str()):
-            return _NoSuchBatch()
+        case (frame.NO_SUCH_BATCH, str(text)):
+            return _NoSuchBatch(703, text)
         case (int(number), str(text)):
             return LinkError(703, f"{number} {text!r}")
         case other:

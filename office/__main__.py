@@ -1,0 +1,293 @@
+"""`sscoffice`: the back office's one command.  Every act is a function of the parsed arguments.
+
+Exit status: 0 done, 1 done but something must be looked at, 2 not done (number, cause, next step).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from firmware.journal.cose import key_id
+from firmware.journal.enrolment import EnrolmentError, verify_enrolment
+from firmware.journal.spool import write_atomic
+from office import day, folder, stoplist
+from office.check import check
+from office.errors import OfficeError
+from office.folder import Folder
+from office.line import DEFAULT_BAUD, SerialLink
+from office.link import Link
+from office.pull import Pulled, pull
+from office.web import HttpLink
+
+MAX_FILE = 8 << 20
+Act = Callable[[argparse.Namespace], int]
+
+
+def main(argv: list[str] | None = None) -> int:
+    try:
+        arguments = _parser().parse_args(argv)
+        return int(arguments.run(arguments))
+    except OfficeError as error:
+        print(error.lines, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sscoffice", description="后台 · the back office")
+    acts = parser.add_subparsers(required=True, metavar="ACT")
+
+    def act(name: str, run: Act, text: str, office: bool = True) -> argparse.ArgumentParser:
+        one = acts.add_parser(name, help=text, description=text)
+        one.set_defaults(run=run)
+        if office:
+            default = os.environ.get("SSCOFFICE_DIR", ".")
+            one.add_argument("--dir", type=Path, default=Path(default), help="the office's folder")
+        return one
+
+    one = act("init", _init, "建立后台 · make an office: key, store", office=False)
+    one.add_argument("path", type=Path, metavar="DIR")
+    one.add_argument("--name", default="office", help="as it stands in receipts")
+
+    one = act("enrol", _enrol, "登记终端 · enrol a unit by its request")
+    one.add_argument("request", type=Path, metavar="REQUEST_FILE")
+    one.add_argument("--yes", action="store_true", help="the key id was compared already")
+    one.add_argument("--new-key", action="store_true", help="the unit may have a second key")
+
+    one = act("pull", _pull, "收取批次 · fetch, verify, store, receipt")
+    _add_link(one)
+    one.add_argument("--unit", help="the unit that must be at the other end")
+    one.add_argument("--all", action="store_true", help="compare batches already stored, too")
+    one.add_argument("--json", action="store_true")
+
+    one = act("push", _push, "下发文件 · hand a signed file to a unit")
+    one.add_argument("file", type=Path)
+    _add_link(one)
+
+    one = act("day", _day, "日报 · the records of a day")
+    one.add_argument("--date", help="YYYY-MM-DD; default: the day of the newest record")
+    one.add_argument("--json", action="store_true")
+
+    one = act("check", _check, "核对完整 · prove the store complete")
+    one.add_argument("--json", action="store_true")
+
+    one = act("stop-list", _stop_list, "停用名单 · change and sign the stop list")
+    one.add_argument("act", choices=("make", "add", "remove"))
+    one.add_argument("--card", type=stoplist.card_entry, action="append", metavar="ID[:NUMBER]")
+    one.add_argument("--range", type=stoplist.range_entry, action="append", metavar="FROM-TO")
+    one.add_argument("--psam", type=stoplist.terminal_entry, action="append", metavar="TERMINAL")
+    one.add_argument("--out", type=Path, required=True, metavar="FILE")
+
+    one = act("export", _export, "导出 · write the records as CSV")
+    one.add_argument("--csv", type=Path, required=True, metavar="FILE")
+    one.add_argument("--date", help="YYYY-MM-DD; default: every day")
+    return parser
+
+
+def _add_link(parser: argparse.ArgumentParser) -> None:
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--serial", metavar="DEVICE")
+    way.add_argument("--http", metavar="URL")
+    parser.add_argument("--baud", type=int, default=DEFAULT_BAUD)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    if not 0 < len(arguments.name.encode()) <= 64:
+        raise OfficeError(906, "--name has 1 to 64 bytes")
+    public_hex = folder.init(arguments.path, arguments.name)
+    print(f"{arguments.path / folder.PUB}: {public_hex}")
+    print("请把公钥写入每台终端的 board.toml · put this key into every unit's board.toml")
+    return 0
+
+
+def _enrol(arguments: argparse.Namespace) -> int:
+    raw = _read(arguments.request)
+    try:
+        request = verify_enrolment(raw)
+    except EnrolmentError as error:
+        raise OfficeError(903, str(error)) from None
+    ident = key_id(request.public_key)
+    with _office(arguments.dir) as office:
+        known = office.store.keys(request.unit)
+        if request.public_key in known:
+            print(f"已登记 · already enrolled: {request.unit}, {ident.hex()}")
+            return 0
+        if known and not arguments.new_key:
+            raise OfficeError(904, f"{request.unit}, key id {ident.hex()}")
+        print(f"终端 unit: {request.unit}\n地区 region: {request.region}")
+        print(f"密钥标识 key id: {ident.hex()}")
+        if not arguments.yes and not _confirmed():
+            raise OfficeError(905, request.unit)
+        office.store.write(
+            "INSERT INTO keys VALUES (?, ?, ?, ?, ?)",
+            *(request.unit, ident, request.public_key, raw, _now_ms()),
+        )
+    print("已登记 · enrolled")
+    return 0
+
+
+def _confirmed() -> bool:
+    print("与终端所示一致? · Is this the key id the unit shows? [yes/no] ", end="", flush=True)
+    return sys.stdin.readline().strip().lower() == "yes"
+
+
+def _pull(arguments: argparse.Namespace) -> int:
+    with _office(arguments.dir) as office, _link(arguments) as link:
+        done = pull(office, link, _progress, unit=arguments.unit, again=arguments.all)
+    for batch, refusal in done.refused:
+        print(f"批次 batch {batch}\n{refusal.lines}", file=sys.stderr)
+    for each in done.duplicates:
+        print(
+            f"重复付款 · paid twice: {each.unit} {each.done} = {each.other_unit} {each.other_done}",
+            file=sys.stderr,
+        )
+    if arguments.json:
+        print(json.dumps(_pulled_json(done)))
+    else:
+        print(
+            f"{done.unit}: 新批次 batches {done.batches}, 记录 records {done.records}, "
+            f"再次 repeated {done.repeated}, 拒收 refused {len(done.refused)}, "
+            f"重复 duplicates {len(done.duplicates)}"
+        )
+    return 0 if done.is_clean else 1
+
+
+def _pulled_json(done: Pulled) -> dict[str, object]:
+    return {
+        "unit": done.unit,
+        "batches": done.batches,
+        "records": done.records,
+        "repeated": done.repeated,
+        "refused": [{"batch": b, "error": r.number, "detail": r.detail} for b, r in done.refused],
+        "duplicates": [list(each) for each in done.duplicates],
+        "damaged_frames": done.damaged_frames,
+    }
+
+
+def _push(arguments: argparse.Namespace) -> int:
+    raw = _read(arguments.file)
+    with _office(arguments.dir) as office, _link(arguments) as link:
+        signed = stoplist.own_file(office, raw)
+        link.put_down(signed.what, raw, lambda held, size: _progress(signed.number, held, size))
+    print(f"已下发 · handed over: {signed.what} {signed.number}, {len(raw)} B")
+    return 0
+
+
+def _day(arguments: argparse.Namespace) -> int:
+    with _office(arguments.dir) as office:
+        date = arguments.date or day.newest_day(office.store)
+        listed = [] if date is None else _rows(office, date)
+    totals = day.summary(listed)
+    if arguments.json:
+        print(json.dumps({"date": date, "rows": listed, "summary": totals}, ensure_ascii=False))
+    else:
+        print(f"{date or ''} (UTC+8)\n{day.table(listed)}")
+        sums = ", ".join(f"{name} {day.yuan(fen)}" for name, fen in totals["done_fen"].items())
+        kinds = ", ".join(f"{kind} {count}" for kind, count in totals["kinds"].items())
+        print(f"记录 records {totals['records']}, 已核对 verified {totals['verified']}: {kinds}")
+        print(f"完成金额 done, yuan: {sums}")
+    return 0 if totals["records"] == totals["verified"] else 1
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    with _office(arguments.dir) as office:
+        found = check(office)
+    result = found.to_json()
+    if arguments.json:
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        for name, value in result.items():
+            print(f"{name:17} {json.dumps(value, ensure_ascii=False)}")
+    return 0 if found.is_whole else 1
+
+
+def _stop_list(arguments: argparse.Namespace) -> int:
+    named = [e for each in (arguments.card, arguments.range, arguments.psam) for e in each or []]
+    if bool(named) == (arguments.act == "make"):
+        raise OfficeError(907, f"{arguments.act}: {len(named)}")
+    with _office(arguments.dir) as office:
+        if named:
+            adding = arguments.act == "add"
+            stoplist.change(office, named if adding else [], [] if adding else named)
+        signed = stoplist.make(office, _now_ms())
+        count = len(stoplist.entries(office))
+    _write(arguments.out, signed.raw)
+    print(f"{arguments.out}: {signed.what} {signed.number}, 条目 entries {count}")
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    with _office(arguments.dir) as office:
+        listed = _rows(office, arguments.date)
+    try:
+        with arguments.csv.open("w", encoding="utf-8-sig", newline="") as file:
+            count = day.write_csv(listed, file)
+    except OSError as error:
+        raise OfficeError(906, f"{arguments.csv}: {error.strerror}") from None
+    print(f"{arguments.csv}: {count}")
+    return 0
+
+
+def _rows(office: Folder, date: str | None) -> list[day.Row]:
+    try:
+        return list(day.rows(office.store, date))
+    except ValueError:
+        raise OfficeError(906, f"{date}: YYYY-MM-DD") from None
+
+
+@contextlib.contextmanager
+def _office(path: Path) -> Iterator[Folder]:
+    with contextlib.closing(Folder(path)) as office:
+        yield office
+
+
+@contextlib.contextmanager
+def _link(arguments: argparse.Namespace) -> Iterator[Link]:
+    link = (
+        SerialLink(arguments.serial, arguments.baud)
+        if arguments.serial
+        else HttpLink(arguments.http)
+    )
+    with contextlib.closing(link):
+        yield link
+
+
+def _progress(number: int, held: int, size: int) -> None:
+    """On a terminal a line that moves, elsewhere one line a file."""
+    percent = 100 * held // size if size else 100
+    if sys.stderr.isatty():
+        end = "\n" if held == size else "\r"
+        print(f"{number}: {percent:3d} % {held}/{size} B", end=end, file=sys.stderr, flush=True)
+    elif held == size:
+        print(f"{number}: {size} B", file=sys.stderr)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE)
+    except OSError as error:
+        raise OfficeError(906, f"{path}: {error.strerror}") from None
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_atomic(path, content)
+    except OSError as error:
+        raise OfficeError(906, f"{path}: {error.strerror}") from None
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

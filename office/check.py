@@ -1,0 +1,229 @@
+"""Proves from the stored bytes alone that the store is whole: nothing missing, altered or doubled.
+
+What cannot be seen from here: records newer than the newest batch, until the unit sends the next.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from firmware.journal.batch import BatchContents, BatchError
+from firmware.journal.cose import CoseError, peek1
+from firmware.journal.cose import key_id as id_of
+from firmware.journal.lifecycle import PAYMENT_KINDS, STATE_NONE, LifecycleError, next_state
+from firmware.journal.record import (
+    KEY_CARD_ID,
+    KEY_FIRST,
+    KEY_INTENT,
+    KEY_LAST,
+    KEY_PURCHASE_SERIAL,
+    KIND_DAMAGE,
+    KIND_DECLINED,
+    KIND_DONE,
+    KIND_INTENT,
+    KIND_RULED,
+    KIND_SUSPECT,
+    KIND_UNCERTAIN,
+    KIND_VOID,
+    Record,
+    RecordError,
+    parse,
+)
+from office import chain
+from office.errors import Refused
+from office.folder import Folder
+from office.store import BatchRow, Store
+
+Range = tuple[int, int]
+"""First and last record number."""
+
+_STATES = {
+    "done": (KIND_DONE,),
+    "void": (KIND_VOID,),
+    "declined": (KIND_DECLINED,),
+    "suspect": (KIND_SUSPECT, KIND_RULED),
+    "uncertain": (KIND_UNCERTAIN,),
+}
+
+
+@dataclass
+class Findings:
+    """missing, damaged: (unit, first, last).  damaged: what the unit itself declared lost.
+    duplicates: (unit, DONE) of every payment after the first of the same purchase.
+    states: purchases by the kind that decides them, an open one under KIND_INTENT."""
+
+    units: int = 0
+    records: int = 0
+    verified: int = 0
+    missing: list[tuple[str, int, int]] = field(default_factory=list)
+    damaged: list[tuple[str, int, int]] = field(default_factory=list)
+    duplicates: list[tuple[str, int]] = field(default_factory=list)
+    states: Counter[int] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    refused: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        lost = self.missing or self.damaged or self.duplicates or self.problems
+        return self.records == self.verified and not lost
+
+    def to_json(self) -> dict[str, Any]:
+        purchases = {
+            name: sum(self.states[kind] for kind in kinds) for name, kinds in _STATES.items()
+        }
+        return {
+            "ok": self.is_whole,
+            "units": self.units,
+            "records": self.records,
+            "verified": self.verified,
+            "gaps": _count(self.missing),
+            "duplicates": len(self.duplicates),
+            "damaged": _count(self.damaged),
+            "purchases": purchases,
+            "open": self.states[KIND_INTENT],
+            "refused": self.refused,
+            "missing": [list(each) for each in self.missing],
+            "declared_damaged": [list(each) for each in self.damaged],
+            "problems": self.problems,
+        }
+
+
+def check(folder: Folder) -> Findings:
+    """Every unit, every batch, every record: signature, chain, numbers, states."""
+    found = Findings(refused=len(list(folder.refused.glob("*.batch"))))
+    found.records = folder.store.rows("SELECT count(*) FROM records")[0][0]
+    purchases: dict[tuple[bytes, int], list[tuple[str, int]]] = defaultdict(list)
+    for unit in folder.store.units():
+        found.units += 1
+        walk = _Unit(folder.store, unit, found)
+        for record in walk.records():
+            walk.follow(record)
+        walk.close()
+        for purchase, dones in walk.dones():
+            purchases[purchase] += dones
+    for dones in purchases.values():
+        found.duplicates += dones[1:]
+    return found
+
+
+class _Unit:
+    """One unit's batches in order, and what its payments came to."""
+
+    def __init__(self, store: Store, unit: str, found: Findings):
+        self._store = store
+        self._unit = unit
+        self._found = found
+        self._held: list[Range] = []
+        self._declared: list[Range] = []
+        self._states: dict[int, int] = {}
+        self._intents: dict[int, tuple[bytes, int]] = {}
+        self._dones: dict[int, list[int]] = defaultdict(list)
+
+    def records(self) -> Iterator[Record]:
+        """Every sound record, batch by batch; what is not sound becomes a problem."""
+        below: BatchContents | None = None
+        for row in self._store.batches(self._unit):
+            try:
+                contents = chain.stored(self._store, row)
+            except BatchError as error:
+                self._problem(f"batch {row.batch}: {error}")
+                below = None
+                yield from self._singly(row)
+                continue
+            header = contents.header
+            self._held += subtract([(header.first, header.last)], header.damaged)
+            self._declared += header.damaged
+            try:
+                if header.batch == 1:
+                    chain.begins(contents)
+                if below is not None:
+                    chain.follows(below, contents)
+            except Refused as error:
+                self._problem(f"batch {row.batch}: {error.detail}")
+            below = contents
+            self._found.verified += len(contents.records)
+            yield from contents.records
+
+    def _singly(self, row: BatchRow) -> Iterator[Record]:
+        """The records of a batch that is no longer sound, those whose own signature is right."""
+        keys = {id_of(key): key for key in self._store.keys(self._unit)}
+        sql = "SELECT number, raw FROM records WHERE unit = ? AND batch = ? ORDER BY number"
+        for number, raw in self._store.rows(sql, self._unit, row.batch):
+            self._held.append((number, number))
+            try:
+                record = parse(raw, keys[peek1(raw).key_id])
+            except (RecordError, CoseError, KeyError) as error:
+                self._problem(f"record {number}: {error}")
+                continue
+            self._found.verified += 1
+            yield record
+
+    def follow(self, record: Record) -> None:
+        """One more record into the payments' states and the declared damage."""
+        body = record.body
+        if record.kind == KIND_DAMAGE:
+            self._declared.append((body[KEY_FIRST], body[KEY_LAST]))
+        if record.kind == KIND_DECLINED:
+            self._found.states[KIND_DECLINED] += 1
+        if record.kind == KIND_INTENT:
+            self._intents[record.number] = (body[KEY_CARD_ID], body[KEY_PURCHASE_SERIAL])
+        if record.kind == KIND_DONE:
+            self._dones[body[KEY_INTENT]].append(record.number)
+        if record.kind in PAYMENT_KINDS:
+            intent = record.number if record.kind == KIND_INTENT else body[KEY_INTENT]
+            state = self._states.get(intent, STATE_NONE)
+            try:
+                self._states[intent] = next_state(state, record.kind)
+            except LifecycleError as error:
+                self._problem(f"record {record.number}, purchase {intent}: {error}")
+
+    def close(self) -> None:
+        """Count the states; what is neither held nor declared lost is missing.
+
+        A record that the unit lost after it had sent it is held, and so neither.
+        """
+        self._found.states.update(self._states.values())
+        held = _joined(self._held)
+        declared = _joined(self._declared)
+        holes = subtract([(1, held[-1][1])] if held else [], held)
+        for first, last in subtract(holes, declared):
+            self._found.missing.append((self._unit, first, last))
+        for first, last in subtract(declared, held):
+            self._found.damaged.append((self._unit, first, last))
+
+    def dones(self) -> Iterable[tuple[tuple[bytes, int], list[tuple[str, int]]]]:
+        """((card id, purchase serial), its DONE records), the office's duplicate test."""
+        for intent, numbers in self._dones.items():
+            if intent in self._intents:
+                yield self._intents[intent], [(self._unit, number) for number in numbers]
+
+    def _problem(self, text: str) -> None:
+        self._found.problems.append(f"{self._unit}: {text}")
+
+
+def subtract(ranges: Iterable[Range], taken: Iterable[Range]) -> list[Range]:
+    """What of `ranges` no range of `taken` covers."""
+    left = [each for each in ranges if each[0] <= each[1]]
+    for start, end in taken:
+        cut = []
+        for first, last in left:
+            cut += [(first, min(last, start - 1)), (max(first, end + 1), last)]
+        left = [each for each in cut if each[0] <= each[1]]
+    return left
+
+
+def _joined(ranges: Iterable[Range]) -> list[Range]:
+    """The same numbers in as few ranges as possible."""
+    joined: list[Range] = []
+    for first, last in sorted(ranges):
+        if joined and first <= joined[-1][1] + 1:
+            first, last = joined[-1][0], max(joined.pop()[1], last)
+        joined.append((first, last))
+    return joined
+
+
+def _count(ranges: Iterable[tuple[str, int, int]]) -> int:
+    return sum(last - first + 1 for _, first, last in ranges)

@@ -1,0 +1,187 @@
+"""The records of a day as rows: for the table, for JSON and for CSV.
+
+A record that speaks of a purchase (DONE, VOID, ...) shows order, card and amounts of its INTENT.
+Days are those of China, UTC+8.
+"""
+
+from __future__ import annotations
+
+import csv
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, TextIO
+
+from firmware.journal.cose import CoseError, peek1
+from firmware.journal.cose import key_id as id_of
+from firmware.journal.record import (
+    KEY_ACCOUNT_FEN,
+    KEY_CARD_NUMBER,
+    KEY_INTENT,
+    KEY_ORDER_NO,
+    KEY_OUTCOME,
+    KEY_POOLED_FEN,
+    KEY_SELF_FEN,
+    NO_PREVIOUS,
+    Record,
+    RecordError,
+    digest_of,
+    parse,
+)
+from firmware.outcome import outcomes
+from office.store import Store
+
+CHINA = timezone(timedelta(hours=8))
+OUTCOME_NAMES = {each.number: each.name for each in outcomes()}
+
+AMOUNTS = {"account": KEY_ACCOUNT_FEN, "self": KEY_SELF_FEN, "pooled": KEY_POOLED_FEN}
+COLUMNS = {
+    "unit": "终端 unit",
+    "number": "编号 no.",
+    "time": "时间 time",
+    "kind": "类别 kind",
+    "order": "订单 order",
+    "card": "卡号 card",
+    "account": "账户 account",
+    "self": "自付 self",
+    "pooled": "统筹 pooled",
+    "outcome": "结果 outcome",
+    "verified": "核对 verified",
+}
+
+Row = dict[str, Any]
+"""The keys of COLUMNS.  Amounts are int fen or None, `verified` is a bool."""
+
+
+def newest_day(store: Store) -> str | None:
+    """The day of the newest record, YYYY-MM-DD."""
+    row = store.row("SELECT max(time_ms) FROM records")
+    return None if row is None or row[0] is None else _local(row[0]).strftime("%Y-%m-%d")
+
+
+def rows(store: Store, date: str | None) -> Iterator[Row]:
+    """By unit and number; date: YYYY-MM-DD, None for every day.  Raises ValueError."""
+    first_ms, end_ms = 0, 1 << 62
+    if date is not None:
+        start = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=CHINA)
+        first_ms = int(start.timestamp() * 1000)
+        end_ms = first_ms + 86_400_000
+    sql = (
+        "SELECT unit, number, raw FROM records WHERE time_ms >= ? AND time_ms < ?"
+        " ORDER BY unit, number"
+    )
+    keys = {unit: {id_of(key): key for key in store.keys(unit)} for unit in store.units()}
+    for unit, number, raw in store.rows(sql, first_ms, end_ms):
+        record = _parsed(raw, keys.get(unit, {}))
+        if record is None:
+            yield _blank() | {"unit": unit, "number": number}
+        else:
+            yield _row(store, record, keys[unit])
+
+
+def _parsed(raw: bytes, keys: dict[bytes, bytes]) -> Record | None:
+    try:
+        return parse(raw, keys[peek1(raw).key_id])
+    except (RecordError, CoseError, KeyError):
+        return None
+
+
+def _blank() -> Row:
+    return dict.fromkeys(COLUMNS) | {"kind": "?", "verified": False}
+
+
+def _row(store: Store, record: Record, keys: dict[bytes, bytes]) -> Row:
+    body = record.body
+    intent = body.get(KEY_INTENT)
+    if intent is not None:
+        raw = store.record(record.unit, intent)
+        about = None if raw is None else _parsed(raw, keys)
+        body = (about.body if about else {}) | body
+    outcome = body.get(KEY_OUTCOME)
+    return _blank() | {
+        "unit": record.unit,
+        "number": record.number,
+        "time": _local(record.time_ms).strftime("%Y-%m-%d %H:%M:%S"),
+        "kind": record.kind_name,
+        "order": body.get(KEY_ORDER_NO),
+        "card": body.get(KEY_CARD_NUMBER),
+        **{name: body.get(key) for name, key in AMOUNTS.items()},
+        "outcome": None if outcome is None else _outcome(outcome),
+        "verified": _continues(store, record),
+    }
+
+
+def _continues(store: Store, record: Record) -> bool:
+    """The record names the stored bytes of the one before, where that one is here."""
+    if record.number == 1:
+        return record.previous == NO_PREVIOUS
+    before = store.record(record.unit, record.number - 1)
+    return before is None or digest_of(before) == record.previous
+
+
+def _outcome(number: int) -> str:
+    return f"{number} {OUTCOME_NAMES.get(number, '?')}"
+
+
+def _local(epoch_ms: int) -> datetime:
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC).astimezone(CHINA)
+
+
+def summary(listed: Iterable[Row]) -> dict[str, Any]:
+    """Counts by kind, and what the DONE records came to in fen."""
+    kinds: Counter[str] = Counter()
+    fen: Counter[str] = Counter()
+    unverified = 0
+    for row in listed:
+        kinds[row["kind"]] += 1
+        unverified += not row["verified"]
+        if row["kind"] == "DONE":
+            fen.update({name: row[name] or 0 for name in AMOUNTS})
+    return {
+        "records": sum(kinds.values()),
+        "verified": sum(kinds.values()) - unverified,
+        "kinds": dict(kinds),
+        "done_fen": {name: fen[name] for name in AMOUNTS},
+    }
+
+
+def yuan(fen: int | None) -> str:
+    return "" if fen is None else f"{fen // 100}.{fen % 100:02d}"
+
+
+def texts(row: Row) -> list[str]:
+    """A row's cells as text, in the order of COLUMNS."""
+    shown = row | {name: yuan(row[name]) for name in AMOUNTS}
+    shown["verified"] = "✓" if row["verified"] else "✗"
+    return ["" if shown[name] is None else str(shown[name]) for name in COLUMNS]
+
+
+def table(listed: list[Row]) -> str:
+    """The rows under their heads; Chinese characters take two columns each."""
+    lines = [list(COLUMNS.values()), *(texts(row) for row in listed)]
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    right = {list(COLUMNS).index(name) for name in ("number", *AMOUNTS)}
+    text = []
+    for line in lines:
+        cells = []
+        for at, (cell, width) in enumerate(zip(line, widths, strict=True)):
+            gap = " " * (width - _width(cell))
+            cells.append(gap + cell if at in right else cell + gap)
+        text.append("  ".join(cells).rstrip())
+    return "\n".join(text)
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
+
+
+def write_csv(listed: Iterable[Row], file: TextIO) -> int:
+    """One line a record; amounts in yuan.  What a spreadsheet would run as a formula gets a '."""
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    count = 0
+    for row in listed:
+        writer.writerow(["'" + c if c[:1] in ("=", "+", "-", "@") else c for c in texts(row)])
+        count += 1
+    return count

@@ -1,0 +1,84 @@
+"""The office's folder: its key, its store, and what is on its way or was refused.
+
+office.key (0600)   Ed25519 seed, 32 bytes; whoever has it can sign receipts and stop lists
+office.pub          the public key as hex, for every unit's board.toml
+office.db           the store
+partial/            batch files that have not arrived whole
+refused/            batch files that must not be stored, each with a .json telling why
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from firmware.journal.cose import SEED_LENGTH, Ed25519Signer, new_seed
+from firmware.journal.spool import sync_folder, write_atomic
+from office.errors import OfficeError
+from office.store import Store
+
+KEY, PUB, DB = "office.key", "office.pub", "office.db"
+
+
+class Folder:
+    """An office that was made with `init`.  Raises OfficeError 901, 909, 910."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.partial = path / "partial"
+        self.refused = path / "refused"
+        self.store = Store(path / DB)
+        self.signer = Ed25519Signer(_read_seed(path / KEY))
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def init(path: Path, name: str) -> str:
+    """Make an office in that folder; the public key as hex.  Raises OfficeError 902, 906, 909."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any((path / each).exists() for each in (KEY, DB)):
+            raise OfficeError(902, str(path))
+        for folder in ("partial", "refused"):
+            (path / folder).mkdir(exist_ok=True)
+        seed = _create_seed(path / KEY)
+        public_hex = Ed25519Signer(seed).public_key.hex()
+        write_atomic(path / PUB, f"{public_hex}\n".encode())
+        store = Store(path / DB, create=True)
+        store.write("INSERT INTO office VALUES (?)", name)
+        store.close()
+    except OSError as error:
+        raise OfficeError(906, f"{path}: {error.strerror}") from None
+    return public_hex
+
+
+def _create_seed(path: Path) -> bytes:
+    seed = new_seed()
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        os.write(handle, seed)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    sync_folder(path.parent)
+    return seed
+
+
+def _read_seed(path: Path) -> bytes:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise OfficeError(910, f"{path}: {error.strerror}") from None
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
+            mode = stat.S_IMODE(status.st_mode)
+            raise OfficeError(910, f"{path}: mode {mode:04o}, others could read it")
+        seed = os.read(handle, SEED_LENGTH + 1)
+    finally:
+        os.close(handle)
+    if len(seed) != SEED_LENGTH:
+        raise OfficeError(910, f"{path}: {len(seed)} bytes instead of {SEED_LENGTH}")
+    return seed

@@ -1,0 +1,88 @@
+"""Everything a unit holds: fetched, verified, stored, receipted, batch after batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from office.errors import LinkError, Refused
+from office.fetch import fetch, forget
+from office.folder import Folder
+from office.intake import Duplicate, take_in
+from office.link import Link, Offer
+
+MAX_BATCHES = 100_000
+
+Progress = Callable[[int, int, int], None]
+"""Called with the batch, the bytes held and the bytes in all."""
+
+
+@dataclass
+class Pulled:
+    """What one pull did.  repeated: batches that were stored before and got their receipt again."""
+
+    unit: str
+    batches: int = 0
+    records: int = 0
+    repeated: int = 0
+    refused: list[tuple[int, Refused]] = field(default_factory=list)
+    duplicates: list[Duplicate] = field(default_factory=list)
+    damaged_frames: int = 0
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.refused and not self.duplicates
+
+
+def pull(
+    folder: Folder,
+    link: Link,
+    progress: Progress,
+    *,
+    unit: str | None = None,
+    again: bool = False,
+    now_s: Callable[[], float] = time.time,
+) -> Pulled:
+    """unit: the one expected at the other end.  again: fetch stored batches too and compare them.
+
+    A refused batch does not hold up the next ones.  Raises LinkError, OfficeError 909; what was
+    receipted until then is stored.
+    """
+    info = link.hello()
+    if unit is not None and info.unit != unit:
+        raise LinkError(705, f"{info.unit!r:.80} instead of {unit!r}")
+    done = Pulled(info.unit)
+    after = 0
+    for _ in range(MAX_BATCHES):
+        offer = link.next_after(after)
+        if offer is None:
+            break
+        after = offer.batch
+        row = folder.store.batch(info.unit, offer.batch)
+        if row is not None and row.file_digest == offer.digest and not again:
+            link.put_receipt(offer.batch, row.receipt)
+            done.repeated += 1
+        else:
+            _pull_one(folder, link, progress, done, offer, int(now_s() * 1000))
+    done.damaged_frames = link.hello().damaged_frames - info.damaged_frames
+    return done
+
+
+def _pull_one(
+    folder: Folder, link: Link, progress: Progress, done: Pulled, offer: Offer, now_ms: int
+) -> None:
+    raw = fetch(link, offer, folder.partial, lambda held, size: progress(offer.batch, held, size))
+    try:
+        taken = take_in(folder, done.unit, offer.batch, raw, now_ms)
+    except Refused as refusal:
+        done.refused.append((offer.batch, refusal))
+    else:
+        link.put_receipt(offer.batch, taken.receipt)
+        if taken.is_new:
+            done.batches += 1
+            done.records += taken.records
+        else:
+            done.repeated += 1
+        done.duplicates += taken.duplicates
+    forget(offer, folder.partial)
