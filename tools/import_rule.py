@@ -24,7 +24,7 @@ FLOORS = {
     "1c": {"channel"},
     "2": {"card", "bank", "psam", "journal"},
     "3": {"authorize", "uplink", "display"},
-    "4": {"terminal", "host"},
+    "4": {"terminal", "host", "attached", "offspring"},
     "5": {"__main__"},
 }
 BELOW = {
@@ -40,6 +40,7 @@ BELOW = {
 # A top-level folder other than firmware/ may import itself and these.
 MAY_USE = {
     "office": {
+        "firmware.outcome",
         "firmware.journal",
         "firmware.uplink.frame",
         "firmware.psam.keys",
