@@ -87,6 +87,7 @@ class SimulatedSlot:
         self._powered: Card | None = None
         self._changes = 0
         self._powered_at = 0
+        self._session = 0  # moves when power comes or goes
         self._seen = 0
         self._cut: Cut | None = None
         self._cut_left = 0
@@ -186,6 +187,7 @@ class SimulatedSlot:
             except Silence:
                 raise TransportError(f"no answer to reset in slot {self.name}", "silent") from None
             self._powered, self._powered_at = card, self._changes
+            self._session += 1
             return answer
 
     def power_off(self) -> None:
@@ -217,11 +219,11 @@ class SimulatedSlot:
                 kind = "removed" if has_left else "reader"
                 raise TransportError(f"no powered card in slot {self.name}", kind)
             due = self._due_cut(command)
-            self._stop_if_held(card, command, BEFORE, deadline_s, is_abandoned)
+            self._stop_if_held(command, BEFORE, deadline_s, is_abandoned)
             if due == BEFORE:
                 self._pull(command)
             answer = self._run(card, command)
-            self._stop_if_held(card, command, AFTER, deadline_s, is_abandoned)
+            self._stop_if_held(command, AFTER, deadline_s, is_abandoned)
             if due == AFTER:
                 self._pull(command)
             if due == LOST:
@@ -268,7 +270,6 @@ class SimulatedSlot:
 
     def _stop_if_held(
         self,
-        card: Card,
         command: bytes,
         when: str,
         deadline_s: float,
@@ -279,16 +280,20 @@ class SimulatedSlot:
         self._hold = None
         self._is_held = True
         self._changed.notify_all()
+        session = self._session
         ends = time.monotonic() + deadline_s
-        while self._is_held and self._powered is card:
-            if is_abandoned() or time.monotonic() >= ends:
-                self._is_held = False
-                self._power_down()
-                raise self._lost(command)
-            self._changed.wait(_POLL_S)
-        self._is_held = False
-        if self._powered is not card:
-            raise self._gone(command)
+        try:
+            while True:
+                if self._session != session:
+                    raise self._gone(command)
+                if is_abandoned() or time.monotonic() >= ends:
+                    self._power_down()
+                    raise self._lost(command)
+                if not self._is_held:
+                    return
+                self._changed.wait(_POLL_S)
+        finally:
+            self._is_held = False
 
     def _pull(self, command: bytes) -> None:
         self._take_out()
@@ -304,6 +309,7 @@ class SimulatedSlot:
         if self._powered is not None:
             self._powered.power_off()
             self._powered = None
+            self._session += 1
 
     def _note_change(self) -> None:
         self._changes += 1

@@ -3,7 +3,7 @@
 pcscd has no option for the path of its socket, so it runs in a mount namespace in which /run/pcscd
 is ours.  Its two readers are vsmartcard-vpcd's, which listens on TCP: simulator/vpcd.py plugs cards
 in.  libpcsclite reads PCSCLITE_CSOCK_NAME once a process: take `shared()`, one pcscd for all tests
-of a Python process.
+of a Python process, and import this module as `pcscd_rig` only (another name makes another one).
 """
 
 from __future__ import annotations
