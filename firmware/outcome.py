@@ -113,7 +113,7 @@ class Fault(Exception):
     """A conversation broke; `what` holds no secret and no card data."""
 
     def __init__(self, what: str):
-        Exception.__init__(self, what)
+        super().__init__(what)
         self.what = what
 
 

@@ -7,13 +7,13 @@ import threading
 import time
 
 import pytest
-from fake_pcsc import FakePcsc
 
 from firmware.apdu import CommandApdu
 from firmware.channel import open_channel
 from firmware.drivers import pcsc
 from firmware.drivers.smartcard import scard
 from firmware.outcome import TransportError
+from tests.fake_pcsc import FakePcsc
 
 ATR_T0 = bytes.fromhex("3B6800000073C84012009000")
 ATR_T1 = bytes.fromhex("3B9081119181")

@@ -3,9 +3,7 @@
 import threading
 import time
 
-import pcscd_rig
 import pytest
-from vpcd_card import VpcdCard
 
 from firmware.drivers.pcsc import open_pcsc
 from firmware.drivers.smartcard import scard
@@ -13,13 +11,10 @@ from firmware.drivers.smartcard.Exceptions import CardConnectionException, NoCar
 from firmware.drivers.smartcard.System import readers
 from firmware.drivers.smartcard.util import toBytes, toHexString
 from firmware.outcome import TransportError
+from tests import pcscd_rig
+from tests.vpcd_card import VpcdCard
 
-_MISSING = pcscd_rig.missing()
-pytestmark = [
-    pytest.mark.pcscd,
-    pytest.mark.skipif(_MISSING is not None, reason=str(_MISSING)),
-    pytest.mark.timeout(60),
-]
+pytestmark = [pytest.mark.pcscd, pytest.mark.timeout(60)]
 
 USER = pcscd_rig.USER_READER + " 00 00"
 PSAM = pcscd_rig.PSAM_READER + " 00 00"
@@ -109,6 +104,9 @@ def test_a_card_comes_is_reset_answers_and_leaves(card, slot, atr, is_block):
         assert reader.is_block_protocol is is_block
         assert reader.exchange(READ, 2.0) == READ[:4] + b"\x90\x00"
     reader.power_off()
+    ends = time.monotonic() + 2  # pcscd does not wait for the card to hear of it
+    while plugged.orders[-1] != "off" and time.monotonic() < ends:
+        time.sleep(0.01)
     assert plugged.orders[-1] == "off"
     plugged.pull()
     wait_for(reader, 0)

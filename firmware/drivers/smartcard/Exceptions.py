@@ -6,7 +6,7 @@ message: the cause in words.  hresult: the PC/SC code, or -1 where there is none
 
 class SmartcardException(Exception):
     def __init__(self, message="", hresult=-1):
-        Exception.__init__(self, message)
+        super().__init__(message)
         self.message = message
         self.hresult = hresult & 0xFFFFFFFF if hresult != -1 else -1
 

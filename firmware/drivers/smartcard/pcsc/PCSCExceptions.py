@@ -9,7 +9,7 @@ class BaseSCardException(Exception):
     doing = "use the smart card service"
 
     def __init__(self, hresult):
-        Exception.__init__(self, hresult)
+        super().__init__(hresult)
         self.hresult = hresult
 
     def __str__(self):
