@@ -1,0 +1,99 @@
+"""Every message the unit can show: message id -> text in Chinese and English, and what to do next.
+
+An outcome's message has the outcome's name (texts_payment.py, texts_unit.py); the ids of progress
+are below.  Fields in braces are filled in when the message is shown, amounts in yuan ("12.50").
+"""
+
+from __future__ import annotations
+
+from firmware.display.text import Text
+from firmware.display.texts_payment import PAYMENT
+from firmware.display.texts_unit import UNIT
+
+# fmt: off
+PROGRESS = {
+    "STARTING": Text(
+        "终端正在启动。", "The terminal is starting.",
+        "请稍候。", "Please wait.",
+        "正在启动\n请稍候", "Starting\nPlease wait",
+    ),
+    "JOURNAL_CHECK": Text(
+        "正在检查交易流水。", "Checking the journal.",
+        "请稍候，请勿关闭电源。", "Please wait, do not switch off.",
+        "正在检查流水\n请勿关闭电源", "Checking records\nDo not turn off",
+    ),
+    "READY": Text(
+        "终端就绪，欢迎使用。", "Ready. Welcome.",
+        "请从收费系统发起业务。", "Start from the cash register.",
+        "终端就绪\n欢迎使用", "Ready\nWelcome",
+    ),
+    "INSERT_CARD": Text(
+        "请插入社保卡，或贴近感应区。", "Insert the social security card, or tap it.",
+        "操作完成前请勿取走卡片。", "Leave the card until told to take it.",
+        "请插入社保卡\n或贴近感应区", "Insert your card\nor tap it",
+    ),
+    "READING_CARD": Text(
+        "正在读卡。", "Reading the card.",
+        "请勿取走卡片。", "Leave the card where it is.",
+        "正在读卡\n请勿取走卡片", "Reading\nLeave the card",
+    ),
+    "CARD_READ": Text(
+        "读卡成功：{name}。", "Card read: {name}.",
+        "请核对是否为持卡人本人。", "Check that this is the holder.",
+        "{name}", "Card read\nCheck the name",
+    ),
+    "ENTER_PIN": Text(
+        "请持卡人输入密码，还可输入 {tries_left} 次。",
+        "Holder, please enter your PIN. Tries left: {tries_left}.",
+        "请遮挡键盘，输入后按确认键。", "Cover the keypad, then press OK.",
+        "请输入密码\n还可输入 {tries_left} 次", "Enter your PIN\nTries left: {tries_left}",
+    ),
+    "PIN_WRONG_RETRY": Text(
+        "密码错误，还可输入 {tries_left} 次。", "Wrong PIN. Tries left: {tries_left}.",
+        "请核对后重新输入密码。", "Enter the PIN again.",
+        "密码错误请重输\n还可输入 {tries_left} 次", "Wrong, try again\nTries left: {tries_left}",
+    ),
+    "WORKING_LEAVE_CARD": Text(
+        "正在处理。", "Working.",
+        "请勿取走卡片，请稍候。", "Leave the card where it is.",
+        "正在处理\n请勿取走卡片", "Working\nLeave the card",
+    ),
+    "TAKE_CARD": Text(
+        "请取回社保卡。", "Please take your card.",
+        "请妥善保管，谢谢。", "Keep it safe. Thank you.",
+        "请取回社保卡\n谢谢", "Take your card\nThank you",
+    ),
+    "CHECKING_LAST_PAYMENT": Text(
+        "正在核对上一笔交易。", "Checking the last payment.",
+        "请勿取走卡片，请稍候。", "Leave the card where it is.",
+        "正在核对上笔\n请勿取走卡片", "Checking payment\nLeave the card",
+    ),
+    "RECOVERY_PIN": Text(
+        "为核对上一笔交易，请持卡人输入密码。", "Enter your PIN to check the last payment.",
+        "本次输入不会扣款。", "This takes no money.",
+        "核对请输入密码\n不会再次扣款", "PIN, to check\nTakes no money",
+    ),
+    "BALANCE": Text(
+        "个人账户余额 {balance} 元。", "Balance of the account: {balance} yuan.",
+        "查询完毕，请取回社保卡。", "Done, please take your card.",
+        "余额¥{balance}\n请取回社保卡", "Bal: {balance}\nTake your card",
+    ),
+    "PSAM_WARNING": Text(
+        "PSAM 卡将在 {days} 天后到期。", "The PSAM expires in {days} days.",
+        "请尽早联系后台安排更换。", "Ask the office for a new one soon.",
+        "PSAM{days}天后到期\n请联系后台", "PSAM: {days} days\nAsk the office",
+    ),
+    "STOPPED": Text(
+        "终端已停止服务。", "The terminal has stopped.",
+        "如需使用，请重新启动终端。", "Start it again to use it.",
+        "已停止服务\n使用请先启动", "Stopped\nStart it to use",
+    ),
+}
+# fmt: on
+
+MESSAGES: dict[str, Text] = {**PROGRESS, **PAYMENT, **UNIT}
+
+
+def message(message_id: str) -> Text:
+    """The text of that id; raises KeyError."""
+    return MESSAGES[message_id]

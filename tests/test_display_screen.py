@@ -1,0 +1,114 @@
+"""The display speaks on every screen, survives one that fails, and remembers for `status`."""
+
+import threading
+import time
+
+import pytest
+
+from firmware.display.screen import LONGEST_FIELD, Display
+
+
+class Kept:
+    def __init__(self):
+        self.drawn = []
+
+    def draw(self, shown):
+        self.drawn.append(shown)
+
+
+class Broken:
+    is_broken = True
+
+    def draw(self, shown):
+        if self.is_broken:
+            raise OSError(5, "the panel does not answer")
+
+
+def test_a_message_goes_to_every_surface_and_is_remembered():
+    one, two = Kept(), Kept()
+    display = Display([one, two])
+    assert display.current is None
+    display.show("APPROVED", amount="12.50")
+    assert one.drawn == two.drawn == [display.current]
+    shown = display.current
+    assert (shown.count, shown.id, shown.number) == (1, "APPROVED", 1)
+    assert shown.zh == "收款成功：12.50 元。"
+    assert shown.en_panel == "Paid 12.50\nTake your card"
+
+
+def test_progress_has_no_number():
+    display = Display([])
+    display.show("READY")
+    assert display.current.number is None
+
+
+def test_a_headless_unit_works_with_no_screen():
+    """Issue: a headless unit works with none."""
+    display = Display([])
+    display.show("TAKE_CARD")
+    assert display.current.id == "TAKE_CARD"
+    assert display.faults == {}
+
+
+def test_a_failing_screen_stops_neither_the_others_nor_the_payment():
+    broken, kept = Broken(), Kept()
+    display = Display([broken, kept])
+    display.show("WORKING_LEAVE_CARD")
+    assert len(kept.drawn) == 1
+    assert display.faults == {"Broken": "OSError: [Errno 5] the panel does not answer"}
+    broken.is_broken = False
+    display.show("TAKE_CARD")
+    assert display.faults == {}, "a screen that works again has no fault"
+
+
+def test_the_last_fifty_are_remembered_with_their_count():
+    display = Display([])
+    for _ in range(60):
+        display.show("READY")
+    assert [each.count for each in display.since()] == list(range(11, 61))
+    assert [each.count for each in display.since(58)] == [59, 60]
+    assert display.since(60) == []
+
+
+def test_an_unknown_message_is_an_error_and_shows_nothing():
+    display = Display([])
+    with pytest.raises(KeyError):
+        display.show("APROVED")
+    assert display.current is None
+
+
+def test_fields_cannot_steer_a_terminal():
+    """A name comes from a card: no escape sequence, no new line, no text turned around."""
+    display = Display([])
+    display.show("CARD_READ", name="\x1b[2J王\n五\u202e")
+    assert display.current.zh == "读卡成功：?[2J王?五?。"
+    display.show("CARD_READ", name="x" * 10_000)
+    assert len(display.current.zh_panel) == LONGEST_FIELD
+
+
+class Slow:
+    def __init__(self):
+        self.log = []
+
+    def draw(self, shown):
+        self.log.append(shown.count)
+        time.sleep(0.001)
+        self.log.append(shown.count)
+
+
+def test_several_threads_may_show_and_read():
+    slow = Slow()
+    display = Display([slow])
+
+    def speak():
+        for _ in range(25):
+            display.show("READY")
+            display.since(display.current.count - 1)
+
+    threads = [threading.Thread(target=speak) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(10)
+    in_order = [count for count in range(1, 101) for _ in ("begun", "ended")]
+    assert slow.log == in_order, "one message is drawn after the other"
