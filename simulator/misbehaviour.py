@@ -11,7 +11,7 @@ from typing import Any
 
 INTERNAL_AUTHENTICATE = 0x88
 DEBIT_FOR_PURCHASE = 0x2C
-_GET_RESPONSE = 0xC0
+_GET_RESPONSE = b"\xc0"
 
 
 class Silence(Exception):
@@ -35,7 +35,7 @@ class Misbehaving:
         self._distort = distort
         self._inses = inses
         self._left = first - 1
-        self._ins = 0
+        self._strikes = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.chip, name)
@@ -50,15 +50,18 @@ class Misbehaving:
 
     def transmit(self, command: bytes) -> bytes:
         answer = self.chip.transmit(command)
-        follows = len(command) > 1 and command[1] == _GET_RESPONSE
-        if len(command) > 1 and not follows:
-            self._ins = command[1]
-        if self._inses is not None and self._ins not in self._inses:
-            return answer
+        if command[1:2] != _GET_RESPONSE:
+            self._strikes = self._is_due(command)
+        return self._distort(answer) if self._strikes else answer
+
+    def _is_due(self, command: bytes) -> bool:
+        """Is it one of these commands, and the nth or a later one?  Counts it."""
+        if self._inses is not None and not self._inses.issuperset(command[1:2]):
+            return False
         if self._left:
-            self._left -= not follows
-            return answer
-        return self._distort(answer)
+            self._left -= 1
+            return False
+        return True
 
 
 def _only(ins: int | None) -> frozenset[int] | None:
@@ -116,11 +119,7 @@ class _BeforeExecution(Misbehaving):
     """Decides without asking the chip: what it refuses never happened."""
 
     def transmit(self, command: bytes) -> bytes:
-        if self._inses is None or (len(command) > 1 and command[1] in self._inses):
-            if not self._left:
-                return self._distort(b"")
-            self._left -= 1
-        return self.chip.transmit(command)
+        return self._distort(b"") if self._is_due(command) else self.chip.transmit(command)
 
 
 def refuses(chip: Any, sw: int, ins: int, first: int = 1) -> Misbehaving:

@@ -256,10 +256,11 @@ class Region:
 
     def _state_of(self, chip: SimulatedCard | SimulatedPsam) -> dict[str, Any]:
         """`chip.to_state()`, made again only when the chip has changed."""
-        version, made = self._written.get(chip.label, (-1, {}))
+        name = f"{type(chip).__name__} {chip.label}"
+        version, made = self._written.get(name, (-1, {}))
         if version != chip.version:
             made = chip.to_state()
-            self._written[chip.label] = (chip.version, made)
+            self._written[name] = (chip.version, made)
         return made
 
     @classmethod

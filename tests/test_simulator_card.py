@@ -215,6 +215,28 @@ def test_update_needs_its_key_and_the_full_length(region):
     assert send(card, "00B209AC03") == "6A83"  # eight records are kept
 
 
+def test_a_missing_record_number_appends_but_not_in_the_ssse(region):
+    """V2.0: local items may be added to an application's files, none to the SSSE's."""
+    card = issued(region)
+    authenticate(card, region, "UKSSSE", 0x04)
+    assert send(card, "00DC082C03E10141") == "6A83"
+    assert send(card, "00DC0528060504" + "20240101") == "9000"
+    assert data(card, "00B2052806") == "050420240101"
+    data(card, "00A4000002DF01")
+    authenticate(card, region, "UK3DF01", 0x85)
+    assert send(card, "00DC034403E10141") == "6A83"
+    assert send(card, "00DC024403E10141") == "9000"
+    data(card, PIN_OK)
+    assert data(card, "00B2E14003") == "E10141"
+
+
+def test_partial_names_lead_through_the_applications(region):
+    card = issued(region)
+    found = [data(card, f"00A404{p2}05D156000005")[8:] for p2 in ("00", "02", "02", "02")]
+    assert found == [f"D156000005{n:02X}" for n in range(4)]
+    assert send(card, "00A4040205D156000005") == "6A82"
+
+
 def test_update_with_a_mac_under_the_stk_of_the_df(region):
     card = in_df04(issued(region))
     assert authenticate(card, region, "UK2DF04", 0x86) == "9000"

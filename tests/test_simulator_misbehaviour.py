@@ -95,6 +95,12 @@ def test_mute_lasts_until_power_on_and_counts_from_the_nth(pair):
     assert len(card.transmit(challenge)) == 10
 
 
+def test_answers_from_the_nth_command_on_counts_no_get_response(pair):
+    card = misbehaviour.answers(pair[0], 0x6F00, 0x88, first=3)
+    command = "0088000010" + "11" * 16
+    assert [send(card, command)[-4:] for _ in range(4)] == ["9000", "9000", "6F00", "6F00"]
+
+
 def test_a_wrapper_has_the_api_of_its_chip(pair):
     card = misbehaviour.answers(pair[0], 0x6F00, 0x2C)
     assert card.balance_fen == 10_000

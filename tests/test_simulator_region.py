@@ -62,6 +62,10 @@ def test_dirty_tells_what_is_not_yet_saved(tmp_path):
     assert card.dirty
     assert psam.dirty
     assert init
+    region.save(tmp_path / "region.json")
+    again = Region.load(tmp_path / "region.json")
+    assert again.cards["card-1"].balance_fen == 4999
+    assert again.psams["psam-510100000001"].terminal_serial == 2
 
 
 def test_save_replaces_the_file_whole(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from simulated_talk import (
     SSSE,
     TIME,
     amounts,
+    authenticate,
     data,
     debit,
     in_df04,
@@ -140,8 +141,13 @@ def test_totals_restart_with_the_first_purchase_of_a_new_year():
 
 
 def test_starting_day_is_written_only_after_dsk():
-    card, _ = pair()
+    region = Region()
+    card = in_df04(region.issue_card(1))
     assert send(card, "B0560000020401") == "6982"
+    assert authenticate(card, region, "DSK", 0x87) == "9000"
+    assert send(card, "B0560000021301") == "6A80"
+    assert send(card, "B0560000020401") == "9000"
+    assert data(card, "B056010002") == "0401"
 
 
 # -- switches -------------------------------------------------------------------------------------
