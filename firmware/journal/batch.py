@@ -108,20 +108,20 @@ def seal(journal: Journal, max_records: int = MAX_RECORDS) -> Batch | None:
         return None
     next_transport(None, EVENT_SEAL)
     last = _sound_end(journal, first, min(max_records, MAX_RECORDS))
-    rows = _rows(journal, first, last)
+    raws = _raws(journal, first, last)
     sealed = _sign(
         journal,
         batch=max(number, journal.counter("batch_floor")) + 1,
         first=first,
         last=last,
-        head=digest_of(rows[-1]),
+        head=digest_of(raws[last]),
         previous=NO_PREVIOUS if header is None else digest_of(header),
         damaged=_within(first, last, journal.damaged_ranges()),
     )
     journal.write(
         "INSERT INTO batches VALUES (?, ?, ?, ?, NULL)", sealed.batch, first, last, sealed.raw
     )
-    return Batch(sealed, _file(sealed, rows))
+    return Batch(sealed, _file(sealed, raws))
 
 
 def _sound_end(journal: Journal, first: int, max_records: int) -> int:
@@ -169,17 +169,18 @@ def _sign(
     return read_header(cose.sign1(payload, journal.signer, CONTENT_TYPE), journal.signer.public_key)
 
 
-def _rows(journal: Journal, first: int, last: int) -> list[bytes]:
-    rows = journal.rows(
-        "SELECT raw FROM records WHERE number BETWEEN ? AND ? AND damaged = 0 ORDER BY number",
-        first,
-        last,
+def _raws(journal: Journal, first: int, last: int) -> dict[int, bytes]:
+    return dict(
+        journal.rows("SELECT number, raw FROM records WHERE number BETWEEN ? AND ?", first, last)
     )
-    return [raw for (raw,) in rows]
 
 
-def _file(header: Header, records: list[bytes]) -> bytes:
-    return cose.encode([header.raw, records])
+def _file(header: Header, raws: dict[int, bytes]) -> bytes:
+    """Raises BatchError when a record is gone."""
+    try:
+        return cose.encode([header.raw, [raws[number] for number in header.numbers()]])
+    except KeyError as error:
+        raise BatchError(f"record {error} is gone") from None
 
 
 def put_out(journal: Journal) -> list[int]:
@@ -198,7 +199,7 @@ def put_out(journal: Journal) -> list[int]:
             continue
         try:
             header = read_header(raw, *journal.public_keys)
-            contents = _file(header, _rows(journal, first, last))
+            contents = _file(header, _raws(journal, first, last))
             parse_batch(contents, *journal.public_keys)
         except BatchError as error:
             log.warning("batch %d cannot be built again: %s", number, error)

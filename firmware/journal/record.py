@@ -329,6 +329,8 @@ def parse(raw: bytes, public_key: bytes) -> Record:
 
 def read(raw: bytes, keys: Mapping[bytes, bytes]) -> Record:
     """As `parse`, with whichever of the keys it names; keys: key id -> public key."""
+    if type(raw) is not bytes:  # as a database may answer whose row is damaged
+        raise RecordError("it is no byte string")
     try:
         claimed = cose.peek1(raw).key_id
     except CoseError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import zlib
 from pathlib import Path
 
 from firmware.journal import spool
@@ -58,6 +59,11 @@ class Reserve:
             os.close(handle)
 
 
+def _line(number: int) -> bytes:
+    digits = b"%d" % number
+    return b"%s %08x\n" % (digits, zlib.crc32(digits))
+
+
 class Ceiling:
     """journal.ceiling in that folder.  value: 0 when there never was a journal."""
 
@@ -67,22 +73,21 @@ class Ceiling:
 
     def _read(self) -> int:
         try:
-            text = self._path.read_text("ascii")
+            line = self._path.read_bytes()
         except FileNotFoundError:
             return 0
-        except (OSError, UnicodeDecodeError):
-            text = ""
-        if not text.strip().isdigit():
+        number, _, _ = line.partition(b" ")
+        if not number.isdigit() or line != _line(int(number)):
             log.warning("%s is unreadable and is written anew", self._path)
             return 0
-        return int(text)
+        return int(number)
 
     def reach(self, number: int) -> None:
         """Before record `number` is written; raises JournalFullError."""
         if number <= self.value:
             return
         try:
-            spool.write_atomic(self._path, b"%d\n" % (number + CEILING_STEP))
+            spool.write_atomic(self._path, _line(number + CEILING_STEP))
         except OSError as error:
             raise JournalFullError(f"{self._path}: {error.strerror}; free space there") from error
         self.value = number + CEILING_STEP

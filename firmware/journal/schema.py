@@ -102,6 +102,7 @@ def derived_columns(record: Record, clock: Clock) -> tuple[object, ...]:
 def connect(path: Path) -> sqlite3.Connection:
     """The writing connection: WAL, one fdatasync a commit, no checkpoint unless asked for."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
@@ -129,14 +130,21 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
+    connection.text_factory = _text
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     return connection
 
 
+def _text(raw: bytes) -> str:
+    """A damaged row may hold a text that is none; it must be read to be found."""
+    return raw.decode("utf-8", "replace")
+
+
 def failure(error: sqlite3.Error) -> JournalError:
     """What SQLite's error means here."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
+    error_code = getattr(error, "sqlite_errorcode", 0)
+    code = error_code & 0xFF
+    if code == sqlite3.SQLITE_FULL or error_code == sqlite3.SQLITE_IOERR_SHMSIZE:
         return JournalFullError("the disk is full: free space on it")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return JournalCorruptError(f"the journal's file is damaged: {error}")

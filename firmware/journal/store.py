@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from firmware.clock import TRUST_NONE, Clock
-from firmware.journal import record, room, salvage, schema, scrub, spool
+from firmware.journal import record, room, salvage, scrub, spool
 from firmware.journal.batch import Header
-from firmware.journal.cose import Signer, key_id
+from firmware.journal.cose import Signer
 from firmware.journal.lifecycle import (
     OUTCOME_KINDS,
     PAYMENT_KINDS,
@@ -42,6 +41,7 @@ from firmware.journal.record import (
 from firmware.journal.room import CEILING_STEP, Ceiling, Reserve
 from firmware.journal.schema import JournalCorruptError, JournalFullError
 from firmware.journal.view import View
+from firmware.journal.writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -90,12 +90,21 @@ class Journal(View):
         path = Path(path)
         settings = Settings(signer, unit, profile, clock, min_free_mb)
         spool.make_folders(path.parent)
-        written = list(salvage.carve([salvage.wal_of(path)], record.CONTENT_TYPE))
+        try:
+            return cls._open(path, settings)
+        except JournalFullError:
+            if not Reserve(path.parent).give_back():
+                raise
+            return cls._open(path, settings)
+
+    @classmethod
+    def _open(cls, path: Path, settings: Settings) -> Journal:
+        in_log = list(salvage.carve([salvage.wal_of(path)], record.CONTENT_TYPE))
         try:
             if Ceiling(path.parent).value and not (path.exists() and path.stat().st_size):
                 raise JournalCorruptError("the database is gone")
             journal = cls(path, settings)
-            journal._begin(written)
+            journal._begin(in_log)
         except JournalCorruptError as error:
             salvage.rebuild(path, str(error), lambda new: cls(new, settings))
             journal = cls(path, settings)
@@ -103,27 +112,26 @@ class Journal(View):
         return journal
 
     def _connect(self, path: Path) -> None:
-        """Both connections, and where the journal stands; raises JournalError."""
+        """Both connections, and where the journal stands."""
         self._ceiling = Ceiling(self.data_dir)
+        self._writer = Writer(path, self.clock)
         try:
-            self._writer = schema.connect(path)
-            try:
-                self._number, self._digest = self._stored_head()
-                self._boot = self._count_start()
-                super().__init__(path, self._settings.unit, self._known_keys())
-                self.scrubbed = self.counter("scrubbed")
-            except BaseException:
-                self._writer.close()
-                raise
-        except sqlite3.Error as error:
-            raise schema.failure(error) from error
+            self._number, self._digest = self._writer.head()
+            self._boot = self._writer.count_start()
+            self._writer.keep_key(self.signer.public_key)
+            super().__init__(path, self._settings.unit)
+            self.scrubbed = self.counter("scrubbed")
+        except BaseException:
+            self._writer.close()
+            raise
 
-    def _begin(self, written: list[bytes]) -> None:
-        """What every start checks.  written: the records found in the log before it was opened."""
+    def _begin(self, in_log: list[bytes]) -> None:
+        """What every start checks.  in_log: the records found in the log before it was opened."""
         try:
-            self._adopt(salvage.numbered_above(self._number, written, self.keys))
+            self._adopt(salvage.numbered_above(self._number, in_log, self.keys))
             if self._ceiling.value > self._number + 2 * CEILING_STEP:
-                raise JournalCorruptError("the database is older than the records written since")
+                raise JournalCorruptError("it is older than records written since")
+            self._ceiling.reach(self._number + 1)
             for newest in scrub.check_newest(self):
                 if newest.trust != TRUST_NONE:
                     self.clock.set_floor(newest.time_ms)
@@ -136,7 +144,7 @@ class Journal(View):
         by_previous = {each.previous: each for each in found}
         while next_one := by_previous.pop(self._digest, None):
             log.warning("record %d was taken from the damaged log", next_one.number)
-            self._transact([next_one])
+            self._writer.transact([next_one])
             self._number, self._digest = next_one.number, next_one.digest
 
     def take_over(
@@ -144,10 +152,10 @@ class Journal(View):
     ) -> None:
         """Fill this empty journal with what was saved; the next number is above the ceiling."""
         with self.lock:
-            self._transact(records)
+            self._writer.transact(records)
+            for public_key in keys.values():
+                self._writer.keep_key(public_key)
             self.keys = keys
-            for known in keys.items():
-                self.write("INSERT OR IGNORE INTO keys VALUES (?, ?)", *known)
             for each in headers:
                 values = (each.batch, each.first, each.last, each.raw)
                 self.write("INSERT INTO batches VALUES (?, ?, ?, ?, NULL)", *values)
@@ -158,30 +166,6 @@ class Journal(View):
             self._digest = records[-1].digest if records else NO_PREVIOUS
 
     # --- what is there ---
-
-    def _stored_head(self) -> tuple[int, bytes]:
-        """Number and digest of the newest row, its bytes taken as they are, sound or not."""
-        row = self._writer.execute(
-            "SELECT number, raw FROM records ORDER BY number DESC LIMIT 1"
-        ).fetchone()
-        return (0, NO_PREVIOUS) if row is None else (row[0], record.digest_of(row[1]))
-
-    def _count_start(self) -> int:
-        """This start's count, on the disk before any record names it."""
-        self._writer.execute(
-            "INSERT INTO counters VALUES ('boot', 1)"
-            " ON CONFLICT (name) DO UPDATE SET value = value + 1"
-        )
-        row = self._writer.execute("SELECT value FROM counters WHERE name = 'boot'").fetchone()
-        return int(row[0])
-
-    def _known_keys(self) -> dict[bytes, bytes]:
-        """key id -> public key of every device key this unit had."""
-        public_key = self.signer.public_key
-        self._writer.execute(
-            "INSERT OR IGNORE INTO keys VALUES (?, ?)", (key_id(public_key), public_key)
-        )
-        return dict(self._writer.execute("SELECT key_id, public_key FROM keys"))
 
     @property
     def public_keys(self) -> list[bytes]:
@@ -291,16 +275,16 @@ class Journal(View):
             self._may_begin(new.body[KEY_ORDER_NO])
             return
         intent = new.body[KEY_INTENT]
-        row = self._ask("SELECT state FROM records WHERE number = ?", intent)
+        row = self._writer.ask("SELECT state FROM records WHERE number = ?", intent)
         next_state(STATE_NONE if row is None or row[0] is None else row[0], new.kind)
         if new.kind == KIND_REFUND_REQUEST:
             done = new.body[KEY_DONE]
-            row = self._ask("SELECT kind, intent FROM records WHERE number = ?", done)
+            row = self._writer.ask("SELECT kind, intent FROM records WHERE number = ?", done)
             if row != (KIND_DONE, intent):
                 raise LifecycleError(f"record {done} is not the DONE of INTENT {intent}")
 
     def _may_begin(self, order_no: str) -> None:
-        earlier = self._ask(
+        earlier = self._writer.ask(
             "SELECT number FROM records WHERE order_no = ? AND kind = 1 AND state != ?",
             order_no,
             KIND_VOID,
@@ -313,24 +297,8 @@ class Journal(View):
                 f"{self._settings.min_free_mb} needed: free some"
             )
 
-    def _ask(self, sql: str, *values: object) -> Any:
-        """One row by the writing connection, inside its lock."""
-        try:
-            return self._writer.execute(sql, values).fetchone()
-        except sqlite3.Error as error:
-            raise self._failure(error) from error
-
-    def write(self, sql: str, *values: object) -> None:
-        """One statement on batches, marks or derived columns, on the disk when this returns."""
-        with self.lock:
-            try:
-                self._writer.execute(sql, values)
-            except sqlite3.Error as error:
-                raise self._failure(error) from error
-
     def _write(self, records: list[Record]) -> None:
         """One transaction; with the disk full, once more on the reserve, but never an INTENT."""
-        self._ceiling.reach(records[-1].number)
         try:
             self._transact(records)
         except JournalFullError:
@@ -339,25 +307,17 @@ class Journal(View):
             self._transact(records)
 
     def _transact(self, records: list[Record]) -> None:
+        self._ceiling.reach(records[-1].number)
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
-            for each in records:
-                self._insert(each)
-            self._writer.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
-            raise self._failure(error) from error
+            self._writer.transact(records)
+        except JournalCorruptError:
+            self.is_corrupt = True
+            raise
 
-    def _insert(self, new: Record) -> None:
-        derived = schema.derived_columns(new, self.clock)
-        self._writer.execute(schema.INSERT, (new.number, new.raw, *derived))
-        if new.kind in OUTCOME_KINDS:
-            self._writer.execute(
-                "UPDATE records SET state = ?1, fen = iif(?1 = 3, 0, fen)"
-                " WHERE number = ?2 AND kind = 1",
-                (new.kind, new.body[KEY_INTENT]),
-            )
+    def write(self, sql: str, *values: object) -> None:
+        """One statement on batches, marks or derived columns, on the disk when this returns."""
+        with self.lock:
+            self._writer.write(sql, *values)
 
     # --- between cards ---
 

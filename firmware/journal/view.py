@@ -42,16 +42,19 @@ def read_record(number: int, raw: bytes, unit: str, keys: Mapping[bytes, bytes])
 
 
 class View:
-    """What can be asked of a journal; safe from any thread.  keys: key id -> public key."""
+    """What can be asked of a journal; safe from any thread.
 
-    def __init__(self, path: Path, unit: str, keys: Mapping[bytes, bytes]):
+    keys: key id -> public key of every device key this unit had.
+    """
+
+    def __init__(self, path: Path, unit: str):
         self.path = path
         self.unit = unit
-        self.keys = keys
         self._reading = threading.Lock()
         self._reader = schema.connect_to_read(path)
         self.is_corrupt = False
         self.found_damaged: set[int] = set()  # for the next scrub
+        self.keys: dict[bytes, bytes] = dict(self.rows("SELECT key_id, public_key FROM keys"))
 
     def rows(self, sql: str, *values: object, **named: object) -> list[Any]:
         """All rows of one query; raises JournalError."""
