@@ -1,0 +1,68 @@
+"""A terminal that signs whatever a test wants, built on docs/records.md and not on the journal."""
+
+from __future__ import annotations
+
+import hashlib
+
+from firmware.journal import cose
+from firmware.journal.cose import Ed25519Signer
+from firmware.journal.record import KIND_DONE, KIND_INTENT, NO_PREVIOUS, Record, build
+
+T0_MS = 1_795_312_800_000  # 2026-11-22 10:00 in China
+
+
+def intent_body(order: str, *, card: int = 1, serial: int = 1, fen: int = 1250) -> dict:
+    return {
+        1: order, 2: "clerk", 3: bytes(6), 4: bytes(4), 5: bytes([card] * 16), 6: f"A{card:08d}",
+        7: bytes(13), 8: 0, 9: 1, 10: 1, 11: serial, 12: bytes(4), 13: bytes(12), 14: 0x32,
+        15: bytes(7), 16: bytes(4), 17: 100_000, 18: 0, 19: 0, 20: b"\x20\x26",
+        22: fen, 23: 0, 24: 0, 25: 1,
+    }  # fmt: skip
+
+
+def done_body(intent: int) -> dict:
+    return {30: intent, 31: b"TAC1", 33: 1, 34: 1, 35: 1, 36: 1}
+
+
+class Terminal:
+    """Records in `self.records`; `batch()` seals those since the last batch."""
+
+    def __init__(self, unit: str = "unit-1", seed: int = 1):
+        self.unit = unit
+        self.signer = Ed25519Signer(bytes([seed] * 32))
+        self.records: list[Record] = []
+        self.batches = 0
+        self.previous = NO_PREVIOUS
+        self._sealed = 0
+
+    def add(self, kind: int, body: dict) -> int:
+        number = len(self.records) + 1
+        new = build(
+            kind, body, unit=self.unit, number=number, boot=1, time_ms=T0_MS + 1000 * number,
+            trust=1, profile=1, signer=self.signer,
+            previous=self.records[-1].digest if self.records else NO_PREVIOUS,
+        )  # fmt: skip
+        self.records.append(new)
+        return number
+
+    def purchase(self, order: str, **fields: int) -> int:
+        """INTENT and DONE; the INTENT's number."""
+        intent = self.add(KIND_INTENT, intent_body(order, **fields))
+        self.add(KIND_DONE, done_body(intent))
+        return intent
+
+    def batch(self, damaged: tuple[tuple[int, int], ...] = (), **changed: object) -> bytes:
+        """changed: header fields by name, to make it wrong."""
+        covered = self.records[self._sealed :]
+        self.batches += 1
+        fields = {
+            "unit": self.unit, "batch": self.batches, "first": covered[0].number,
+            "last": covered[-1].number, "head": covered[-1].digest, "previous": self.previous,
+            "time": T0_MS, "damaged": [list(each) for each in damaged],
+        } | changed  # fmt: skip
+        payload = cose.encode(dict(enumerate(fields.values(), 1)))
+        header = cose.sign1(payload, self.signer, "application/ssc-batch+cbor")
+        self.previous = hashlib.sha256(header).digest()
+        self._sealed = len(self.records)
+        kept = [each.raw for each in covered if not any(a <= each.number <= b for a, b in damaged)]
+        return cose.encode([header, kept])
