@@ -1,10 +1,13 @@
 """Issue 2.3: readers and pads are named in board.toml by an address, scheme:rest."""
 
 import json
+from inspect import signature
 
 import pytest
 
+from firmware.channel import Reader
 from firmware.drivers import registry
+from firmware.drivers.pcsc import PcscReader
 from firmware.drivers.replay import ReplayReader
 from firmware.outcome import outcome
 
@@ -48,6 +51,17 @@ def test_pcsc_is_built_in(monkeypatch):
 def test_a_pad_is_wrapped():
     pad = registry.open_pad("sim:keys")
     assert pad.read_pin(1.0, lambda: False) is outcome("PIN_CANCELLED")
+
+
+@pytest.mark.parametrize("kind", [PcscReader, ReplayReader])
+def test_the_built_in_readers_have_the_shape_of_channel_reader(kind):
+    """drivers may not import channel, so nothing else holds them to it."""
+    for name, wanted in vars(Reader).items():
+        if not name.startswith("_"):
+            offered = getattr(kind, name)
+            assert isinstance(offered, property) == isinstance(wanted, property)
+            if not isinstance(wanted, property):
+                assert list(signature(offered).parameters) == list(signature(wanted).parameters)
 
 
 @pytest.mark.parametrize("address", ["", "sim", ":x", "/dev/ttyUSB0"])

@@ -240,6 +240,14 @@ def test_the_shim_without_a_card(slot):
     connection.release()
 
 
+@pytest.mark.parametrize("command", [READ, b"", bytes(70000)])
+def test_a_failed_transmit_shows_no_memory(rig, command):
+    """M1: pyscard answers 65,548 bytes of its heap here."""
+    code, answer = scard.SCardTransmit(0, scard.SCARD_PCI_T0, command)
+    assert code != 0
+    assert answer == []
+
+
 def test_a_waiting_status_change_can_be_cancelled(rig):
     _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
     _, states = scard.SCardGetStatusChange(context, 0, [(USER, 0), (PSAM, 0)])
