@@ -35,18 +35,23 @@ class SerialLink:
         device: str,
         baud: int = DEFAULT_BAUD,
         *,
-        timeout_s: float = TIMEOUT_S,
-        attempts: int = ATTEMPTS,
+        timeout_s: float | None = None,
+        attempts: int | None = None,
     ):
+        """timeout_s, attempts: TIMEOUT_S and ATTEMPTS unless given.  Raises LinkError 701."""
+        self._timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
+        self._attempts = ATTEMPTS if attempts is None else attempts
         try:
             self._port = serial.Serial(
-                device, baud, timeout=min(timeout_s, 0.1), write_timeout=timeout_s, exclusive=True
+                device,
+                baud,
+                timeout=min(self._timeout_s, 0.1),
+                write_timeout=self._timeout_s,
+                exclusive=True,
             )
         except (serial.SerialException, OSError, ValueError) as error:
             raise LinkError(701, f"{device}: {error}") from None
         self._reader = FrameReader()
-        self._timeout_s = timeout_s
-        self._attempts = attempts
         # A start that no earlier process of this office, and no other one, is likely to have used.
         self._ident = secrets.randbits(63)
 
