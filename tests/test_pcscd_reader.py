@@ -240,10 +240,17 @@ def test_the_shim_without_a_card(slot):
     connection.release()
 
 
-@pytest.mark.parametrize("command", [READ, b"", bytes(70000)])
-def test_a_failed_transmit_shows_no_memory(rig, command):
+@pytest.mark.parametrize("command", [b"", bytes(70000)])
+def test_a_failed_transmit_shows_no_memory(card, slot, command):
     """M1: pyscard answers 65,548 bytes of its heap here."""
-    code, answer = scard.SCardTransmit(0, scard.SCARD_PCI_T0, command)
+    card()
+    wait_for(slot(), 1)
+    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    _, handle, _ = scard.SCardConnect(context, USER, scard.SCARD_SHARE_SHARED, 1)
+    code, answer = scard.SCardTransmit(handle, scard.SCARD_PCI_T0, command)
+    scard.SCardDisconnect(handle, scard.SCARD_UNPOWER_CARD)
+    scard.SCardReleaseContext(context)
+    assert handle != 0
     assert code != 0
     assert answer == []
 
