@@ -2,8 +2,9 @@
 
 journal.reserve   1 MiB set aside, given back to the disk when it is full, so that the outcome
                   of a payment that has begun can always be written
-journal.ceiling   a decimal number; records up to it may be in use.  It is raised, in steps,
-                  before a record passes it: should the database be lost, no number comes twice
+journal.ceiling   a decimal number and its CRC-32; records up to it may be in use.  It is raised,
+                  in steps, before a record passes it: should the database be lost, no number
+                  comes twice
 """
 
 from __future__ import annotations

@@ -1,0 +1,171 @@
+"""Journals for tests and the bench: bodies of records, a unit's journal, and a large one quickly.
+
+`python tests/journal_maker.py FOLDER 100000` leaves FOLDER/journal.db with that many records (and
+the device key that signed them), every batch but the last receipted.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from firmware.clock import Clock
+from firmware.journal import batch, record
+from firmware.journal.cose import Ed25519Signer
+from firmware.journal.devicekey import DeviceKey
+from firmware.journal.receipt import accept_receipt, make_receipt
+from firmware.journal.record import KIND_DONE, KIND_INTENT, KIND_START, KIND_TOTALS, Record
+from firmware.journal.store import Journal
+
+UNIT = "test-unit-1"
+START_MS = 1_790_000_000_000
+TEST_DEVICE_KEY = Ed25519Signer(bytes(range(32)))  # invented
+TEST_OFFICE_KEY = Ed25519Signer(bytes(range(32, 64)))  # invented
+
+
+class Ticking:
+    """A wall clock that moves one second each time it is read."""
+
+    def __init__(self, start_ms: int = START_MS):
+        self.at_s = start_ms / 1000
+
+    def __call__(self) -> float:
+        self.at_s += 1
+        return self.at_s
+
+
+def clock(start_ms: int = START_MS) -> Clock:
+    return Clock(has_rtc=True, trust_h=24, wall=Ticking(start_ms), monotonic=Ticking())
+
+
+def open_journal(folder: Path, **changed: object) -> Journal:
+    settings: dict[str, object] = {
+        "signer": TEST_DEVICE_KEY,
+        "unit": UNIT,
+        "profile": record.PROFILE_DEVELOPMENT,
+        "clock": clock(),
+        "min_free_mb": 1,
+    }
+    return Journal.open(folder / "journal.db", **{**settings, **changed})  # type: ignore[arg-type]
+
+
+def intent_body(order_no: str = "order-1", card: int = 1, account_fen: int = 1250) -> dict:
+    """A whole INTENT; `card` chooses card id, number and the PSAM's serial."""
+    return {
+        record.KEY_ORDER_NO: order_no,
+        record.KEY_OPERATOR: "clerk-7",
+        record.KEY_TERMINAL: bytes.fromhex("440100000001"),
+        record.KEY_TERMINAL_SERIAL: card.to_bytes(4, "big"),
+        record.KEY_CARD_ID: card.to_bytes(16, "big"),
+        record.KEY_CARD_NUMBER: f"A{card:08d}",
+        record.KEY_HISTORICAL: bytes.fromhex("00814A444686604401044A0001"),
+        record.KEY_ALGORITHM: 0,
+        record.KEY_KEY_INDEX: 1,
+        record.KEY_KEY_VERSION: 1,
+        record.KEY_PURCHASE_SERIAL: 7,
+        record.KEY_CARD_RANDOM: bytes.fromhex("A1B2C3D4"),
+        record.KEY_AMOUNTS_SENT: account_fen.to_bytes(4, "big") + bytes(8),
+        record.KEY_TYPE: 0x32,
+        record.KEY_TIME7: bytes.fromhex("20261122093000"),
+        record.KEY_MAC1: bytes.fromhex("01020304"),
+        record.KEY_ACCOUNT_BALANCE_FEN: 100_000,
+        record.KEY_YEARLY_SELF_FEN: 0,
+        record.KEY_YEARLY_POOLED_FEN: 0,
+        record.KEY_YEAR: bytes.fromhex("2026"),
+        record.KEY_ACCOUNT_FEN: account_fen,
+        record.KEY_SELF_FEN: 200,
+        record.KEY_POOLED_FEN: 30,
+        record.KEY_MAPPING: 1,
+    }
+
+
+def done_body(intent: int) -> dict:
+    return {
+        record.KEY_INTENT: intent,
+        record.KEY_TAC: bytes.fromhex("0A0B0C0D"),
+        record.KEY_MAC2: bytes.fromhex("11121314"),
+        record.KEY_MAC2_STATE: 1,
+        record.KEY_TAC_STATE: 1,
+        record.KEY_KNOWN_BY: 1,
+        record.KEY_OUTCOME: 1,
+    }
+
+
+def void_body(intent: int) -> dict:
+    return {record.KEY_INTENT: intent, record.KEY_OUTCOME: 501}
+
+
+def uncertain_body(intent: int) -> dict:
+    return {record.KEY_INTENT: intent, record.KEY_OUTCOME: 502}
+
+
+def totals_body(intent: int) -> dict:
+    return {record.KEY_INTENT: intent, record.KEY_TOTALS_STATE: 1}
+
+
+def start_body(public_key: bytes) -> dict:
+    return {
+        record.KEY_PUBLIC_KEY: public_key,
+        record.KEY_FIRMWARE: "0.0-test",
+        record.KEY_BOOT_ID: bytes(16),
+    }
+
+
+def purchase(journal: Journal, order_no: str, card: int = 1) -> Record:
+    """INTENT, DONE, and TOTALS riding; the INTENT."""
+    intent = journal.append(KIND_INTENT, intent_body(order_no, card))
+    journal.append(KIND_DONE, done_body(intent.number))
+    journal.append(KIND_TOTALS, totals_body(intent.number), ride=True)
+    return intent
+
+
+def receipt_for(sealed: batch.Batch) -> bytes:
+    return make_receipt(
+        unit=sealed.header.unit,
+        batch=sealed.number,
+        digest=sealed.header.digest,
+        time_ms=START_MS,
+        office="test office",
+        signer=TEST_OFFICE_KEY,
+    )
+
+
+# --- a large journal, quickly ---
+
+
+def make_large(folder: Path, count: int) -> None:
+    """`count` records in FOLDER/journal.db, written in large transactions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key = DeviceKey.load_or_create(folder / "device.key")
+    journal = open_journal(folder, signer=key, clock=clock(START_MS - count * 1000))
+    journal.append(KIND_START, start_body(key.public_key))
+    numbered = (_numbered(journal, *each) for each in _morning(journal))
+    numbered = itertools.islice(numbered, count - 1)
+    while chunk := list(itertools.islice(numbered, 3000)):
+        journal._ceiling.reach(chunk[-1].number)
+        journal._writer.transact(chunk)
+        journal.checkpoint()
+    while (sealed := batch.seal(journal)) and sealed.header.last < count:
+        accept_receipt(journal, receipt_for(sealed), TEST_OFFICE_KEY.public_key)
+    batch.put_out(journal)
+    journal.close()
+
+
+def _morning(journal: Journal) -> Iterator[tuple[int, dict]]:
+    for turn in itertools.count():
+        yield KIND_INTENT, intent_body(f"order-{turn}", card=turn % 5000)
+        intent = journal.head()[0]
+        yield KIND_DONE, done_body(intent)
+        yield KIND_TOTALS, totals_body(intent)
+
+
+def _numbered(journal: Journal, kind: int, body: dict) -> Record:
+    new = journal._build(kind, body)
+    journal._number, journal._digest = new.number, new.digest
+    return new
+
+
+if __name__ == "__main__":
+    make_large(Path(sys.argv[1]), int(sys.argv[2]))
