@@ -156,6 +156,29 @@ def test_a_held_command_is_dropped_when_its_client_is_killed(simulator, when, le
     reader.close()
 
 
+def test_the_card_loses_power_with_the_connection_that_powered_it(simulator):
+    """A daemon that died leaves no verified PIN behind for the next one."""
+    simulator.control.insert(slot="user", label="card-1")
+    first, second = simulator.reader(), simulator.reader()
+    first.power_on()
+    assert second.cards_in_reach() == 1
+    assert second.exchange(SELECT, SOON_S) == b"\x61\x18"  # still powered by the first
+    first.close()
+    kind, ends = "", time.monotonic() + SOON_S
+    while not kind and time.monotonic() < ends:
+        try:
+            second.exchange(SELECT, SOON_S)
+        except TransportError as fault:
+            kind = fault.kind
+    assert kind == "reader"
+    first.power_on()
+    second.power_on()
+    first.close()  # no longer its business
+    time.sleep(0.1)
+    assert second.exchange(SELECT, SOON_S) == b"\x61\x18"
+    second.close()
+
+
 def test_a_released_command_goes_on(simulator):
     control = simulator.control
     control.insert(slot="user", label="card-1")
@@ -170,6 +193,21 @@ def test_a_released_command_goes_on(simulator):
     control.release(slot="user")
     thread.join(SOON_S)
     assert answers == [bytes((0x63, 0xC0 | TRIES - 1))]
+    reader.close()
+
+
+def test_an_answer_after_the_deadline_is_not_taken_for_the_next_one(simulator):
+    """Issue A, bad input: silence (a deadline per exchange)."""
+    simulator.control.insert(slot="user", label="card-1")
+    simulator.control.hold(slot="user", ins=VERIFY)
+    reader = simulator.reader()
+    atr = reader.power_on()
+    assert fault_of(reader, WRONG_PIN, deadline_s=0.1) == "silent"
+    with contextlib.suppress(ControlError):  # refused once the simulator has dropped it
+        simulator.control.release(slot="user")
+    assert reader.power_on() == atr
+    assert reader.exchange(SELECT, SOON_S) == b"\x61\x18"
+    assert simulator.tries() == TRIES
     reader.close()
 
 
@@ -190,7 +228,7 @@ def test_a_cut_over_the_socket(simulator, when, kind, left):
     reader.close()
 
 
-def test_a_mute_card_lets_the_deadline_pass_and_the_late_answer_is_nobodys(simulator):
+def test_a_mute_card_lets_the_deadline_pass_and_answers_after_a_reset(simulator):
     """Issue A, bad input: silence (a deadline per exchange)."""
     control = simulator.control
     control.misbehave(label="card-1", how="mute_before", ins=VERIFY)
