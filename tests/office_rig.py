@@ -35,12 +35,12 @@ class Terminal:
         self.previous = NO_PREVIOUS
         self._sealed = 0
 
-    def add(self, kind: int, body: dict) -> int:
+    def add(self, kind: int, body: dict, previous: bytes = NO_PREVIOUS) -> int:
         number = len(self.records) + 1
         new = build(
             kind, body, unit=self.unit, number=number, boot=1, time_ms=T0_MS + 1000 * number,
             trust=1, profile=1, signer=self.signer,
-            previous=self.records[-1].digest if self.records else NO_PREVIOUS,
+            previous=self.records[-1].digest if self.records else previous,
         )  # fmt: skip
         self.records.append(new)
         return number
@@ -50,6 +50,10 @@ class Terminal:
         intent = self.add(KIND_INTENT, intent_body(order, **fields))
         self.add(KIND_DONE, done_body(intent))
         return intent
+
+    def skip(self, records: int) -> None:
+        """Leave so many records out of the next batch's beginning."""
+        self._sealed += records
 
     def batch(self, damaged: tuple[tuple[int, int], ...] = (), **changed: object) -> bytes:
         """changed: header fields by name, to make it wrong."""

@@ -168,14 +168,34 @@ def test_records_that_do_not_follow_the_stored_ones_are_refused(office, terminal
 
 
 def test_overlapping_numbers_are_refused(office, terminal):
+    """Batch 2 has not come; batch 3 claims records of batch 1."""
     take_in(office, "unit-1", 1, terminal.batch(), NOW_MS)
     other = Terminal()
     other.purchase("A1")
-    assert refusal(office, "unit-1", 2, other.batch(batch=2)) == 804
+    assert refusal(office, "unit-1", 3, other.batch(batch=3)) == 804
+
+
+def test_a_record_left_out_between_two_batches_is_refused(office, terminal):
+    """Batch 2 follows batch 1 by its header, but record 3 is in neither."""
+    take_in(office, "unit-1", 1, terminal.batch(), NOW_MS)
+    terminal.purchase("A2", serial=2)
+    terminal.skip(1)
+    assert refusal(office, "unit-1", 2, terminal.batch()) == 804
 
 
 def test_batch_one_must_begin_the_unit(office, terminal):
     assert refusal(office, "unit-1", 1, terminal.batch(previous=b"x" * 32)) == 803
+
+
+def test_batch_one_must_begin_with_record_one(office, terminal):
+    terminal.skip(1)
+    assert refusal(office, "unit-1", 1, terminal.batch()) == 804
+
+
+def test_record_one_has_none_before_it(office, terminal):
+    terminal.records.clear()
+    terminal.add(KIND_SHIFT_OPEN, {2: "clerk"}, previous=b"x" * 32)
+    assert refusal(office, "unit-1", 1, terminal.batch()) == 803
 
 
 def test_a_missing_batch_does_not_hold_up_the_next_and_may_come_later(office, terminal):

@@ -138,10 +138,10 @@ def test_a_body_without_length_is_refused(port):
 
 
 def test_silent_clients_are_bounded(server, port, link, monkeypatch):
-    """Four silent clients take every place; the fifth is closed at once, and they time out."""
-    monkeypatch.setattr(server.RequestHandlerClass, "timeout", 0.3)
+    """Four silent clients take every place; the fifth is closed at once, they after their time."""
+    monkeypatch.setattr(server.RequestHandlerClass, "timeout", 0.8)
     silent = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(4)]
-    fifth = socket.create_connection(("127.0.0.1", port), timeout=5)
+    fifth = socket.create_connection(("127.0.0.1", port), timeout=0.4)
     try:
         assert fifth.recv(1) == b""
         assert [peer.recv(1) for peer in silent] == [b""] * 4

@@ -1,6 +1,7 @@
 """A batch crosses a serial line (issue: "real pyserial on a pty pair, framed, with a checksum,
 resumable"), whatever the line does to it."""
 
+import hashlib
 import random
 import threading
 
@@ -240,6 +241,17 @@ def test_a_late_answer_is_not_taken_for_anothers(rig):
     )
     unit._thread.start()
     assert make_link(timeout_s=0.2).hello().unit == "unit-1"
+
+
+def test_the_last_answer_of_a_file_is_lost_and_the_unit_restarts(data_dir):
+    """Its last chunk sent again is answered with the whole size; nothing is written twice."""
+    content = b"signed"
+    question = Message(frame.DOWN, 7, ("stoplist", 6, hashlib.sha256(content).digest(), 0, content))
+    assert SerialServer("unit-1", Spool(data_dir)).answer(question).fields == ("stoplist", 6)
+    written = (data_dir / "down" / "stoplist.cose").stat().st_ino
+    last = question._replace(fields=(*question.fields[:3], 5, content[5:]))
+    assert SerialServer("unit-1", Spool(data_dir)).answer(last).fields == ("stoplist", 6)
+    assert (data_dir / "down" / "stoplist.cose").stat().st_ino == written
 
 
 QUESTIONS = [
