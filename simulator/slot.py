@@ -28,6 +28,7 @@ _POLL_S = 0.02  # how often a held command looks whether its client is still the
 class Card(Protocol):
     """What sits in a slot: a SimulatedCard or a SimulatedPsam."""
 
+    label: str
     contactless: bool
     version: int  # moves with every change of what survives power-off
 

@@ -3,7 +3,8 @@
 vpcd is a reader driver that listens on TCP; the card connects to it.  A message is a length (2
 bytes, big-endian) and a body; a body of one byte is an order (power off, power on, reset, give the
 ATR), anything else a command.  Only GET ATR and commands are answered.
-What PC/SC cannot say, vpcd cannot either: two cards in the field look like no card.
+What PC/SC cannot say, vpcd cannot either: two cards in the field look like no card.  A held command
+is not dropped with a killed client, since pcscd keeps waiting for it: remove the card to drop it.
 """
 
 from __future__ import annotations
