@@ -1,4 +1,4 @@
-"""The simulated slot: cuts, holds, two cards, counters; the ground under the torn-card tests (M14)."""
+"""The simulated slot: cuts, holds, two cards, counters (issue A; M14)."""
 
 from __future__ import annotations
 
