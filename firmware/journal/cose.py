@@ -169,7 +169,7 @@ def _verifier(public_key: bytes) -> Ed25519PublicKey:
         raise CoseError("a public key is 32 bytes") from None
 
 
-def _to_be_signed(protected: bytes, payload: bytes) -> bytes:
+def to_be_signed(protected: bytes, payload: bytes) -> bytes:
     """Sig_structure of RFC 9052 4.4, no external data."""
     return cbor2.dumps(["Signature1", protected, b"", payload])
 
@@ -177,7 +177,7 @@ def _to_be_signed(protected: bytes, payload: bytes) -> bytes:
 def sign1(payload: bytes, signer: Signer, content_type: str) -> bytes:
     """The tagged COSE_Sign1 of `payload`."""
     protected = _protected(signer.algorithm, content_type)
-    signature = signer.sign(_to_be_signed(protected, payload))
+    signature = signer.sign(to_be_signed(protected, payload))
     unprotected = {HEADER_KEY_ID: key_id(signer.public_key)}
     return bytes([TAG_SIGN1]) + cbor2.dumps([protected, unprotected, payload, signature])
 
@@ -190,7 +190,7 @@ def verify1(raw: bytes, public_key: bytes, content_type: str) -> bytes:
     if unprotected[HEADER_KEY_ID] != key_id(public_key):
         raise CoseError("signed by another key")
     try:
-        _verifier(public_key).verify(signature, _to_be_signed(protected, payload))
+        _verifier(public_key).verify(signature, to_be_signed(protected, payload))
     except InvalidSignature:
         raise CoseError("the signature is wrong") from None
     return payload
