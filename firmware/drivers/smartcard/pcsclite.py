@@ -170,15 +170,15 @@ class PcscLite:
     def transmit(self, card, protocol, command):
         """protocol: 1 T=0, 2 T=1, 4 raw.  command: bytes.  (code, answer as bytes)."""
         header = bytearray(struct.pack("LL", protocol, 2 * WORD))  # SCARD_IO_REQUEST
-        sent = bytearray(command) or bytearray(1)
+        sent = bytearray(command)
         answer = bytearray(MAX_ANSWER)
         size = _word(MAX_ANSWER)
         code = _code(
             self._transmit(
                 card,
                 _address(header),
-                _address(sent),
-                len(command),
+                _address(sent) if sent else None,  # refused there; a reader may wait for ever
+                len(sent),
                 None,
                 _address(answer),
                 _address(size),
