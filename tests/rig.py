@@ -194,7 +194,7 @@ class Rig:
         order_no: str | None = None,
     ) -> Outcome:
         """One purchase with what is in the slots; the clock moves on a second first."""
-        self.hands.now_s += 1
+        self.hands.wall_offset_s += 1
         self.orders += 1
         if pin is not None:
             self.world.holder.type_pin(pin)

@@ -57,7 +57,7 @@ def test_m14_the_cards_offline_totals_are_written_and_read_back(rig: Rig) -> Non
     rig.card(offline_total_fen=700, offline_count=3)
     rig.pay(1000, 200, 300)
     rig.unit.journal.flush()
-    totals = [r for r in rig.unit.journal.records() if r.kind == rec.KIND_TOTALS][0]
+    totals = next(r for r in rig.unit.journal.records() if r.kind == rec.KIND_TOTALS)
     assert totals.body[rec.KEY_TOTAL_FEN] == 2200
     assert totals.body[rec.KEY_COUNT] == 4
     assert rig.pay(100, 0, 0).name == "APPROVED"
@@ -205,6 +205,6 @@ def test_two_payments_of_one_card_never_share_a_second(rig: Rig) -> None:
     rig.card()
     rig.pay()
     first = rig.unit.journal.by_order(rig.order_no)[0].body[rec.KEY_TIME7]
-    rig.hands.now_s -= 1  # pay() moves on a second: take it back
+    rig.hands.wall_offset_s -= 1  # pay() moves on a second: take it back
     rig.pay()
     assert rig.unit.journal.by_order(rig.order_no)[0].body[rec.KEY_TIME7] > first

@@ -211,8 +211,9 @@ def _commit(unit: Unit, p: Prepared, request: Request, buffer: PinBuffer) -> Out
             rec.KEY_OUTCOME: result.number,
         },
     )
-    unit.show("WORKING_LEAVE_CARD")
-    recovery.finish_totals(unit, p.visit, intent)  # 14, 15
+    if kind == rec.KIND_DONE:
+        unit.show("WORKING_LEAVE_CARD")
+        recovery.finish_totals(unit, p.visit, intent)  # 14, 15
     unit.show(result.name, amount=yuan(request.total_fen), order_no=request.order_no)
     return result
 

@@ -123,31 +123,32 @@ def resolve_now(
     until: a moment of unit.monotonic.  The PIN in the buffer asks nothing of the holder again.
     """
     reader.power_off()
-    result = outcome("PUT_CARD_BACK")
-    while unit.monotonic() < until:
-        if len(unit.cards_in_reach()) == 1:
-            visit = _same_card(unit, intent)
-            if visit is not None:
-                return recover(unit, visit, intent, buffer)
-        else:
-            unit.show(result.name, order_no=str(intent.body[rec.KEY_ORDER_NO]))
+    put_back = outcome("PUT_CARD_BACK")
+    while unit.monotonic() < until and not unit.is_cancelled():
+        if not unit.cards_in_reach():
+            unit.show(put_back.name, order_no=str(intent.body[rec.KEY_ORDER_NO]))
+        visit = _same_card(unit, intent)
+        if visit is not None:
+            result = recover(unit, visit, intent, buffer)
+            if result != put_back:
+                return result
         unit.wait(_POLL_S)
-    return result
+    return put_back
 
 
 def _same_card(unit: Unit, intent: Record) -> Visit | None:
     """The card in the reader, if it is the INTENT's; any other one is sent away."""
-    reader = unit.cards_in_reach()
-    if len(reader) != 1:
+    cards = unit.cards_in_reach()
+    if len(cards) != 1:
         return None
     try:
-        visit = begin(unit, reader[0])
+        visit = begin(unit, cards[0])
         refused = read_identity(unit, visit)
     except Fault:
         return None
     if refused is None and _is_of(intent, visit):
         return visit
-    reader[0].power_off()
+    cards[0].power_off()
     unit.show("ANOTHER_CARD")
     return None
 
