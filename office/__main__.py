@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     one = act("check", _check, "核对完整 · prove the store complete")
     one.add_argument("--json", action="store_true")
 
-    one = act("stop-list", _stop_list, "停用名单 · change and sign the stop list")
+    one = act("stop-list", _stop_list, "止付名单 · change and sign the stop list")
     one.add_argument("act", choices=("make", "add", "remove"))
     one.add_argument("--card", type=stoplist.card_entry, action="append", metavar="ID[:NUMBER]")
     one.add_argument("--range", type=stoplist.range_entry, action="append", metavar="FROM-TO")
@@ -104,7 +104,10 @@ def _init(arguments: argparse.Namespace) -> int:
         raise OfficeError(906, "--name has 1 to 64 bytes")
     public_hex = folder.init(arguments.path, arguments.name)
     print(f"{arguments.path / folder.PUB}: {public_hex}")
-    print("请把公钥写入每台终端的 board.toml · put this key into every unit's board.toml")
+    print(
+        "请把 office.pub 放到每台终端 · copy office.pub to every unit, "
+        "where [office] public_key of its board.toml names it"
+    )
     return 0
 
 

@@ -131,7 +131,7 @@ ROWS = {
         "Check its name, your rights and the space on the disk, then try again.",
     ),
     907: Row(
-        "停用名单条目有误",
+        "止付名单条目有误",
         "an entry of the stop list is wrong",
         "卡识别码为 32 个十六进制字符，PSAM 终端号为 12 个，号段为 起-止。",
         "A card id has 32 hex digits, a PSAM's terminal number 12; a range is FROM-TO.",

@@ -5,6 +5,7 @@ import io
 import json
 import sqlite3
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ from firmware.uplink import process
 from firmware.uplink.http import UplinkServer
 from firmware.uplink.spool import Spool
 from office.__main__ import main
+from office.errors import ROWS
 from tests.faulty_line import FaultyLine
 from tests.office_rig import T0_MS, done_body, intent_body
 
@@ -358,3 +360,10 @@ def test_pulls_stay_exact_once_over_a_bad_line(run, unit, office_pub, monkeypatc
     assert unit.waiting == []
     result = checked(run)
     assert (result["ok"], result["records"], result["verified"]) == (True, 14, 14)
+
+
+def test_the_page_for_the_back_office_lists_every_error():
+    page = (Path(__file__).resolve().parents[1] / "docs" / "backoffice.md").read_text()
+    for number, row in ROWS.items():
+        cause = f"| {number} | {row.cause_zh} · {row.cause_en} |"
+        assert f"{cause} {row.next_zh} · {row.next_en} |" in page
