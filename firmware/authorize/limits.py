@@ -30,8 +30,17 @@ def check_rules(unit: Unit, request: Request) -> Outcome | None:
 
 def check_psam(unit: Unit) -> Outcome | None:
     """The PSAM: there, ours, of our region, in date, not stopped.  Raises PsamFault."""
-    if not unit.psam.is_up:
+    was_up = unit.psam.is_up
+    if not was_up:
         unit.psam.start(unit.board.purchase.dpk_factors)
+    refused = _check_identity(unit)
+    if refused is not None and was_up:  # somebody may have put the right one in since
+        unit.psam.start(unit.board.purchase.dpk_factors)
+        refused = _check_identity(unit)
+    return refused
+
+
+def _check_identity(unit: Unit) -> Outcome | None:
     identity = unit.psam.identity
     if identity is None:
         return outcome("PSAM_MISSING")

@@ -61,15 +61,19 @@ class PsamSession:
             self._channel = self._power_on()
         except TransportError as error:
             raise PsamFault(error.what, "PSAM_MISSING") from error
-        terminal = self._read(commands.SFI_TERMINAL_INFO, 6, select=ALGORITHM_3DES, df01=False)
-        if terminal is None:
-            raise PsamFault(
-                "file 0016 is missing: the card in this slot is no PSAM", "PSAM_MISSING"
-            )
+        terminal = self._terminal_number()
         self.select(ALGORITHM_3DES)
         self.identity = self._validity(terminal)
         self._probe()
         return self.identity
+
+    def _terminal_number(self) -> bytes:
+        """File 0016 at the MF: what makes this card a PSAM (its roles are proved, not named)."""
+        self._transmit(commands.select_environment(ALGORITHM_3DES))
+        answer = self._transmit(commands.read_binary(commands.SFI_TERMINAL_INFO, 6))
+        if answer.sw != SW_OK or len(answer.data) != 6:
+            raise PsamFault("the card in this slot has no file 0016: no PSAM", "PSAM_MISSING")
+        return answer.data
 
     def _validity(self, terminal: bytes) -> PsamIdentity:
         start, until, index = 0, 99991231, None
@@ -216,15 +220,8 @@ class PsamSession:
             commands.deliver_session_key(usage, key.key_id, factors, process_factor)
         )
 
-    def _read(
-        self, sfi: int, length: int, *, select: int | None = None, df01: bool = True
-    ) -> bytes | None:
-        """READ BINARY by SFI; None when the file is absent."""
-        if select is not None and not df01:
-            answer = self._transmit(commands.select_environment(select))
-            if answer.sw == 0x6A82:
-                return None
-            self._ok("SELECT environment", answer)
+    def _read(self, sfi: int, length: int) -> bytes | None:
+        """READ BINARY by SFI in DF01; None when the file is absent."""
         answer = self._transmit(commands.read_binary(sfi, length))
         if answer.sw in (0x6A82, 0x6A83):
             return None
