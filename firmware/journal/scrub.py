@@ -70,7 +70,7 @@ def check(journal: Journal, first: int, last: int) -> list[Record]:
     """
     with journal.lock:
         sound, damaged = _examine(journal, first, last)
-        for one in sound:
+        for one in reversed(sound):  # an INTENT's state is derived from later records
             _check_derived(journal, one)
         quarantine(journal, damaged)
         _give_up_lost_intents(journal)
@@ -184,15 +184,41 @@ def _expected(journal: Journal, sound: Record) -> dict[str, Any]:
     names = schema.DERIVED.split(", ")
     expected = dict(zip(names, schema.derived_columns(sound, journal.clock), strict=True))
     if sound.kind == KIND_INTENT:
-        newest = journal.row(
-            "SELECT kind FROM records WHERE intent = ? AND kind BETWEEN 2 AND 6"
-            " ORDER BY number DESC LIMIT 1",
-            sound.number,
-        )
-        if newest is not None:
-            expected["state"] = newest[0]
-            expected["fen"] = 0 if newest[0] == KIND_VOID else expected["fen"]
+        stored = journal.payment_state(sound.number)
+        expected["state"] = _state(journal, sound.number)
+        if expected["state"] != stored:
+            _mend_links(journal, sound.number)
+            expected["state"] = _state(journal, sound.number)
+        if expected["state"] == KIND_VOID:
+            expected["fen"] = 0
     return {**expected, "damaged": 0}
+
+
+def _state(journal: Journal, intent: int) -> int:
+    newest = journal.row(
+        "SELECT kind FROM records WHERE intent = ? AND kind BETWEEN 2 AND 6"
+        " ORDER BY number DESC LIMIT 1",
+        intent,
+    )
+    return KIND_INTENT if newest is None else int(newest[0])
+
+
+def _mend_links(journal: Journal, after: int) -> None:
+    """Before a payment's state is changed: no later record that speaks of it may be overlooked."""
+    journal.write("REINDEX")
+    while page := journal.rows(
+        "SELECT number, raw, kind, intent FROM records WHERE number > ? ORDER BY number LIMIT 500",
+        after,
+    ):
+        after = page[-1][0]
+        for number, raw, kind, intent in page:
+            found = _read(journal, (number, raw))
+            if isinstance(found, Record) and (kind, intent) != (
+                found.kind,
+                found.body.get(KEY_INTENT),
+            ):
+                values = (found.kind, found.body.get(KEY_INTENT), number)
+                journal.write("UPDATE records SET kind = ?, intent = ? WHERE number = ?", *values)
 
 
 def _is_indexed(journal: Journal, number: int, expected: dict[str, Any]) -> bool:
