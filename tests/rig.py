@@ -12,7 +12,7 @@ from firmware.authorize.purchase import check_before_card, purchase
 from firmware.authorize.request import Request
 from firmware.authorize.result import result_of
 from firmware.authorize.unit import Unit
-from firmware.channel import open_channel
+from firmware.channel import Reader, open_channel
 from firmware.clock import Clock
 from firmware.drivers.pad import Pad
 from firmware.journal import record as rec
@@ -113,7 +113,10 @@ class Rig:
         (folder / "board.toml").write_text(text)
         self.board = boards.load(folder / "board.toml")
         self.exchanges: list[tuple[bytes, bytes]] = []
+        self.psam_exchanges: list[tuple[bytes, bytes]] = []
         self.random_seed = 7
+        self.readers: list[Reader] = [self.world.slot("user"), self.world.slot("contactless")]
+        self.psam_reader: Reader = self.world.slot("psam")
         self.orders = 0
         self.unit = self._build()
 
@@ -136,17 +139,21 @@ class Rig:
             clock=clock,
             min_free_mb=1,
         )
-        psam_slot = self.world.slot("psam")
+        psam_slot = self.psam_reader
 
         def power_psam() -> Any:
             psam_slot.power_on()
-            return open_channel(psam_slot, self.board.timing.exchange_s)
+            return open_channel(
+                psam_slot,
+                self.board.timing.exchange_s,
+                lambda command, answer: self.psam_exchanges.append((command, answer)),
+            )
 
         unit = Unit(
             board=self.board,
             journal=journal,
             clock=clock,
-            readers=[self.world.slot("user"), self.world.slot("contactless")],
+            readers=self.readers,
             psam=PsamSession(power_psam),
             pad=Pad(self.world.holder),
             show=lambda message_id, **fields: self.shown.append(message_id),
@@ -157,6 +164,12 @@ class Rig:
         )
         self.inbox = Inbox(unit)
         return unit
+
+    def attach(self, user: Reader, psam: Reader) -> None:
+        """Other readers than the simulator's slots: pcscd, a transcript."""
+        self.unit.journal.close()
+        self.readers, self.psam_reader = [user], psam
+        self.unit = self._build()
 
     def restart(self) -> None:
         """Power cut and start: volatile state is gone, files and cards stay."""
