@@ -28,7 +28,7 @@ check: environment-dev
 	$(RUN) -m tools.import_rule
 
 bench: environment-dev test-packages
-	@$(RUN) -m tools.bench
+	@$(RUN) -m tests.bench
 
 requirements: environment
 	@$(RUN) -m tools.bootstrap.pin

@@ -37,7 +37,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rig import Rig
+
+from tests.rig import Rig
 
 ROWS = [
     ("1.0", {"generation": "1.0", "has_ef06": False}, "user", 18, 10),

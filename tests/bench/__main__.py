@@ -1,0 +1,96 @@
+"""`make bench`: the numbers of this firmware, in a table and in build/bench.json.
+
+What each row means and how far to trust it: docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import daemon, exchanges, pace, syncs
+from tests.bench.figure import Figure, Figures, table, write
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is measured."""
+
+    payments: int = 2000
+    traced_payments: int = 20
+    records: int = 100_000
+    starts: int = 7
+    rest_s: float = 4.0  # beyond the quiet seconds after which the log is moved
+
+
+QUICK = Extent(payments=40, traced_payments=3, records=900, starts=1, rest_s=0.2)
+
+
+def main(argv: list[str] | None = None) -> None:
+    arguments = _arguments(argv)
+    figures = measure(arguments.folder, QUICK if arguments.quick else Extent())
+    print(table(figures))
+    write(arguments.out, figures)
+    print(f"\nwritten to {arguments.out}, with notes; what they mean: docs/performance.md")
+
+
+def measure(folder: Path, extent: Extent) -> Figures:
+    """Every row.  folder: on the disk to be measured; a large journal is kept there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    before = os.getloadavg()[0]
+    large = _large_journal(folder, extent.records)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="run-") as name:
+        places = [Path(name, each) for each in ("exchanges", "syncs", "pace", "daemon")]
+        for place in places:
+            place.mkdir()
+        rows = exchanges.measure(places[0])
+        rows |= syncs.measure(places[1], extent.traced_payments)
+        rows |= pace.measure(places[2], extent.payments)
+        rows |= daemon.measure(places[3], large, extent.starts, extent.rest_s)
+    rows["machine.load"] = _load(before)
+    return rows
+
+
+def _load(before: float) -> Figure:
+    note = (
+        f"load average of the last minute when the bench began; at its end {os.getloadavg()[0]:.2f}"
+        "; reference: the cores.  Above 1 the times are those of a busy machine"
+    )
+    return Figure(before, "processes", os.cpu_count(), note)
+
+
+def _large_journal(folder: Path, records: int) -> Path:
+    """The folder of a journal of so many records, made once for each state of its sources."""
+    sources = [ROOT / "tests/journal_maker.py", *sorted((ROOT / "firmware/journal").glob("*.py"))]
+    state = hashlib.sha256(b"".join(each.read_bytes() for each in sources)).hexdigest()[:8]
+    kept = folder / f"journal-{records}-{state}"
+    if not kept.exists():
+        with tempfile.TemporaryDirectory(dir=folder, prefix="making-") as name:
+            made = Path(name, "journal")
+            command = (sys.executable, str(sources[0]), str(made), str(records))
+            subprocess.run(command, check=True)
+            made.rename(kept)
+    return kept
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="every row, but measured too briefly")
+    build = ROOT / "build"
+    parser.add_argument("--out", type=Path, default=build / "bench.json", help="the JSON file")
+    parser.add_argument(
+        "--folder", type=Path, default=build / "bench", help="on the disk to be measured"
+    )
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The bench measures every row it promises (issue: "Numbers").  No timing is asserted here."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.bench import __main__ as bench
+from tests.bench import syncs
+from tests.bench.figure import Figure, percentile, table
+
+ROWS = {
+    "purchase.card_apdus",
+    "purchase.psam_apdus",
+    "purchase.syncs",
+    "purchase.bytes_out",
+    "purchase.bytes_in",
+    "purchase.terminal_ms.p50",
+    "purchase.terminal_ms.p99",
+    "purchase.terminal_ms.p50.over_bare_commits",
+    "daemon.idle_rss_mb",
+    "daemon.idle_rss_mb.panel",
+    "daemon.ready_ms.empty",
+    "daemon.ready_ms.100k",
+    "machine.load",
+} | {
+    f"purchase.{side}_apdus.{kind}"
+    for side in ("card", "psam")
+    for kind in ("1_0", "2_0_without_ef06", "3_0", "3_0_contactless")
+}
+MAY_BE_ZERO = {"machine.load"}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    folder = tmp_path_factory.mktemp("bench")
+    bench.main(["--quick", "--out", str(folder / "bench.json"), "--folder", str(folder / "run")])
+    return json.loads((folder / "bench.json").read_text(encoding="utf-8"))
+
+
+def test_every_row_has_its_five_fields_and_a_positive_value(written):
+    assert set(written) == ROWS
+    for name, row in written.items():
+        assert list(row) == ["value", "unit", "reference", "ratio", "note"], name
+        assert row["unit"], name
+        assert row["note"], name
+        if name != "purchase.syncs" and name not in MAY_BE_ZERO:
+            assert row["value"] > 0, name
+            assert row["ratio"] == pytest.approx(row["value"] / row["reference"], rel=1e-3), name
+
+
+def test_m14_a_purchase_is_counted_as_designed(written):
+    counted = {name: row for name, row in written.items() if "_apdus" in name}
+    assert len(counted) == 10
+    assert all(row["value"] == row["reference"] for row in counted.values())
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_m14_a_purchase_waits_for_the_disk_twice(written):
+    """INTENT and DONE, counted at the system call."""
+    assert written["purchase.syncs"]["value"] == 2
+    assert "6 fdatasync" in written["purchase.syncs"]["note"]
+
+
+def test_without_strace_the_row_is_there_and_says_why(monkeypatch, tmp_path: Path):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    row = syncs.measure(tmp_path, 3)["purchase.syncs"].row()
+    assert (row["value"], row["ratio"]) == (None, None)
+    assert "strace" in row["note"]
+
+
+def test_percentiles_are_nearest_rank():
+    values = list(range(1, 201))
+    assert [percentile(values, each) for each in (50, 99, 100)] == [100, 198, 200]
+    assert percentile([7], 99) == 7
+
+
+def test_the_table_shows_what_could_not_be_measured():
+    shown = table({"a": Figure(3.14159, "ms", 2, "n"), "b": Figure(None, "ms", None, "n")})
+    assert [line.split() for line in shown.splitlines()[1:]] == [
+        ["a", "3.142", "ms", "2", "1.571"],
+        ["b", "-", "ms", "-", "-"],
+    ]
