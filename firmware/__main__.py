@@ -21,7 +21,6 @@ from firmware.clock import Clock
 from firmware.display.screen import Display, Surface
 from firmware.display.window import Window
 from firmware.drivers.registry import open_pad, open_reader
-from firmware.drivers.uart import open_uart
 from firmware.host.desk import Desk
 from firmware.host.rpc import RpcServer
 from firmware.journal import record as rec
@@ -33,7 +32,6 @@ from firmware.journal.store import Journal
 from firmware.outcome import Fault
 from firmware.psam.session import PsamSession
 from firmware.terminal import Terminal
-from firmware.uplink import process as uplink
 
 EXIT_OK, EXIT_FAULT, EXIT_BOARD = 0, 1, 2
 
@@ -173,6 +171,10 @@ def _powered(reader: Reader, exchange_s: float) -> Callable[[], Channel]:
 
 
 def _run_uplink(board: Board, with_parent: bool) -> int:
+    # Here, for the card process is up sooner and smaller without an HTTP server and pyserial.
+    from firmware.drivers.uart import open_uart
+    from firmware.uplink import process as uplink
+
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
