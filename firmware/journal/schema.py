@@ -115,7 +115,10 @@ def connect(path: Path) -> sqlite3.Connection:
         if version == 0:
             connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version != VERSION:
-            raise JournalError(f"{path} has version {version}; this release knows {VERSION}")
+            raise JournalError(
+                f"{path} has version {version}, this release knows {VERSION}: install the one "
+                f"that made it; if there was none, rename it to {path.name}.damaged-header"
+            )
     except BaseException:
         connection.close()
         raise

@@ -9,6 +9,7 @@ evidence; where they disagree with a sound record they are made anew from it.
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 from firmware.journal import schema
@@ -120,6 +121,8 @@ def advance(journal: Journal, limit: int) -> int:
     for number in sorted(journal.found_damaged):
         check(journal, number, number)
         journal.found_damaged.discard(number)
+    if journal.scrubbed == 0:
+        _forget_cached(journal)
     head, _ = journal.head()
     first = journal.scrubbed + 1
     last = min(head, journal.scrubbed + limit)
@@ -129,6 +132,16 @@ def advance(journal: Journal, limit: int) -> int:
     check(journal, first, last)
     journal.scrubbed = last
     return last - first + 1
+
+
+def _forget_cached(journal: Journal) -> None:
+    """A round reads what is on the disk, not what memory still holds of it."""
+    journal.rows("PRAGMA shrink_memory")
+    handle = os.open(journal.path, os.O_RDONLY)
+    try:
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(handle)
 
 
 def quarantine(journal: Journal, damaged: dict[int, str]) -> None:

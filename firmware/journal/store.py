@@ -335,9 +335,11 @@ class Journal(View):
     def scrub(self, limit: int) -> int:
         """Check the next `limit` records; how many there were, 0 at the end of a round.
 
+        What rides is written first: it has a number and would be missed in the file.
         A file found damaged as a whole is rebuilt on the spot.  Raises JournalError.
         """
         with self.lock:
+            self.flush()
             try:
                 if self.is_corrupt:
                     raise JournalCorruptError("its structure is broken")
