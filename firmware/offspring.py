@@ -6,6 +6,7 @@ On a device each is a systemd unit of its own (`--only card`, `--only uplink`).
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -61,7 +62,9 @@ def stop_when_orphaned(stop: threading.Event) -> None:
     """Set the event when standard input closes: the parent is gone, by kill -9 too."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not through sys.stdin: its lock, held by this thread, would abort the interpreter's end.
+        while os.read(0, 1024):
+            pass
         stop.set()
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

@@ -25,6 +25,7 @@ from firmware.authorize.unit import Unit, yuan
 from firmware.authorize.visit import begin, outcome_of
 from firmware.channel import Reader
 from firmware.clock import TRUST_NAMES
+from firmware.journal.record import Record
 from firmware.journal.schema import JournalDamagedError, JournalError, JournalFullError
 from firmware.outcome import Fault, Outcome, TransportError, outcome
 
@@ -121,13 +122,13 @@ class Terminal:
 
     def _finish(self) -> None:
         self.state = "stopping"
-        self._unit.show("STOPPING")
         while self._jobs:
             self._jobs.popleft().answer.set_result((outcome("CANCELLED"), {}))
         for reader in self._unit.readers:
             reader.power_off()
             reader.close()
         self._chore(self._unit.journal.checkpoint)
+        self._unit.show("STOPPED")
 
     def _guarded(self, act: Callable[[], None]) -> None:
         """A fault of one card or of the journal never ends the loop."""
@@ -182,25 +183,31 @@ class Terminal:
         if len(cards) != 1:
             return
         self.state = "reading"
+        intents: list[Record] = []
         try:
             with PinBuffer() as buffer:
                 visit = begin(self._unit, cards[0])
                 refused = limits.check_psam(self._unit) or read_identity(self._unit, visit)
-                intents = recovery.open_intents_of(self._unit, visit) if refused is None else []
-                for intent in intents:
+                if refused is None:
+                    intents = recovery.open_intents_of(self._unit, visit)
+                for at, intent in enumerate(intents):
+                    if at:  # each on a fresh visit
+                        visit = begin(self._unit, cards[0])
+                        read_identity(self._unit, visit)
                     recovery.recover(self._unit, visit, intent, buffer)
-                    visit = begin(self._unit, cards[0])
                 refused = refused or check_identity(self._unit, visit)
         except Fault as fault:
-            refused, intents = outcome_of(fault), []
+            refused = outcome_of(fault)
         finally:
             cards[0].power_off()
             self.state = "idle"
+        if intents:
+            return  # what became of the payment stands on the display
         if refused is not None:
             self._unit.show(refused.name)
         elif self._must_leave:
             self._unit.show("REMOVE_CARD")
-        elif not intents:
+        else:
             self._unit.show("CARD_READ", name="")
 
     # -- jobs ------------------------------------------------------------------------------------
@@ -230,10 +237,7 @@ class Terminal:
         card = self._wait_for_card(yuan(request.total_fen))
         if isinstance(card, Outcome):
             return decline(self._unit, request, Declined(card))
-        result = purchase(self._unit, card, request)
-        if self._cards() and result.number < 100:
-            self._unit.show("TAKE_CARD")
-        return result
+        return purchase(self._unit, card, request)
 
     def _balance(self) -> tuple[Outcome, dict[str, Any]]:
         refused = limits.check_psam(self._unit)

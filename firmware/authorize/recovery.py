@@ -5,7 +5,7 @@ from __future__ import annotations
 from firmware.authorize import evidence, offline
 from firmware.authorize.identify import read_identity
 from firmware.authorize.pin import PinBuffer, prove_holder
-from firmware.authorize.unit import Unit
+from firmware.authorize.unit import Unit, yuan
 from firmware.authorize.visit import Visit, begin
 from firmware.card import files
 from firmware.channel import Reader
@@ -49,7 +49,7 @@ def recover(unit: Unit, visit: Visit, intent: Record, buffer: PinBuffer) -> Outc
         refused = prove_holder(unit, visit, buffer, "RECOVERY_PIN")
         if refused is not None and refused.name in _PIN_IS_REFUSED:
             finding = evidence.Finding(rec.KIND_UNCERTAIN, "the PIN was refused")
-            return _conclude(unit, intent, finding, {})
+            return _show(unit, intent, _conclude(unit, intent, finding, {}))
         if refused is not None:
             return _leave_open(unit, intent)
         seen = evidence.gather(visit.session, intent)
@@ -59,8 +59,7 @@ def recover(unit: Unit, visit: Visit, intent: Record, buffer: PinBuffer) -> Outc
     if result.name == "APPROVED_FOUND_LATER":
         visit.ef06 = None
         finish_totals(unit, visit, intent)
-        unit.show(result.name, order_no=str(intent.body[rec.KEY_ORDER_NO]))
-    return result
+    return _show(unit, intent, result)
 
 
 def finish_totals(unit: Unit, visit: Visit, intent: Record) -> None:
@@ -88,8 +87,14 @@ def _told(seen: evidence.Evidence) -> dict[str, object]:
 
 
 def _leave_open(unit: Unit, intent: Record) -> Outcome:
-    result = outcome("PUT_CARD_BACK")
-    unit.show(result.name, order_no=str(intent.body[rec.KEY_ORDER_NO]))
+    return _show(unit, intent, outcome("PUT_CARD_BACK"))
+
+
+def _show(unit: Unit, intent: Record, result: Outcome) -> Outcome:
+    body = intent.body
+    amounts = (rec.KEY_ACCOUNT_FEN, rec.KEY_SELF_FEN, rec.KEY_POOLED_FEN)
+    amount = yuan(sum(body[key] for key in amounts))
+    unit.show(result.name, order_no=str(body[rec.KEY_ORDER_NO]), amount=amount)
     return result
 
 
@@ -111,7 +116,6 @@ def _conclude(
     is_known = unit.journal.payment_state(intent.number) == rec.KIND_UNCERTAIN
     if not (is_known and finding.kind == rec.KIND_UNCERTAIN):  # it is written down once
         unit.journal.append(finding.kind, body)
-    unit.show(result.name, order_no=str(intent.body[rec.KEY_ORDER_NO]))
     return result
 
 
@@ -124,23 +128,24 @@ def resolve_now(
     """
     reader.power_off()
     put_back = outcome("PUT_CARD_BACK")
+    said: Outcome | None = None
     while unit.monotonic() < until and not unit.is_cancelled():
-        if not unit.cards_in_reach():
-            unit.show(put_back.name, order_no=str(intent.body[rec.KEY_ORDER_NO]))
         visit = _same_card(unit, intent)
-        if visit is not None:
-            result = recover(unit, visit, intent, buffer)
+        if isinstance(visit, Visit):
+            result = said = recover(unit, visit, intent, buffer)
             if result != put_back:
                 return result
+        elif visit not in (None, said):
+            said = _show(unit, intent, visit)
         unit.wait(_POLL_S)
     return put_back
 
 
-def _same_card(unit: Unit, intent: Record) -> Visit | None:
-    """The card in the reader, if it is the INTENT's; any other one is sent away."""
+def _same_card(unit: Unit, intent: Record) -> Visit | Outcome | None:
+    """The INTENT's card, or what to say of that which is there instead; None: it cannot be read."""
     cards = unit.cards_in_reach()
     if len(cards) != 1:
-        return None
+        return outcome("TWO_CARDS" if cards else "PUT_CARD_BACK")
     try:
         visit = begin(unit, cards[0])
         refused = read_identity(unit, visit)
@@ -149,8 +154,7 @@ def _same_card(unit: Unit, intent: Record) -> Visit | None:
     if refused is None and _is_of(intent, visit):
         return visit
     cards[0].power_off()
-    unit.show("ANOTHER_CARD")
-    return None
+    return outcome("ANOTHER_CARD")
 
 
 def write_overdue(unit: Unit) -> None:
@@ -161,6 +165,5 @@ def write_overdue(unit: Unit) -> None:
         if unit.journal.payment_state(intent.number) != rec.KIND_INTENT:
             continue
         if now_ms - intent.time_ms >= limit_ms:
-            _conclude(
-                unit, intent, evidence.Finding(rec.KIND_UNCERTAIN, "the card stayed away"), {}
-            )
+            finding = evidence.Finding(rec.KIND_UNCERTAIN, "the card stayed away")
+            _show(unit, intent, _conclude(unit, intent, finding, {}))
