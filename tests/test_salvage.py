@@ -22,7 +22,7 @@ from firmware.journal import batch, record
 from firmware.journal.cose import Ed25519Signer
 from firmware.journal.receipt import accept_receipt
 from firmware.journal.record import KIND_INTENT, KIND_START, KIND_TAMPER
-from firmware.journal.schema import JournalError
+from firmware.journal.schema import JournalCorruptError, JournalError
 
 TAMPER = {record.KEY_DETAIL: "the case was opened"}
 PAGE = 4096
@@ -205,8 +205,27 @@ def test_a_file_that_breaks_while_running_is_rebuilt_by_the_scrub(tmp_path):
     journal.scrub(10)
     assert list(tmp_path.glob("journal.db.damaged-*"))
     made = journal.append(KIND_TAMPER, TAMPER)
-    assert made.number > before[-1].number + 1
-    assert journal.get(made.number - 1).kind == KIND_TAMPER  # what rode was not lost
+    assert made.number > before[-1].number + 2
+    assert journal.get(before[-1].number + 1).kind == KIND_TAMPER  # what rode was written first
+    journal.close()
+
+
+def test_what_rides_when_the_file_breaks_is_written_to_the_new_one(tmp_path, monkeypatch):
+    before = filled(tmp_path, 2)
+    journal = open_journal(tmp_path)
+    rode = journal.append(KIND_TAMPER, TAMPER, ride=True)
+
+    def malformed(_):
+        raise JournalCorruptError("database disk image is malformed")
+
+    monkeypatch.setattr(journal._writer, "transact", malformed)
+    with pytest.raises(JournalError):
+        journal.append(KIND_TAMPER, TAMPER)
+    journal.scrub(10)
+    assert not journal.is_corrupt
+    assert journal.get(journal.head()[0]).body == rode.body
+    assert journal.head()[0] > before[-1].number + 1
+    assert journal.records(limit=len(before)) == before
     journal.close()
 
 

@@ -339,8 +339,8 @@ class Journal(View):
         A file found damaged as a whole is rebuilt on the spot.  Raises JournalError.
         """
         with self.lock:
-            self.flush()
             try:
+                self.flush()
                 if self.is_corrupt:
                     raise JournalCorruptError("its structure is broken")
                 return scrub.advance(self, limit)
