@@ -75,7 +75,7 @@ def _large_journal(folder: Path, records: int) -> Path:
     if not kept.exists():
         with tempfile.TemporaryDirectory(dir=folder, prefix="making-") as name:
             made = Path(name, "journal")
-            command = (sys.executable, str(sources[0]), str(made), str(records))
+            command = (sys.executable, "-m", "tests.journal_maker", str(made), str(records))
             subprocess.run(command, check=True)
             made.rename(kept)
     return kept

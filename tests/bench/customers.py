@@ -9,11 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+from firmware.journal import batch
 from tests.rig import Rig
 
 PAYMENTS_OF_A_CARD = 40  # below the offline count of 50 that the board of tests/rig.py allows
 CHORES_EVERY = 20
-_QUIET_S = 61.0  # longer than seal_after_s: riders, log and batch are brought to rest
 # The day of the bench is longer than the day of any pharmacy.
 _LIMITS = {"day_fen = 1000000": "day_fen = 100000000"}
 
@@ -48,10 +48,10 @@ class Customers:
         return total_ns - sum(slot.counters.inside_ns for slot in slots)
 
     def quiet(self) -> None:
-        """A minute without a customer: what the card loop does then."""
-        self.rig.inbox.touch()
-        self.rig.hands.now_s += _QUIET_S
-        self.rig.inbox.seal_if_due()
+        """What the card loop does while no card is in: riders and log to rest, a batch sealed."""
+        journal = self.rig.unit.journal
+        journal.checkpoint()
+        batch.seal(journal)
 
     def close(self) -> None:
         self.rig.unit.journal.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import socket
 import statistics
@@ -25,6 +26,7 @@ _POLL_S = 0.001
 _BARE = (sys.executable, "-c", "pass")
 _BARE_WAITING = (sys.executable, "-c", "import sys; sys.stdin.read()")
 
+_PANEL = 'panel_png = "panel.png"'
 BOARD = """
 [unit]
 id = "{unit}"
@@ -64,23 +66,25 @@ rtc = true
 class Unit(NamedTuple):
     board: Path
     socket: Path
+    environment: dict[str, str]
 
 
 def measure(folder: Path, large: Path, starts: int, rest_s: float) -> dict[str, Figure]:
     """large: a folder with a large journal, which is copied.  rest_s: how long it idles."""
     count = large.name.split("-")[1]
+    shutil.copytree(large, folder / "large")
+    environment = _compiled(folder / "bytecode")
     with _simulator(folder) as sockets:
-        copy = folder / "large"
-        shutil.copytree(large, copy)
+        _start_ms(_unit(folder, "compiling", sockets, _PANEL))
         empty, full, bare = [], [], []
         for turn in range(starts):
-            bare.append(_bare_ms())
+            bare.append(_bare_ms(environment))
             empty.append(_start_ms(_unit(folder, f"empty{turn}", sockets)))
             full.append(_start_ms(_unit(folder, "large", sockets)))
         plain = _idle(_unit(folder, "rest", sockets), rest_s)
-        panel = _idle(_unit(folder, "panel", sockets, 'panel_png = "panel.png"'), rest_s)
+        panel = _idle(_unit(folder, "panel", sockets, _PANEL), rest_s)
     reference = f"reference: python -c pass in the same run, {spread(bare)}"
-    how = "from exec until the socket answers `status`"
+    how = "from exec until the socket answers `status`, modules compiled before"
     return {
         "daemon.ready_ms.empty": _ready(empty, bare, f"{how}, first start of a unit; {reference}"),
         "daemon.ready_ms.100k": _ready(
@@ -143,7 +147,13 @@ def _unit(folder: Path, name: str, sockets: Path, panel: str = "") -> Unit:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     path.write_text(BOARD.format(unit=UNIT, data=name, sockets=sockets, panel=panel, port=port))
-    return Unit(path, sockets / "unit.sock")
+    return Unit(path, sockets / "unit.sock", _compiled(folder / "bytecode"))
+
+
+def _compiled(bytecode: Path) -> dict[str, str]:
+    """The environment of an installed unit: modules are compiled once and kept in that folder."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPYCACHEPREFIX": str(bytecode)}
 
 
 @contextlib.contextmanager
@@ -153,7 +163,9 @@ def _daemon(unit: Unit) -> Iterator[tuple[subprocess.Popen[bytes], float, float]
     log = unit.board.with_suffix(".log")
     started = time.perf_counter()
     with log.open("wb") as stream:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stream)
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=stream, env=unit.environment
+        )
     try:
         answered_ms = None
         while True:
@@ -194,9 +206,9 @@ def _start_ms(unit: Unit) -> tuple[float, float]:
         return answered_ms, idle_ms
 
 
-def _bare_ms() -> float:
+def _bare_ms(environment: dict[str, str]) -> float:
     started = time.perf_counter()
-    subprocess.run(_BARE, check=True)
+    subprocess.run(_BARE, check=True, env=environment)
     return (time.perf_counter() - started) * 1000
 
 
