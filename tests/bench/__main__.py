@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -73,6 +74,8 @@ def _large_journal(folder: Path, records: int) -> Path:
     state = hashlib.sha256(b"".join(each.read_bytes() for each in sources)).hexdigest()[:8]
     kept = folder / f"journal-{records}-{state}"
     if not kept.exists():
+        for outdated in folder.glob(f"journal-{records}-*"):
+            shutil.rmtree(outdated)
         with tempfile.TemporaryDirectory(dir=folder, prefix="making-") as name:
             made = Path(name, "journal")
             command = (sys.executable, "-m", "tests.journal_maker", str(made), str(records))
