@@ -108,6 +108,17 @@ def test_a_damaged_head_does_not_stop_the_chain(tmp_path):
     journal.close()
 
 
+def test_a_record_that_rides_is_not_taken_for_lost(tmp_path):
+    """It has a number and stands in no file yet."""
+    journal = open_journal(tmp_path)
+    journal.append(KIND_TAMPER, TAMPER)
+    riding = journal.append(KIND_TAMPER, TAMPER, ride=True)
+    assert journal.scrub(10) == riding.number
+    assert journal.damaged_ranges() == []
+    assert journal.head() == (riding.number, riding.digest)
+    journal.close()
+
+
 def test_an_old_open_intent_is_checked_at_the_start(tmp_path):
     journal = open_journal(tmp_path)
     intent = journal.append(KIND_INTENT, intent_body("order-1")).number
