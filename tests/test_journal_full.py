@@ -29,7 +29,7 @@ def small_disk(tmp_path) -> Iterator[Path]:
     ):
         pytest.skip("a file system of its own needs root")
     yield folder
-    subprocess.check_call(["umount", str(folder)])
+    subprocess.check_call(["umount", "--lazy", str(folder)])
 
 
 def fill(folder: Path) -> None:

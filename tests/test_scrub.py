@@ -212,6 +212,8 @@ def test_a_record_put_in_the_place_of_another_is_damage(tmp_path):
     journal = open_journal(tmp_path)
     assert journal.damaged_ranges() == [(5, 5), (8, 8)]
     assert "does not follow" in journal.get(11).body[record.KEY_DETAIL]
+    with pytest.raises(JournalDamagedError, match="quarantined"):
+        journal.get(8)
     journal.close()
 
 
@@ -283,6 +285,17 @@ def test_derived_columns_are_made_anew_from_the_record(tmp_path, column):
     assert journal.row(f"SELECT {column} FROM records WHERE number = ?", number) != (
         COLUMNS[column],
     )
+    journal.close()
+
+
+def test_a_state_is_not_changed_because_the_link_to_its_outcome_is_damaged(tmp_path):
+    """A payment that is DONE must not look open again; the outcome may be any number later."""
+    filled(tmp_path, 100)
+    edit(tmp_path, "UPDATE records SET intent = 77 WHERE number = 5")
+    journal = open_journal(tmp_path)
+    assert journal.scrub(4) == 4  # reaches the INTENT, not its DONE
+    assert journal.payment_state(4) == KIND_DONE
+    assert [each.number for each in journal.by_order("order-1")] == [4, 5, 6]
     journal.close()
 
 

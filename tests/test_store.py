@@ -22,7 +22,7 @@ from journal_maker import (
     void_body,
 )
 
-from firmware.clock import TRUST_NONE, TRUST_RTC, Clock
+from firmware.clock import TRUST_NONE, TRUST_OFFICE, TRUST_RTC, Clock
 from firmware.journal import record
 from firmware.journal.cose import Ed25519Signer
 from firmware.journal.lifecycle import LifecycleError
@@ -354,6 +354,8 @@ def test_a_time_nobody_trusts_binds_nobody(tmp_path):
     journal = open_journal(tmp_path, clock=untrusted)
     assert journal.append(KIND_TAMPER, TAMPER).trust == TRUST_NONE
     journal.close()
+    untrusted.set_office_time(START_MS)
+    assert untrusted.now().trust == TRUST_OFFICE
     right = clock()
     open_journal(tmp_path, clock=right).close()
     assert right.now().trust == TRUST_RTC
