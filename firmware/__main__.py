@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import logging
 import os
 import signal
@@ -11,13 +12,17 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 from firmware import __version__, attached, offspring
 from firmware.authorize.inbox import Inbox
+from firmware.authorize.jobs import Jobs
 from firmware.authorize.unit import Unit
 from firmware.board import Board, BoardError, load
 from firmware.channel import Channel, Reader, open_channel
 from firmware.clock import Clock
+from firmware.display.messages import message
 from firmware.display.screen import Display, Surface
 from firmware.display.window import Window
 from firmware.drivers.registry import open_pad, open_reader
@@ -25,15 +30,40 @@ from firmware.host.desk import Desk
 from firmware.host.rpc import RpcServer
 from firmware.journal import record as rec
 from firmware.journal import spool
-from firmware.journal.devicekey import DeviceKey
+from firmware.journal.devicekey import DeviceKey, DeviceKeyError
 from firmware.journal.enrolment import make_enrolment
-from firmware.journal.schema import JournalError
+from firmware.journal.schema import (
+    JournalCorruptError,
+    JournalDamagedError,
+    JournalError,
+    JournalFullError,
+)
 from firmware.journal.store import Journal
-from firmware.outcome import Fault
+from firmware.outcome import Fault, outcome
 from firmware.psam.session import PsamSession
 from firmware.terminal import Terminal
 
 EXIT_OK, EXIT_FAULT, EXIT_BOARD = 0, 1, 2
+
+
+class AddressError(Exception):
+    """board.toml names a device by an address that no driver takes."""
+
+
+class RunningError(Exception):
+    """Another process is the terminal of this data_dir."""
+
+
+_NAMES = {
+    BoardError: "BOARD_REFUSED",
+    AddressError: "BOARD_REFUSED",
+    DeviceKeyError: "DEVICE_KEY_REFUSED",
+    JournalFullError: "DISK_FULL",
+    JournalCorruptError: "JOURNAL_DAMAGED",
+    JournalDamagedError: "JOURNAL_DAMAGED",
+    RunningError: "BUSY",
+}
+"""Why the terminal does not start -> its outcome; UNIT_FAULT for the rest."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,20 +71,26 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
         board = load(arguments.board)
-        if arguments.check:
-            return attached.check(board, open_reader, open_pad)
         if arguments.only == "uplink":
             return _run_uplink(board, arguments.with_parent)
+        if arguments.check:
+            return _check(board)
         return _run_card(board, None if arguments.only else Path(arguments.board))
-    except BoardError as error:
-        print(error, file=sys.stderr)
-        return EXIT_BOARD
-    except ValueError as error:  # an address that no driver knows
-        print(f"{arguments.board}: {error}", file=sys.stderr)
-        return EXIT_BOARD
+    except (BoardError, AddressError, DeviceKeyError, RunningError) as error:
+        _complain(error)
+        return EXIT_BOARD if isinstance(error, BoardError | AddressError) else EXIT_FAULT
     except (Fault, JournalError, OSError) as error:
-        print(f"the terminal cannot run: {error}", file=sys.stderr)
+        _complain(error)
         return EXIT_FAULT
+
+
+def _complain(error: Exception) -> None:
+    """Number and name of the outcome, the cause, and what to do, for whoever started it."""
+    names = [name for kind, name in _NAMES.items() if isinstance(error, kind)]
+    result = outcome(names[0] if names else "UNIT_FAULT")
+    text = message(result.name).filled({})
+    print(f"{result.number} {result.name}: {error}", file=sys.stderr)
+    print(f"{text.zh}{text.zh_next}\n{text.en} {text.en_next}", file=sys.stderr)
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -71,12 +107,20 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 # -- the card process ----------------------------------------------------------------------------
 
 
+def _check(board: Board) -> int:
+    if board.unit.data_dir.is_dir():
+        os.close(_claim(board.unit.data_dir))  # a PSAM in use must not be reset
+    return attached.check(board, open_reader, open_pad)
+
+
 def _run_card(board: Board, board_path: Path | None) -> int:
     board.unit.data_dir.mkdir(parents=True, exist_ok=True)
+    claim = _claim(board.unit.data_dir)
     display = Display(_surfaces(board))
     unit = build_unit(board, display)
-    terminal = Terminal(unit, Inbox(unit))
-    desk = Desk(unit, terminal, display, __version__)
+    jobs = Jobs()
+    terminal = Terminal(unit, Inbox(unit), jobs)
+    desk = Desk(unit, jobs, terminal.status, display, __version__)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: terminal.stop())
     server = RpcServer(board.host.socket, board.host.mode, desk.methods())
@@ -89,7 +133,22 @@ def _run_card(board: Board, board_path: Path | None) -> int:
         if child is not None:
             child.stop()
         unit.journal.close()
+        os.close(claim)
     return EXIT_OK
+
+
+def _claim(data_dir: Path) -> int:
+    """A lock on the folder, which ends with the process; raises RunningError.
+
+    One writer for each file: a second daemon would break the journal of the first.
+    """
+    handle = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise RunningError(f"another terminal runs in {data_dir}: stop it first") from None
+    return handle
 
 
 def _surfaces(board: Board) -> list[Surface]:
@@ -106,20 +165,49 @@ def _surfaces(board: Board) -> list[Surface]:
 
 
 def build_unit(board: Board, display: Display) -> Unit:
-    """Open the devices, the key and the journal of that board; journal the start."""
+    """Open the devices, the key and the journal of that board; journal the start.
+
+    A device that is not there is found out later, and again and again; a wrong address is not.
+    """
+    readers = [_device(open_reader, each.address) for each in board.readers]
+    psam = _device(open_reader, board.psam.address)
+    pad = None if board.pad is None else _device(open_pad, board.pad.address)
     clock = Clock(
         has_rtc=board.clock.rtc,
         trust_h=board.clock.trust_h,
         utc_offset_minutes=board.clock.utc_offset_minutes,
     )
     key = DeviceKey.load_or_create(board.unit.data_dir / "device.key")
+    journal = _open_journal(board, key, clock)
+    _write_enrolment(board, key, clock)
+    return Unit(
+        board=board,
+        journal=journal,
+        clock=clock,
+        readers=readers,
+        psam=PsamSession(_powered(psam, board.timing.exchange_s)),
+        pad=pad,
+        show=display.show,
+        random=os.urandom,
+        monotonic=time.monotonic,
+        wait=time.sleep,
+    )
+
+
+def _device(opener: Callable[[str], Any], address: str) -> Any:
+    try:
+        return opener(address)
+    except ValueError as error:
+        raise AddressError(str(error)) from None
+
+
+def _open_journal(board: Board, key: DeviceKey, clock: Clock) -> Journal:
+    is_production = board.unit.profile == "production"
     journal = Journal.open(
         board.unit.data_dir / "journal.db",
         signer=key,
         unit=board.unit.id,
-        profile=rec.PROFILE_PRODUCTION
-        if board.unit.profile == "production"
-        else rec.PROFILE_DEVELOPMENT,
+        profile=rec.PROFILE_PRODUCTION if is_production else rec.PROFILE_DEVELOPMENT,
         clock=clock,
         min_free_mb=board.journal.min_free_mb,
     )
@@ -129,19 +217,7 @@ def build_unit(board: Board, display: Display) -> Unit:
         rec.KEY_BOOT_ID: os.urandom(16),
     }
     journal.append(rec.KIND_START, start)
-    _write_enrolment(board, key, clock)
-    return Unit(
-        board=board,
-        journal=journal,
-        clock=clock,
-        readers=[open_reader(each.address) for each in board.readers],
-        psam=PsamSession(_powered(open_reader(board.psam.address), board.timing.exchange_s)),
-        pad=None if board.pad is None else open_pad(board.pad.address),
-        show=display.show,
-        random=os.urandom,
-        monotonic=time.monotonic,
-        wait=time.sleep,
-    )
+    return journal
 
 
 def _write_enrolment(board: Board, key: DeviceKey, clock: Clock) -> None:
@@ -176,10 +252,17 @@ def _run_uplink(board: Board, with_parent: bool) -> int:
     from firmware.uplink import process as uplink
 
     stop = threading.Event()
+    ends: SimpleQueue[None] = SimpleQueue()  # its put may interrupt anything, an Event's set not
+
+    def wait() -> None:
+        ends.get()
+        stop.set()
+
+    threading.Thread(target=wait, daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: ends.put(None))
     if with_parent:
-        offspring.stop_when_orphaned(stop)
+        offspring.when_orphaned(lambda: ends.put(None))
     serial, http = board.uplink.serial, board.uplink.http
     uplink.run(
         board.unit.id,

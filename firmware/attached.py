@@ -3,65 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+from firmware.authorize.limits import is_region_of
 from firmware.board import Board
 from firmware.card.historical import historical_bytes
 from firmware.channel import Reader, open_channel
+from firmware.clock import Clock
 from firmware.outcome import Fault
 from firmware.psam.session import PsamSession
 
+OpenReader = Callable[[str], Reader]
 
-def check(
-    board: Board, open_reader: Callable[[str], Reader], open_pad: Callable[[str], object]
-) -> int:
-    """Print a table; 0 when readers and PSAM answer, else 1."""
+
+def check(board: Board, open_reader: OpenReader, open_pad: Callable[[str], object]) -> int:
+    """Print a table; 0 when every device answers and the PSAM is this unit's, else 1."""
     print(f"board.toml is sound: unit {board.unit.id}, region {board.unit.region}")
-    rows = [(each.name, each.address, _reader(each.address, open_reader)) for each in board.readers]
-    rows.append(("psam", board.psam.address, _psam(board, open_reader)))
+    rows = [
+        (each.name, each.address, _row(partial(_reader, each.address, open_reader)))
+        for each in board.readers
+    ]
+    rows.append(("psam", board.psam.address, _row(partial(_psam, board, open_reader))))
     if board.pad is None:
         rows.append(("pad", "-", (True, "none: this unit takes no PIN")))
     else:
-        rows.append(("pad", board.pad.address, _pad(board.pad.address, open_pad)))
+        address = board.pad.address
+        rows.append(("pad", address, _row(partial(_pad, address, open_pad))))
     for name, address, (is_good, found) in rows:
         print(f"  {'ok ' if is_good else 'NOT'}  {name:12} {address:44} {found}")
     return 0 if all(is_good for _, _, (is_good, _) in rows) else 1
 
 
-def _reader(address: str, open_reader: Callable[[str], Reader]) -> tuple[bool, str]:
+class _Unfit(Exception):
+    """It answers, but is not what the board needs."""
+
+
+def _row(look: Callable[[], str]) -> tuple[bool, str]:
     try:
-        reader = open_reader(address)
+        return True, look()
+    except Fault as fault:
+        return False, fault.what
+    except (_Unfit, ValueError, OSError) as error:
+        return False, str(error)
+
+
+def _reader(address: str, open_reader: OpenReader) -> str:
+    reader = open_reader(address)
+    try:
         cards = reader.cards_in_reach()
         if cards != 1:
-            reader.close()
-            return True, f"{cards} cards" if cards else "no card"
-        try:
-            found = historical_bytes(reader.power_on()).hex()
-        finally:
-            reader.power_off()
-            reader.close()
-        return True, f"a card, historical bytes {found}"
-    except Fault as fault:
-        return False, fault.what
+            return f"{cards} cards" if cards else "no card"
+        return f"a card, historical bytes {historical_bytes(reader.power_on()).hex()}"
+    finally:
+        reader.power_off()
+        reader.close()
 
 
-def _psam(board: Board, open_reader: Callable[[str], Reader]) -> tuple[bool, str]:
+def _psam(board: Board, open_reader: OpenReader) -> str:
+    reader = open_reader(board.psam.address)
     try:
-        reader = open_reader(board.psam.address)
-        try:
-            reader.power_on()
-            session = PsamSession(lambda: open_channel(reader, board.timing.exchange_s))
-            identity = session.start(board.purchase.dpk_factors)
-        finally:
-            reader.power_off()
-            reader.close()
-    except Fault as fault:
-        return False, fault.what
-    return True, f"PSAM {identity.terminal.hex()}, valid until {identity.valid_until}"
+        reader.power_on()
+        session = PsamSession(lambda: open_channel(reader, board.timing.exchange_s))
+        identity = session.start(board.purchase.dpk_factors)
+    finally:
+        reader.power_off()
+        reader.close()
+    told = f"PSAM {identity.terminal.hex()}, valid until {identity.valid_until}"
+    bound = board.psam.terminal_number
+    if bound and bound != identity.terminal.hex():
+        raise _Unfit(f"{told}: board.toml names {bound}")
+    if not is_region_of(identity.region, board.unit.region):
+        raise _Unfit(f"{told}: it is not of region {board.unit.region}")
+    clock = Clock(
+        has_rtc=False, trust_h=0, utc_offset_minutes=board.clock.utc_offset_minutes
+    )  # only to read the calendar
+    today = clock.day(clock.now().epoch_ms)
+    if not identity.valid_from <= today <= identity.valid_until:
+        raise _Unfit(f"{told}, from {identity.valid_from}: not valid on {today}")
+    return told
 
 
-def _pad(address: str, open_pad: Callable[[str], object]) -> tuple[bool, str]:
-    try:
-        open_pad(address)
-    except Fault as fault:
-        return False, fault.what
-    return True, "attached"
+def _pad(address: str, open_pad: Callable[[str], object]) -> str:
+    open_pad(address)
+    return "named; it is asked when a PIN is needed"

@@ -50,6 +50,10 @@ class Clock:
         """No trusted moment lies before the newest record of the journal."""
         self._floor_ms = max(self._floor_ms, epoch_ms)
 
+    @property
+    def floor_ms(self) -> int:
+        return self._floor_ms
+
     def set_office_time(self, epoch_ms: int) -> None:
         """The time of a verified receipt, just arrived."""
         self._office = (epoch_ms, self._monotonic())

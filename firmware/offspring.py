@@ -10,6 +10,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from firmware.board import Board
@@ -17,37 +19,56 @@ from firmware.board import Board
 log = logging.getLogger(__name__)
 
 RESTART_S = 2.0
+LONGEST_RESTART_S = 60.0
 STOP_S = 5.0
 
 
 class Child:
-    """The uplink process, started again when it dies; it ends when this process does."""
+    """A process that is started again when it ends, later each time; it ends when this one does.
 
-    def __init__(self, command: list[str]):
+    Its standard input is a pipe that nobody writes to: it closes with this process.
+    """
+
+    def __init__(self, command: list[str], restart_s: float = RESTART_S):
         self._command = command
+        self._restart_s = restart_s
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._keep, name="uplink keeper", daemon=True)
         self._thread.start()
 
     def _keep(self) -> None:
+        wait_s = self._restart_s
         while not self._stopping.is_set():
-            self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE)
-            code = self._process.wait()
-            if not self._stopping.is_set():
-                log.warning("the uplink process ended with %d; it is started again", code)
-                self._stopping.wait(RESTART_S)
+            started = time.monotonic()
+            try:
+                ended = f"ended with {self._run()}"
+            except OSError as error:
+                ended = f"could not be started: {error}"
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - started > LONGEST_RESTART_S:
+                wait_s = self._restart_s
+            log.warning("the uplink process %s; it is started again in %g s", ended, wait_s)
+            self._stopping.wait(wait_s)
+            wait_s = min(wait_s * 2, LONGEST_RESTART_S)
+
+    def _run(self) -> int:
+        with subprocess.Popen(self._command, stdin=subprocess.PIPE) as process:
+            self._process = process
+            if self._stopping.is_set():  # stop() has not seen this one
+                process.terminate()
+            return process.wait()
 
     def stop(self) -> None:
         self._stopping.set()
         process = self._process
         if process is not None and process.poll() is None:
             process.terminate()
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
         self._thread.join(STOP_S)
+        if self._thread.is_alive() and process is not None:
+            process.kill()
+            self._thread.join(STOP_S)
 
 
 def start_uplink(board: Board, board_path: Path) -> Child | None:
@@ -58,13 +79,13 @@ def start_uplink(board: Board, board_path: Path) -> Child | None:
     return Child([*command, "--only", "uplink", "--with-parent"])
 
 
-def stop_when_orphaned(stop: threading.Event) -> None:
-    """Set the event when standard input closes: the parent is gone, by kill -9 too."""
+def when_orphaned(act: Callable[[], None]) -> None:
+    """Do it when standard input closes: the parent is gone, by kill -9 too."""
 
     def watch() -> None:
         # Not through sys.stdin: its lock, held by this thread, would abort the interpreter's end.
         while os.read(0, 1024):
             pass
-        stop.set()
+        act()
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

@@ -7,139 +7,134 @@ Hosts hand in jobs from their own threads and wait for the answer.
 from __future__ import annotations
 
 import logging
-import threading
-from collections import deque
+import math
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any
 
-from firmware.authorize import limits, psamwatch, recovery
+from firmware.authorize import condition, recovery
 from firmware.authorize.balance import balance
-from firmware.authorize.identify import check_identity, read_identity
 from firmware.authorize.inbox import Inbox
-from firmware.authorize.pin import PinBuffer
+from firmware.authorize.jobs import Job, Jobs
+from firmware.authorize.psamwatch import PsamWatch
 from firmware.authorize.purchase import Declined, check_before_card, decline, purchase
 from firmware.authorize.request import Request
+from firmware.authorize.result import outcome_of
 from firmware.authorize.unit import Unit, yuan
-from firmware.authorize.visit import begin, outcome_of
+from firmware.authorize.welcome import welcome
 from firmware.channel import Reader
-from firmware.clock import TRUST_NAMES
-from firmware.journal.record import Record
-from firmware.journal.schema import JournalDamagedError, JournalError, JournalFullError
-from firmware.outcome import Fault, Outcome, TransportError, outcome
+from firmware.journal.record import KIND_DAMAGE
+from firmware.journal.schema import (
+    JournalCorruptError,
+    JournalDamagedError,
+    JournalError,
+    JournalFullError,
+)
+from firmware.outcome import Outcome, TransportError, outcome
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1
 CHORES_S = 1.0
-MAX_JOBS = 4
-
-
-@dataclass
-class Job:
-    """One thing a host asked for; request is None for a balance."""
-
-    request: Request | None
-    answer: Future[tuple[Outcome, dict[str, Any]]] = field(default_factory=Future)
+PSAM_LOOK_S = 10.0
+RESULT_S = 2.0
+"""A result stands on the screen for so long, even when its card was whisked away."""
+SCRUB_RECORDS = 64
+NO_READER = -1
 
 
 class Terminal:
-    def __init__(self, unit: Unit, inbox: Inbox):
+    def __init__(
+        self, unit: Unit, inbox: Inbox, jobs: Jobs, pause: Callable[[float], None] | None = None
+    ):
+        """pause: sleeps that long or less; tests let a clock of their own pass instead."""
         self._unit = unit
         self._inbox = inbox
-        self._jobs: deque[Job] = deque()
-        self._wake = threading.Event()
-        self._cancel = threading.Event()
-        self._stop = threading.Event()
-        self._is_present = False
+        self._psam = PsamWatch(unit)
+        self._jobs = jobs
+        self._is_stopping = False
+        self._pause = pause or self._sleep
+        self._cards_seen = 0  # when they were last looked at; NO_READER
         self._must_leave = False
-        self._was_served = False
-        self._chores_at = 0.0
+        self._served_at: float | None = None  # the card in reach was served then
+        self._result_until = 0.0  # what is shown may be replaced then
+        self._idle_shown = ""
+        self._chores_at = self._psam_at = 0.0
+        self._damaged = 0
         self.state = "starting"
         unit.wait = self._pause
-        unit.is_cancelled = lambda: self._cancel.is_set() or self._stop.is_set()
+        unit.is_cancelled = self._is_cancelled
 
     # -- from any thread -------------------------------------------------------------------------
 
-    def submit(self, request: Request | None) -> Future[tuple[Outcome, dict[str, Any]]] | None:
-        """Queue a payment (or a balance); None when too many wait already."""
-        if len(self._jobs) >= MAX_JOBS or self._stop.is_set():
-            return None
-        job = Job(request)
-        self._jobs.append(job)
-        self._wake.set()
-        return job.answer
-
-    def cancel(self) -> None:
-        """End the wait of the current job: before INTENT only, after it nothing is cancelled."""
-        self._cancel.set()
-        self._wake.set()
-
     def stop(self) -> None:
-        """End the loop between two commands; async-signal-safe enough for a SIGTERM handler."""
-        self._stop.set()
-        self._wake.set()
+        """End the loop between two commands.  For a signal handler: it takes no lock."""
+        self._is_stopping = True
 
-    def _pause(self, seconds: float) -> None:
-        if self._stop.is_set():
-            return
-        self._wake.wait(seconds)
-        self._wake.clear()
+    def status(self) -> dict[str, Any]:
+        """What the loop knows, without touching a reader: it answers while a card is served."""
+        told = condition.told(self._unit)
+        told["journal"] |= self._inbox.status()
+        return {
+            "state": self.state,
+            "card_present": self._cards_seen > 0,
+            "waiting": len(self._jobs),
+            **told,
+        }
+
+    def _sleep(self, seconds: float) -> None:
+        self._jobs.came.wait(seconds)
+        self._jobs.came.clear()
+
+    def _is_cancelled(self) -> bool:
+        job = self._jobs.current
+        return self._is_stopping or (job is not None and job.is_cancelled)
 
     # -- the loop --------------------------------------------------------------------------------
 
     def run(self) -> None:
         self._start()
-        while not self._stop.is_set():
-            self._turn()
+        while not self._is_stopping:
+            if self._jobs:
+                self._serve_next()
+            else:
+                self._guarded(self._watch_cards)
+            self._do_chores()
             if not self._jobs:
                 self._pause(POLL_S)
         self._finish()
 
     def _start(self) -> None:
         self._unit.show("STARTING")
-        self._chore(self._inbox.load_stop_list)
-        psamwatch.note_serial(self._unit)
-        self._must_leave = self._is_present = bool(self._cards())
-        if self._must_leave:
-            self._guarded(self._greet)
-        else:
-            self._unit.show("READY")
+        self._chore(self._inbox.stop_list.look)
+        self._chore(self._note_damage)
+        self._chore(self._look_at_psam)
         self.state = "idle"
-
-    def _turn(self) -> None:
-        if self._jobs:
-            self._guarded(self._serve_next)
-            return
+        self._must_leave = bool(self._cards())
         self._guarded(self._watch_cards)
-        now = self._unit.monotonic()
-        if now >= self._chores_at:
-            self._chores_at = now + CHORES_S
-            self._chore(self._inbox.collect)
-            self._chore(lambda: recovery.write_overdue(self._unit))
-            self._chore(self._inbox.seal_if_due)
 
     def _finish(self) -> None:
         self.state = "stopping"
-        while self._jobs:
-            self._jobs.popleft().answer.set_result((outcome("CANCELLED"), {}))
+        self._jobs.close()
         for reader in self._unit.readers:
-            reader.power_off()
-            reader.close()
+            self._chore(reader.power_off)
+            self._chore(reader.close)
         self._chore(self._unit.journal.checkpoint)
         self._unit.show("STOPPED")
 
-    def _guarded(self, act: Callable[[], None]) -> None:
-        """A fault of one card or of the journal never ends the loop."""
-        try:
-            act()
-        except JournalError as error:
-            log.error("journal: %s", error)
-            self._unit.show(_journal_outcome(error).name)
-        except Exception:
-            log.exception("the card loop met a fault of its own")
-            self._unit.show("UNIT_FAULT")
+    def _do_chores(self) -> None:
+        now = self._unit.monotonic()
+        if now < self._chores_at:
+            return
+        self._chores_at = now + CHORES_S
+        if now >= self._psam_at:
+            self._chore(self._look_at_psam)
+        self._chore(self._inbox.collect)
+        self._chore(self._inbox.stop_list.look)
+        self._chore(lambda: recovery.write_overdue(self._unit))
+        self._chore(self._inbox.settle)
+        self._chore(lambda: self._unit.journal.scrub(SCRUB_RECORDS))
+        self._chore(self._inbox.seal_if_due)
+        self._chore(self._show_damage)
 
     def _chore(self, act: Callable[[], object]) -> None:
         try:
@@ -149,102 +144,159 @@ class Terminal:
         except Exception:
             log.exception("a chore met a fault of its own")
 
-    def _cards(self) -> list[Reader]:
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """A fault of one card or of the journal never ends the loop."""
         try:
-            return self._unit.cards_in_reach()
-        except TransportError as error:
-            log.warning("reader: %s", error)
-            if self.state != "reader missing":
-                self._unit.show("READER_MISSING")
-            self.state = "reader missing"
-            return []
+            act()
+        except Exception as error:
+            result = _trouble(error)
+            self._unit.show(result.name)
+            self._end(result)
+            self._pause(CHORES_S)  # one that stays must not fill screen and log
+
+    def _look_at_psam(self) -> None:
+        self._psam_at = self._unit.monotonic() + PSAM_LOOK_S
+        self._psam.look()
+
+    def _note_damage(self) -> None:
+        """Damage that earlier starts have told is not told again."""
+        journal = self._unit.journal
+        found = journal.records(max(journal.head()[0] - SCRUB_RECORDS, 0), SCRUB_RECORDS)
+        of_now = [each for each in found if (each.kind, each.boot) == (KIND_DAMAGE, journal.boot)]
+        self._damaged = len(journal.damaged_ranges()) - len(of_now)
+
+    def _show_damage(self) -> None:
+        found = len(self._unit.journal.damaged_ranges())
+        if found > self._damaged:
+            self._unit.show("JOURNAL_DAMAGED")
+        self._damaged = found
 
     # -- cards without a job ---------------------------------------------------------------------
 
+    def _cards(self) -> list[Reader] | None:
+        """None when a reader is missing."""
+        try:
+            return self._unit.cards_in_reach()
+        except TransportError as error:
+            if self._cards_seen != NO_READER:
+                log.warning("reader: %s", error)
+            return None
+
     def _watch_cards(self) -> None:
         cards = self._cards()
+        before, self._cards_seen = self._cards_seen, NO_READER if cards is None else len(cards)
         if not cards:
-            if self._is_present or self.state == "reader missing":
-                self._is_present = self._must_leave = self._was_served = False
-                self.state = "idle"
-                self._unit.show("READY")
-            return
-        if self._is_present:
-            return
-        self._is_present = True
-        if len(cards) > 1:
+            if cards is not None:
+                self._must_leave = False
+            self._served_at = None
+            self._show_idle("READER_MISSING" if cards is None else "")
+        elif self._cards_seen == before:
+            self._remind()
+        elif len(cards) > 1:
+            self._begin("idle")
             self._unit.show("TWO_CARDS")
-            return
-        self._greet()
-
-    def _greet(self) -> None:
-        """A card and no job: close its open INTENT if it has one, else say whose turn it is."""
-        cards = self._cards()
-        if len(cards) != 1:
-            return
-        self.state = "reading"
-        intents: list[Record] = []
-        try:
-            with PinBuffer() as buffer:
-                visit = begin(self._unit, cards[0])
-                refused = limits.check_psam(self._unit) or read_identity(self._unit, visit)
-                if refused is None:
-                    intents = recovery.open_intents_of(self._unit, visit)
-                for at, intent in enumerate(intents):
-                    if at:  # each on a fresh visit
-                        visit = begin(self._unit, cards[0])
-                        read_identity(self._unit, visit)
-                    recovery.recover(self._unit, visit, intent, buffer)
-                refused = refused or check_identity(self._unit, visit)
-        except Fault as fault:
-            refused = outcome_of(fault)
-        finally:
-            cards[0].power_off()
-            self.state = "idle"
-        if intents:
-            return  # what became of the payment stands on the display
-        if refused is not None:
-            self._unit.show(refused.name)
-        elif self._must_leave:
-            self._unit.show("REMOVE_CARD")
         else:
-            self._unit.show("CARD_READ", name="")
+            self._greet(cards[0])
+
+    def _show_idle(self, trouble: str) -> None:
+        if self._unit.monotonic() < self._result_until:
+            return
+        message_id, fields = condition.idle_message(self._unit, self._psam.refused)
+        if trouble:
+            message_id, fields = trouble, {}
+        if message_id != self._idle_shown:
+            self._unit.show(message_id, **fields)
+            self._idle_shown = message_id
+
+    def _remind(self) -> None:
+        """A card that should have been taken by now."""
+        if self._must_leave:
+            message_id, due = "REMOVE_CARD", self._result_until
+        elif self._served_at is not None:
+            message_id, due = "TAKE_CARD", self._served_at + self._unit.board.timing.removal_s
+        else:
+            return
+        if self._unit.monotonic() >= due and self._idle_shown != message_id:
+            self._unit.show(message_id)
+            self._idle_shown = message_id
+
+    def _greet(self, reader: Reader) -> None:
+        """A card and no job: close its open INTENT if it has one, else say whose it is."""
+        self._begin("reading")
+        result = welcome(self._unit, reader)
+        self._end(result)
+        if result is None and self._must_leave:
+            self._result_until = 0.0
+            self._remind()
+
+    def _begin(self, state: str) -> None:
+        self.state = state
+        self._idle_shown = ""
+        self._result_until = 0.0
+
+    def _end(self, result: Outcome | None) -> None:
+        """PUT_CARD_BACK stands until that card, or another one, or a job comes."""
+        self.state = "idle"
+        is_open = result is not None and result.name == "PUT_CARD_BACK"
+        self._result_until = math.inf if is_open else self._unit.monotonic() + RESULT_S
 
     # -- jobs ------------------------------------------------------------------------------------
 
     def _serve_next(self) -> None:
-        job = self._jobs.popleft()
-        self._cancel.clear()
-        self.state = "serving"
-        answer: tuple[Outcome, dict[str, Any]] = (outcome("UNIT_FAULT"), {})
+        job = self._jobs.take()
+        self._begin("serving")
+        result, told = outcome("UNIT_FAULT"), dict[str, Any]()
         try:
-            answer = self._balance() if job.request is None else (self._purchase(job.request), {})
-        except JournalError as error:
-            answer = (_journal_outcome(error), {})
-            raise
+            if job.request is None:
+                result, told = self._balance(job)
+            else:
+                result = self._purchase(job, job.request)
+        except Exception as error:
+            result = self._broken_off(job, error)
         finally:
-            self.state = "idle"
-            self._is_present = self._was_served = bool(self._cards())
+            self._end(result)
+            cards = self._cards()
+            self._cards_seen = NO_READER if cards is None else len(cards)
+            self._served_at = self._unit.monotonic() if job.has_begun and cards else None
             self._inbox.touch()
-            job.answer.set_result(answer)
+            self._jobs.end(result, told)
 
-    def _purchase(self, request: Request) -> Outcome:
-        if self._unit.journal.by_order(request.order_no):
-            return outcome("BUSY")  # the same order came twice at once: the journal has its result
+    def _broken_off(self, job: Job, error: Exception) -> Outcome:
+        """What the journal knows of the order counts; while it knows nothing, what went wrong."""
+        result = _trouble(error)
+        if job.request is None:
+            self._unit.show(result.name)
+            return result
+        try:
+            known = outcome_of(self._unit.journal.by_order(job.request.order_no))
+        except JournalError:
+            known = outcome("PUT_CARD_BACK") if job.has_begun else None
+        result = known or result
+        amount = yuan(job.request.total_fen)
+        self._unit.show(result.name, amount=amount, order_no=job.request.order_no)
+        return result
+
+    def _purchase(self, job: Job, request: Request) -> Outcome:
+        known = outcome_of(self._unit.journal.by_order(request.order_no))
+        if known is not None:
+            return known  # the same order came twice at once
+        self._look_at_psam()
         refused = check_before_card(self._unit, request)
         if refused is not None:
             return refused
         card = self._wait_for_card(yuan(request.total_fen))
         if isinstance(card, Outcome):
             return decline(self._unit, request, Declined(card))
+        job.has_begun = True
         return purchase(self._unit, card, request)
 
-    def _balance(self) -> tuple[Outcome, dict[str, Any]]:
-        refused = limits.check_psam(self._unit)
-        card = refused or self._wait_for_card("")
+    def _balance(self, job: Job) -> tuple[Outcome, dict[str, Any]]:
+        self._look_at_psam()
+        card = self._psam.refused or self._wait_for_card("")
         if isinstance(card, Outcome):
             self._unit.show(card.name)
             return card, {}
+        job.has_begun = True
         return balance(self._unit, card)
 
     def _wait_for_card(self, amount: str) -> Reader | Outcome:
@@ -252,66 +304,34 @@ class Terminal:
         until = self._unit.monotonic() + self._unit.board.timing.card_wait_s
         shown = ""
         while self._unit.monotonic() < until:
+            if self._is_cancelled():
+                return outcome("CANCELLED")
             cards = self._cards()
+            if cards is None:
+                return outcome("READER_MISSING")
+            self._cards_seen = len(cards)
             if len(cards) > 1:
                 return outcome("TWO_CARDS")
             if not cards:
                 self._must_leave = False
             elif not self._must_leave:
                 return cards[0]
-            if self._unit.is_cancelled():
-                return outcome("CANCELLED")
             prompt = "REMOVE_CARD" if self._must_leave else "INSERT_CARD"
             if prompt != shown:
                 self._unit.show(prompt, amount=amount)
                 shown = prompt
             self._pause(POLL_S)
-        return outcome("NO_CARD")
-
-    # -- status ----------------------------------------------------------------------------------
-
-    def status(self) -> dict[str, Any]:
-        """What the loop knows, without touching a reader: it answers while a card is served."""
-        unit = self._unit
-        now = unit.clock.now()
-        number, digest = unit.journal.head()
-        identity = unit.psam.identity
-        stop_list = unit.stop_list
-        return {
-            "unit": unit.board.unit.id,
-            "state": self.state,
-            "card_present": self._is_present,
-            "waiting": len(self._jobs),
-            "psam": None
-            if identity is None
-            else {
-                "terminal": identity.terminal.hex(),
-                "up": unit.psam.is_up,
-                "valid_until": identity.valid_until,
-            },
-            "clock": {
-                "time": unit.clock.local(now.epoch_ms).isoformat(timespec="seconds"),
-                "trust": TRUST_NAMES[now.trust],
-                "is_behind": unit.clock.is_behind,
-            },
-            "stop_list": {"refused": stop_list.name}
-            if isinstance(stop_list, Outcome)
-            else {"number": stop_list.number, "entries": len(stop_list)},
-            "journal": {
-                "records": number,
-                "head": digest.hex(),
-                "open_intents": [each.number for each in unit.journal.open_intents()],
-                "damaged": [list(each) for each in unit.journal.damaged_ranges()],
-                "free_mb": unit.journal.free_mb(),
-                "has_room": unit.journal.has_room,
-                **self._inbox.status(),
-            },
-        }
+        return outcome("REMOVE_CARD" if self._must_leave else "NO_CARD")
 
 
-def _journal_outcome(error: JournalError) -> Outcome:
+def _trouble(error: Exception) -> Outcome:
+    """Log it; the outcome of a fault that no rule foresaw."""
+    if not isinstance(error, JournalError):
+        log.exception("the card loop met a fault of its own", exc_info=error)
+        return outcome("UNIT_FAULT")
+    log.error("journal: %s", error)
     if isinstance(error, JournalFullError):
         return outcome("DISK_FULL")
-    if isinstance(error, JournalDamagedError):
+    if isinstance(error, JournalDamagedError | JournalCorruptError):
         return outcome("JOURNAL_DAMAGED")
     return outcome("UNIT_FAULT")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from firmware.authorize import identify
+from firmware.authorize import identify, recovery
 from firmware.authorize.pin import PinBuffer, prove_holder
 from firmware.authorize.unit import Unit, yuan
 from firmware.authorize.visit import Visit, begin, outcome_of
+from firmware.authorize.welcome import settle_open
 from firmware.card import files, settlement
 from firmware.channel import Reader
 from firmware.outcome import Fault, Outcome, outcome
@@ -22,8 +23,11 @@ def balance(unit: Unit, reader: Reader) -> tuple[Outcome, dict[str, Any]]:
     with PinBuffer() as buffer:
         try:
             visit = begin(unit, reader)
+            refused = identify.read_identity(unit, visit)
+            if refused is None:
+                visit, refused = _settle_the_past(unit, visit, buffer)
             refused = (
-                identify.read_identity(unit, visit)
+                refused
                 or identify.check_identity(unit, visit)
                 or identify.prove_genuine(unit, visit)
                 or _ask_pin(unit, visit, buffer)
@@ -39,6 +43,16 @@ def balance(unit: Unit, reader: Reader) -> tuple[Outcome, dict[str, Any]]:
         return refused, told
     unit.show("BALANCE", balance=yuan(told["account_fen"]))
     return outcome("SERVED"), told
+
+
+def _settle_the_past(unit: Unit, visit: Visit, buffer: PinBuffer) -> tuple[Visit, Outcome | None]:
+    """Close this card's open INTENTs, then a fresh visit."""
+    intents = recovery.open_intents_of(unit, visit)
+    result = settle_open(unit, visit, intents, buffer)
+    if result is None or result.name == "PUT_CARD_BACK":
+        return visit, result
+    visit = begin(unit, visit.reader)
+    return visit, identify.read_identity(unit, visit)
 
 
 def _ask_pin(unit: Unit, visit: Visit, buffer: PinBuffer) -> Outcome | None:

@@ -2,9 +2,41 @@
 
 from __future__ import annotations
 
+from firmware.authorize import limits
 from firmware.authorize.unit import Unit
 from firmware.journal import record as rec
-from firmware.psam.session import PsamFault
+from firmware.outcome import Outcome, outcome
+from firmware.psam.session import ALGORITHM_3DES, PsamFault, PsamIdentity
+
+
+class PsamWatch:
+    """Notices a PSAM that left, came back or was exchanged while the terminal runs."""
+
+    def __init__(self, unit: Unit):
+        self._unit = unit
+        self._noted: PsamIdentity | None = None
+        self.refused: Outcome | None = None
+        """Why the PSAM of the last look serves no payment; None: it does."""
+
+    def look(self) -> Outcome | None:
+        """`refused`, after asking the PSAM; one that came is powered up and journaled."""
+        psam = self._unit.psam
+        try:
+            if psam.is_up:
+                psam.select(ALGORITHM_3DES)
+        except PsamFault:
+            psam.drop()  # it left or was exchanged: find out which
+        was_up = psam.is_up
+        try:
+            self.refused = limits.check_psam(self._unit)
+        except PsamFault as fault:
+            psam.drop()
+            self.refused = outcome(fault.name)
+        is_new = not was_up or psam.identity != self._noted
+        if is_new and psam.is_up and psam.identity is not None:
+            note_serial(self._unit)
+            self._noted = psam.identity
+        return self.refused
 
 
 def note_serial(unit: Unit) -> None:
@@ -17,24 +49,24 @@ def note_serial(unit: Unit) -> None:
         if not unit.psam.is_up:
             unit.psam.start(unit.board.purchase.dpk_factors)
         else:
-            unit.psam.select(1)
+            unit.psam.select(ALGORITHM_3DES)
         identity = unit.psam.identity
         if identity is None:
             return
         serial = unit.psam.read_serial()
     except PsamFault:
+        unit.psam.drop()
         return  # a missing PSAM is an outcome of its own at the next payment
     last = unit.journal.last_terminal_serial(identity.terminal)
     step = 0 if last is None else _step(last[0], serial)
-    unit.journal.append(
-        rec.KIND_PSAM_SEEN,
-        {
-            rec.KEY_TERMINAL: identity.terminal,
-            rec.KEY_TERMINAL_SERIAL: serial,
-            rec.KEY_EXPLAINED: step in (0, 1),
-        },
-        ride=True,
-    )
+    body = {
+        rec.KEY_TERMINAL: identity.terminal,
+        rec.KEY_TERMINAL_SERIAL: serial,
+        rec.KEY_EXPLAINED: step in (0, 1),
+    }
+    if step not in (0, 1):
+        body[rec.KEY_DETAIL] = f"{step} steps on from the last record's"
+    unit.journal.append(rec.KIND_PSAM_SEEN, body, ride=True)
 
 
 def _step(before: bytes, now: bytes) -> int:

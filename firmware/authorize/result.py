@@ -7,6 +7,7 @@ from typing import Any
 
 from firmware.journal import record as rec
 from firmware.journal.record import Record
+from firmware.outcome import Outcome, outcome, outcomes
 
 _STATES = {
     rec.KIND_INTENT: "OPEN",
@@ -17,7 +18,7 @@ _STATES = {
     rec.KIND_RULED: "RULED",
     rec.KIND_DECLINED: "DECLINED",
 }
-_OUTCOME_WHILE_OPEN = 504  # PUT_CARD_BACK
+_BY_NUMBER = {each.number: each for each in outcomes()}
 
 
 def result_of(records: list[Record]) -> dict[str, Any] | None:
@@ -30,7 +31,7 @@ def result_of(records: list[Record]) -> dict[str, Any] | None:
     result = {
         "order_no": body[rec.KEY_ORDER_NO],
         "state": _STATES[last.kind],
-        "outcome": last.body.get(rec.KEY_OUTCOME, _OUTCOME_WHILE_OPEN),
+        "outcome": _newest(records, rec.KEY_OUTCOME, outcome("PUT_CARD_BACK").number),
         "operator": body[rec.KEY_OPERATOR],
         "account_fen": body[rec.KEY_ACCOUNT_FEN],
         "self_fen": body[rec.KEY_SELF_FEN],
@@ -46,12 +47,25 @@ def result_of(records: list[Record]) -> dict[str, Any] | None:
             "purchase_serial": body[rec.KEY_PURCHASE_SERIAL],
             "time": body[rec.KEY_TIME7].hex(),
             "type": f"{body[rec.KEY_TYPE]:02x}",
-            "tac": _hex(last.body.get(rec.KEY_TAC)),
+            "tac": _hex(_newest(records, rec.KEY_TAC, None)),
             "balance_before_fen": body[rec.KEY_ACCOUNT_BALANCE_FEN],
         }
     elif rec.KEY_DETAIL in body:
         result["detail"] = body[rec.KEY_DETAIL]
     return result
+
+
+def _newest(records: list[Record], key: int, absent: Any) -> Any:
+    """The value in the newest record that has one; RULED, for one, repeats no outcome."""
+    return next((r.body[key] for r in reversed(records) if key in r.body), absent)
+
+
+def outcome_of(records: list[Record]) -> Outcome | None:
+    """What the order came to so far: PUT_CARD_BACK while its INTENT is open; None when unknown."""
+    told = result_of(records)
+    if told is None:
+        return None
+    return _BY_NUMBER.get(told["outcome"], outcome("UNIT_FAULT"))
 
 
 def amounts_of(records: list[Record]) -> tuple[int, int, int] | None:

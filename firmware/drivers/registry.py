@@ -2,8 +2,8 @@
 
 An address is `scheme:rest`.  Schemes that are not built in are entry points (`sim` is one): the
 group names what kind of device, the entry point's name is the scheme, its object is a function of
-the rest.  ValueError: the address is wrong, so board.toml must change.  TransportError: the address
-is right, but the device is not there.
+the rest.  ValueError: the address is wrong, so board.toml must change.  TransportError, from
+here or from the device's first use: the address is right, but the device is not there.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from firmware.drivers.pad import Pad
-from firmware.drivers.pcsc import open_pcsc
+from firmware.drivers.pcsc import PcscReader
 from firmware.drivers.replay import open_replay
 
 READER_GROUP = "sscterm.readers"
 PAD_GROUP = "sscterm.pads"
-_BUILT_IN_READERS = {"pcsc": open_pcsc, "replay": open_replay}
+_BUILT_IN_READERS = {"pcsc": PcscReader, "replay": open_replay}
 
 
 def open_reader(address: str) -> Any:

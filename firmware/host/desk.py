@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
+from firmware.authorize.jobs import Answer, Jobs
 from firmware.authorize.request import Request
-from firmware.authorize.result import amounts_of, result_of
-from firmware.authorize.unit import Unit
+from firmware.authorize.result import amounts_of, outcome_of, result_of
+from firmware.authorize.unit import Unit, yuan
 from firmware.display.messages import message
 from firmware.display.screen import Display, Shown
-from firmware.host.rpc import Method, RpcError
+from firmware.host.rpc import INVALID_PARAMS, Method, RpcError
 from firmware.journal import record as rec
 from firmware.journal.record import Record
-from firmware.journal.schema import JournalDamagedError
-from firmware.outcome import Outcome, outcome, outcomes
+from firmware.journal.schema import JournalDamagedError, JournalError
+from firmware.outcome import Outcome, outcome
 
 MAX_RECORDS = 200
+MAX_NUMBER = 1 << 62
 ORDER_MISMATCH = -32001
 BUSY = -32002
 DAMAGED = -32003
+STILL_SERVING = -32004
+_JOBS = 5  # one being served, four that wait
 _MARGIN_S = 30.0
 
-_OUTCOMES = {each.number: each for each in outcomes()}
-
-
-Answer = Future[tuple[Outcome, dict[str, Any]]]
-
-
-class CardLoop(Protocol):
-    """What the desk needs of firmware.terminal.Terminal."""
-
-    def submit(self, request: Request | None) -> Answer | None: ...
-    def cancel(self) -> None: ...
-    def status(self) -> dict[str, Any]: ...
+AMOUNTS = ("account_fen", "self_fen", "pooled_fen")
 
 
 class Desk:
-    def __init__(self, unit: Unit, terminal: CardLoop, display: Display, version: str):
+    def __init__(
+        self,
+        unit: Unit,
+        jobs: Jobs,
+        status: Callable[[], dict[str, Any]],
+        display: Display,
+        version: str,
+    ):
+        """status: of firmware.terminal.Terminal."""
         self._unit = unit
-        self._terminal = terminal
+        self._jobs = jobs
+        self._status = status
         self._display = display
         self._version = version
         timing = unit.board.timing
         waits_s = timing.card_wait_s + timing.removal_s
-        self._answer_s = waits_s + timing.pin_s * unit.board.purchase.pin_attempts + _MARGIN_S
+        one_s = waits_s + timing.pin_s * unit.board.purchase.pin_attempts + _MARGIN_S
+        self._patience_s = one_s * _JOBS
 
     def methods(self) -> dict[str, Method]:
         return {
@@ -58,9 +61,10 @@ class Desk:
 
     def status(self, shown_after: int = 0) -> dict[str, Any]:
         """shown_after: counter of the last screen the caller has seen."""
+        _check_number("shown_after", shown_after)
         return {
             "firmware": self._version,
-            **self._terminal.status(),
+            **self._status(),
             "display": _screen(self._display.current),
             "shown": [_screen(each) for each in self._display.since(shown_after)],
         }
@@ -68,93 +72,102 @@ class Desk:
     def purchase(self, order_no: str, amounts: dict[str, int], operator: str) -> dict[str, Any]:
         """amounts: account_fen, self_fen, pooled_fen (0 where absent).
 
-        A repeated order_no answers the first result and debits nothing.
+        A repeated order_no answers the first result, waiting for it if need be, and debits nothing.
         """
         request = _request(order_no, amounts, operator)
-        told = self._known(request)
-        if told is not None:
-            return told | {"repeated": True}
-        result, _ = self._wait(self._terminal.submit(request))
+        answer = self._jobs.running(order_no)
+        is_repeated = answer is not None
+        if answer is None:
+            told = self._known(request)
+            if told is not None:
+                return told | {"repeated": True}
+            answer = self._jobs.submit(request)
+        result, _ = self._wait(answer)
         told = self._known(request)
         if told is None:  # the journal could not take it: nothing has happened
-            return {"order_no": order_no, "state": "REFUSED", **_outcome(result)}
-        return told
+            told = {"order_no": order_no, "state": "REFUSED", **_outcome(result, request)}
+        return told | {"repeated": True} if is_repeated else told
 
     def _known(self, request: Request) -> dict[str, Any] | None:
+        """What the journal says of the order; None when it says nothing."""
         try:
             found = self._unit.journal.by_order(request.order_no)
         except JournalDamagedError as error:
-            damaged = _outcome(outcome("JOURNAL_DAMAGED"))
-            raise RpcError(DAMAGED, str(error), damaged) from None
-        told = result_of(found)
-        if told is None:
+            raise RpcError(DAMAGED, str(error), _outcome(outcome("JOURNAL_DAMAGED"))) from None
+        except JournalError as error:
+            raise RpcError(DAMAGED, str(error), _outcome(outcome("UNIT_FAULT"))) from None
+        told, result = result_of(found), outcome_of(found)
+        if told is None or result is None:
             return None
         if amounts_of(found) != (request.account_fen, request.self_fen, request.pooled_fen):
             raise RpcError(
                 ORDER_MISMATCH,
                 "this order number was used with other amounts",
-                _outcome(outcome("ORDER_MISMATCH")),
+                _outcome(outcome("ORDER_MISMATCH"), request),
             )
-        return told | _outcome(_OUTCOMES[told["outcome"]])
+        return told | _outcome(result, request)
 
     def balance(self) -> dict[str, Any]:
-        result, told = self._wait(self._terminal.submit(None))
+        result, told = self._wait(self._jobs.submit(None))
         return _outcome(result) | told
 
     def records(self, after: int = 0, limit: int = 100) -> dict[str, Any]:
-        """Journal records in the clear, oldest first."""
-        if type(after) is not int or type(limit) is not int or after < 0:
-            raise ValueError("after and limit are whole numbers")
+        """Journal records in the clear, oldest first; at most MAX_RECORDS."""
+        _check_number("after", after)
+        _check_number("limit", limit)
         found = self._unit.journal.records(after, max(1, min(limit, MAX_RECORDS)))
         return {"records": [_shown(each) for each in found]}
 
     def cancel(self) -> dict[str, Any]:
-        self._terminal.cancel()
-        return {"cancelled": True}
+        """cancelled: whether there was anything to cancel."""
+        return {"cancelled": self._jobs.cancel()}
 
     def _wait(self, answer: Answer | None) -> tuple[Outcome, dict[str, Any]]:
+        busy = _outcome(outcome("BUSY"))
         if answer is None:
-            raise RpcError(BUSY, "the terminal is busy", _outcome(outcome("BUSY")))
-        return answer.result(timeout=self._answer_s * 4)
+            raise RpcError(BUSY, "the terminal is busy", busy)
+        try:
+            return answer.result(timeout=self._patience_s)
+        except TimeoutError:
+            still = "it is still being served: ask again with the same order number"
+            raise RpcError(STILL_SERVING, still, busy) from None
+
+
+def _check_number(name: str, value: object) -> None:
+    if type(value) is not int or not 0 <= value < MAX_NUMBER:
+        raise RpcError(INVALID_PARAMS, f"{name} is a whole number, 0 or more")
 
 
 def _request(order_no: str, amounts: dict[str, int], operator: str) -> Request:
-    if not isinstance(amounts, dict) or not isinstance(order_no, str):
-        raise ValueError("purchase takes order_no, amounts {account_fen, self_fen, pooled_fen}")
-    if not isinstance(operator, str):
-        raise ValueError("operator is a text")
-    unknown = set(amounts) - {"account_fen", "self_fen", "pooled_fen"}
-    if unknown:
-        raise ValueError(f"amounts has no {', '.join(sorted(unknown))}")
-    return Request(
-        order_no,
-        operator,
-        amounts.get("account_fen", 0),
-        amounts.get("self_fen", 0),
-        amounts.get("pooled_fen", 0),
-    )
+    """Raises RpcError."""
+    if not isinstance(order_no, str) or not isinstance(operator, str):
+        raise RpcError(INVALID_PARAMS, "order_no and operator are texts")
+    if not isinstance(amounts, dict) or not set(amounts) <= set(AMOUNTS):
+        refused = _outcome(outcome("AMOUNTS_REFUSED"))
+        raise RpcError(INVALID_PARAMS, f"amounts is an object of {', '.join(AMOUNTS)}", refused)
+    try:
+        return Request(order_no, operator, *(amounts.get(each, 0) for each in AMOUNTS))
+    except ValueError as error:
+        refused = _outcome(outcome("AMOUNTS_REFUSED"))
+        raise RpcError(INVALID_PARAMS, str(error), refused) from None
 
 
-def _outcome(result: Outcome) -> dict[str, Any]:
-    """The outcome with its texts, as every answer carries it."""
+def _outcome(result: Outcome, request: Request | None = None) -> dict[str, Any]:
+    """The outcome with its texts, as every answer carries it: what is, and what to do next."""
+    fields = {}
+    if request is not None:
+        fields = {"amount": yuan(request.total_fen), "order_no": request.order_no}
+    text = message(result.name).filled(fields)
     return {
         "outcome": {
             "number": result.number,
             "name": result.name,
             "actor": result.actor,
-            **_texts(result.name),
+            "zh": text.zh,
+            "en": text.en,
+            "zh_next": text.zh_next,
+            "en_next": text.en_next,
         }
-    }
-
-
-def _texts(name: str) -> dict[str, str]:
-    """What is and what to do next; fields such as the amount stand in the answer itself."""
-    found = message(name)
-    return {
-        "zh": found.zh,
-        "en": found.en,
-        "zh_next": found.zh_next,
-        "en_next": found.en_next,
     }
 
 

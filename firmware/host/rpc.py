@@ -1,13 +1,19 @@
-"""JSON-RPC 2.0 on the unit's AF_UNIX socket: one JSON object a line, one thread a connection."""
+"""JSON-RPC 2.0 on the unit's AF_UNIX socket: one JSON object a line, one thread a connection.
+
+Requests in an array (batches) are not taken.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import logging
 import os
 import socket
+import stat
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,12 +23,17 @@ log = logging.getLogger(__name__)
 MAX_LINE = 65_536
 MAX_CONNECTIONS = 16
 IDLE_S = 300.0
+PROBE_S = 2.0
+FAREWELL_S = 1.0
+"""So long a closing server lets its last answers go out."""
+_RETRY_S = 0.1
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
+TOO_MANY = -32000
 
 Method = Callable[..., dict[str, Any]]
 
@@ -37,12 +48,15 @@ class RpcError(Exception):
 
 
 class RpcServer:
-    """methods: name -> function of the request's params; each may raise RpcError or ValueError."""
+    """methods: name -> function of the request's params by name; each may raise RpcError."""
 
     def __init__(self, path: Path, mode: int, methods: dict[str, Method]):
+        """Raises OSError when the path is taken by a live server, or by what is no socket."""
         self._path = path
         self._methods = methods
-        self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._talks: dict[threading.Thread, socket.socket] = {}
+        self._lock = threading.Lock()
+        self._is_closing = False
         path.parent.mkdir(parents=True, exist_ok=True)
         self._listener = _listen(path, mode)
         self._thread = threading.Thread(target=self._accept, name="rpc", daemon=True)
@@ -51,48 +65,71 @@ class RpcServer:
         self._thread.start()
 
     def close(self) -> None:
+        """No new requests; those under way are answered, for a second at most."""
+        self._is_closing = True
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._path.unlink(missing_ok=True)
+        with self._lock:
+            talks = list(self._talks.items())
+        for _, connection in talks:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)
+        until = time.monotonic() + FAREWELL_S
+        for thread, _ in talks:
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _accept(self) -> None:
-        while True:
+        while not self._is_closing:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:
-                return
-            if not self._places.acquire(blocking=False):
-                connection.close()
+            except OSError as error:  # out of descriptors, or closed
+                if not self._is_closing:
+                    log.warning("host socket: %s", error)
+                    time.sleep(_RETRY_S)
                 continue
-            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+            thread = threading.Thread(target=self._talk, args=(connection,), daemon=True)
+            with self._lock:
+                is_full = len(self._talks) >= MAX_CONNECTIONS
+                if not is_full:
+                    self._talks[thread] = connection
+            if is_full:
+                with connection, contextlib.suppress(OSError):
+                    connection.settimeout(_RETRY_S)
+                    connection.sendall(_line(_error(None, TOO_MANY, "too many connections")))
+            else:
+                thread.start()
 
     def _talk(self, connection: socket.socket) -> None:
-        connection.settimeout(IDLE_S)
         try:
             with connection, connection.makefile("rb") as lines:
+                connection.settimeout(IDLE_S)
                 while line := lines.readline(MAX_LINE + 1):
                     if len(line) > MAX_LINE:
+                        long = f"a request has at most {MAX_LINE} bytes"
+                        connection.sendall(_line(_error(None, INVALID_REQUEST, long)))
                         return
                     answer = self.answer(line)
                     if answer is not None:
-                        connection.sendall(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
+                        connection.sendall(_line(answer))
         except OSError:
             return
         finally:
-            self._places.release()
+            with self._lock:
+                del self._talks[threading.current_thread()]
 
     def answer(self, line: bytes) -> dict[str, Any] | None:
         """One request -> one answer; None for a notification (a request without an id)."""
         try:
             request = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return _error(None, PARSE_ERROR, "not JSON")
         if (
             not isinstance(request, dict)
             or request.get("jsonrpc") != "2.0"
             or not isinstance(request.get("method"), str)
-            or not isinstance(request.get("id"), (str, int, type(None)))
+            or type(request.get("id")) not in (str, int, type(None))
         ):
             return _error(None, INVALID_REQUEST, "not a JSON-RPC 2.0 request")
         answer = self._call(request)
@@ -108,14 +145,20 @@ class RpcServer:
         if not isinstance(params, dict):
             return _error(number, INVALID_PARAMS, "params is an object with named members")
         try:
+            inspect.signature(method).bind(**params)
+        except TypeError as error:
+            return _error(number, INVALID_PARAMS, str(error))
+        try:
             return {"jsonrpc": "2.0", "id": number, "result": method(**params)}
         except RpcError as error:
             return _error(number, error.code, str(error), error.data)
-        except (TypeError, ValueError) as error:
-            return _error(number, INVALID_PARAMS, str(error))
         except Exception:
             log.exception("method %s", request["method"])
             return _error(number, INTERNAL_ERROR, "a fault of the terminal; see its log")
+
+
+def _line(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer).encode("ascii") + b"\n"
 
 
 def _error(
@@ -128,20 +171,33 @@ def _error(
 
 
 def _listen(path: Path, mode: int) -> socket.socket:
-    """A socket file left by a dead daemon is replaced; one that answers is not ours to take."""
+    """A socket file left by a dead daemon is replaced; anything else is not ours to take."""
     if path.exists():
-        with socket.socket(socket.AF_UNIX) as probe:
-            try:
-                probe.connect(str(path))
-            except OSError:
-                path.unlink()
-            else:
-                raise OSError(f"another terminal answers on {path}: stop it first")
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            raise OSError(f"{path} is no socket: name another host.socket in board.toml")
+        if _is_served(path):
+            raise OSError(f"another terminal answers on {path}: stop it first")
+        path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o777 & ~mode)
     try:
         listener.bind(str(path))
+        listener.listen(MAX_CONNECTIONS)
+    except BaseException:
+        listener.close()
+        raise
     finally:
         os.umask(before)
-    listener.listen(MAX_CONNECTIONS)
     return listener
+
+
+def _is_served(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(PROBE_S)
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except TimeoutError:
+            return True
+    return True

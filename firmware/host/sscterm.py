@@ -7,40 +7,53 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import socket
 import sys
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 from firmware.board import BoardError, load
 
-EXIT_OK, EXIT_NOT_TAKEN, EXIT_USAGE, EXIT_UNREACHABLE = 0, 1, 2, 3
+EXIT_OK, EXIT_NOT_TAKEN, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_OPEN = 0, 1, 2, 3, 4
+"""EXIT_OPEN: whether money was taken is not known (yet): ask again with the same order number."""
 ANSWER_S = 600.0
+_OPEN = ("PAYMENT_UNCERTAIN", "PAYMENT_SUSPECT", "PUT_CARD_BACK", "UNIT_FAULT", "JOURNAL_DAMAGED")
 
 
 class Unreachable(Exception):
-    pass
+    """No terminal answers on that socket; nothing was asked of it."""
+
+
+class AnswerLost(Exception):
+    """The terminal took the request, and no answer came."""
 
 
 def call(path: Path, method: str, params: dict[str, Any], timeout_s: float = ANSWER_S) -> Any:
     """One JSON-RPC call; the result, or the error object as {"error": ...}.
 
-    Raises Unreachable when no terminal answers on that socket.
+    Raises Unreachable, AnswerLost.
     """
     request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    try:
-        with socket.socket(socket.AF_UNIX) as link:
-            link.settimeout(timeout_s)
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(timeout_s)
+        try:
             link.connect(str(path))
+        except OSError as error:
+            raise Unreachable(
+                f"no terminal answers on {path} ({error}). Start it: python -m firmware --board "
+                f"board.toml\n{path} 上没有终端应答，请先启动终端程序"
+            ) from None
+        try:
             link.sendall(json.dumps(request).encode() + b"\n")
             with link.makefile("rb") as lines:
                 answer = json.loads(lines.readline())
-    except (OSError, ValueError) as error:
-        raise Unreachable(
-            f"no terminal answers on {path} ({error}). Start it: python -m firmware --board "
-            f"board.toml\n{path} 上没有终端应答，请先启动终端程序"
-        ) from None
+        except (OSError, ValueError) as error:
+            raise AnswerLost(
+                f"the terminal's answer was lost ({error}). Ask again; a payment with the same "
+                "order number: it is never taken twice\n"
+                "终端应答丢失，请用同一订单号重新查询，不会重复扣款"
+            ) from None
     return answer["result"] if "result" in answer else {"error": answer["error"]}
 
 
@@ -49,20 +62,30 @@ def main(argv: list[str] | None = None) -> int:
     try:
         path = arguments.socket or load(arguments.board).host.socket
         answer = call(Path(path), arguments.command, _params(arguments))
-    except (BoardError, Unreachable) as error:
-        print(error, file=sys.stderr)
-        return EXIT_UNREACHABLE
-    except ValueError as error:
+    except (BoardError, ValueError) as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
+    except Unreachable as error:
+        print(error, file=sys.stderr)
+        return EXIT_UNREACHABLE
+    except AnswerLost as error:
+        print(error, file=sys.stderr)
+        return EXIT_OPEN
     if arguments.json:
         print(json.dumps(answer, ensure_ascii=False))
     else:
         _print(answer)
-    if "error" in answer:
-        return EXIT_NOT_TAKEN
-    number = answer.get("outcome", {}).get("number", 0)
-    return EXIT_OK if number < 100 else EXIT_NOT_TAKEN
+    return _exit_status(answer)
+
+
+def _exit_status(answer: dict[str, Any]) -> int:
+    told = (answer["error"].get("data") or {}) if "error" in answer else answer
+    result = told.get("outcome")
+    if result is None:  # a method that serves no card
+        return EXIT_NOT_TAKEN if "error" in answer else EXIT_OK
+    if result["name"] in _OPEN:
+        return EXIT_OPEN
+    return EXIT_OK if result["number"] < 100 else EXIT_NOT_TAKEN
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -100,13 +123,11 @@ def _params(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _fen(yuan: str) -> int:
-    try:
-        fen = Decimal(yuan) * 100
-    except InvalidOperation:
-        raise ValueError(f"{yuan!r} is no amount in yuan, as in 12.34") from None
-    if fen != int(fen) or fen < 0:
+    found = re.fullmatch(r"([0-9]{1,8})(?:\.([0-9]{1,2}))?", yuan)
+    if found is None:
         raise ValueError(f"{yuan!r} is no amount in yuan and fen, as in 12.34")
-    return int(fen)
+    whole, part = found.groups()
+    return int(whole) * 100 + int((part or "").ljust(2, "0"))
 
 
 def _print(answer: dict[str, Any]) -> None:

@@ -1,0 +1,90 @@
+"""The unit's condition: what its screen says while no card is served, and what a host is told."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from firmware.authorize.unit import Unit
+from firmware.clock import TRUST_NAMES, TRUST_NONE
+from firmware.journal.schema import JournalError
+from firmware.outcome import Outcome
+
+
+def idle_message(unit: Unit, psam_refused: Outcome | None) -> tuple[str, dict[str, str]]:
+    """READY, or what stands in the way of any payment; message id and its fields."""
+    if psam_refused is not None:
+        return psam_refused.name, {}
+    if isinstance(unit.stop_list, Outcome):
+        return unit.stop_list.name, {}
+    if unit.clock.is_behind:
+        return "CLOCK_JUMPED_BACK", {}
+    if unit.clock.now().trust == TRUST_NONE:
+        return "CLOCK_NOT_TRUSTED", {}
+    if not unit.journal.has_room:
+        return "DISK_FULL", {}
+    days = _psam_days_left(unit)
+    if days is not None and days <= unit.board.psam.warn_days:
+        return "PSAM_WARNING", {"days": str(days)}
+    return "READY", {}
+
+
+def _psam_days_left(unit: Unit) -> int | None:
+    """Days until the PSAM's keys expire; None without a PSAM or a date."""
+    if unit.psam.identity is None:
+        return None
+    today = unit.clock.local(unit.clock.now().epoch_ms).date()
+    try:
+        last = datetime.strptime(str(unit.psam.identity.valid_until), "%Y%m%d").date()
+    except ValueError:
+        return None
+    return (last - today).days
+
+
+def told(unit: Unit) -> dict[str, Any]:
+    """JSON-able.  Asks no reader and no PSAM: any thread may call it while a card is served."""
+    now = unit.clock.now()
+    return {
+        "unit": unit.board.unit.id,
+        "psam": _psam(unit),
+        "clock": {
+            "time": unit.clock.local(now.epoch_ms).isoformat(timespec="seconds"),
+            "trust": TRUST_NAMES[now.trust],
+            "is_behind": unit.clock.is_behind,
+        },
+        "stop_list": _stop_list(unit),
+        "journal": _journal(unit),
+    }
+
+
+def _psam(unit: Unit) -> dict[str, Any] | None:
+    identity = unit.psam.identity
+    if identity is None:
+        return None
+    return {
+        "terminal": identity.terminal.hex(),
+        "up": unit.psam.is_up,
+        "valid_until": identity.valid_until,
+    }
+
+
+def _stop_list(unit: Unit) -> dict[str, Any]:
+    stop_list = unit.stop_list
+    if isinstance(stop_list, Outcome):
+        return {"refused": stop_list.name}
+    return {"number": stop_list.number, "entries": len(stop_list)}
+
+
+def _journal(unit: Unit) -> dict[str, Any]:
+    journal = unit.journal
+    number, digest = journal.head()
+    known = {"records": number, "head": digest.hex()}
+    try:
+        return known | {
+            "open_intents": [each.number for each in journal.open_intents()],
+            "damaged": [list(each) for each in journal.damaged_ranges()],
+            "free_mb": journal.free_mb(),
+            "has_room": journal.has_room,
+        }
+    except (JournalError, OSError) as error:
+        return known | {"fault": str(error)}

@@ -1,0 +1,94 @@
+"""What hosts have asked for: a short queue between their threads and the card loop's."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from firmware.authorize.request import Request
+from firmware.outcome import Outcome, outcome
+
+MAX_WAITING = 4
+
+Answer = Future[tuple[Outcome, dict[str, Any]]]
+
+
+@dataclass
+class Job:
+    """request is None for a balance."""
+
+    request: Request | None
+    answer: Answer = field(default_factory=Future)
+    is_cancelled: bool = False
+    has_begun: bool = False
+    """A card is being served: from here on an INTENT may have been written."""
+
+
+class Jobs:
+    """Every method may be called from any thread; only the card loop takes and ends jobs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[Job] = deque()
+        self._is_closed = False
+        self.current: Job | None = None
+        self.came = threading.Event()
+        """Set when something was submitted or cancelled."""
+
+    def __len__(self) -> int:
+        """How many wait; the one being served is not among them."""
+        return len(self._waiting)
+
+    def submit(self, request: Request | None) -> Answer | None:
+        """None when too many wait already, or the terminal is stopping."""
+        job = Job(request)
+        with self._lock:
+            if self._is_closed or len(self._waiting) >= MAX_WAITING:
+                return None
+            self._waiting.append(job)
+        self.came.set()
+        return job.answer
+
+    def running(self, order_no: str) -> Answer | None:
+        """The answer to come of an order that waits or is served at this moment."""
+        with self._lock:
+            for job in (self.current, *self._waiting):
+                if job and job.request and job.request.order_no == order_no:
+                    return job.answer
+        return None
+
+    def cancel(self) -> bool:
+        """End the wait for card or PIN of the job being served, else of the next; False: none.
+
+        After the INTENT no payment is cancelled, only the wait for its card to come back.
+        """
+        with self._lock:
+            job = self.current or (self._waiting[0] if self._waiting else None)
+            if job is not None:
+                job.is_cancelled = True
+        self.came.set()
+        return job is not None
+
+    def take(self) -> Job:
+        """The next one becomes the current one.  Raises IndexError when none waits."""
+        with self._lock:
+            self.current = self._waiting.popleft()
+            return self.current
+
+    def end(self, result: Outcome, told: dict[str, Any]) -> None:
+        """Answer the current one."""
+        with self._lock:
+            job, self.current = self.current, None
+        if job is not None:
+            job.answer.set_result((result, told))
+
+    def close(self) -> None:
+        """Take no more; those that wait are answered CANCELLED."""
+        with self._lock:
+            self._is_closed = True
+            left, self._waiting = list(self._waiting), deque()
+        for job in left:
+            job.answer.set_result((outcome("CANCELLED"), {}))
