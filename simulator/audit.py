@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,15 @@ class Account:
     @property
     def is_right(self) -> bool:
         return self.expected == self.found
+
+    def differences(self) -> list[str]:
+        """One line for each value that is not as due."""
+        due, found = asdict(self.expected), asdict(self.found)
+        return [
+            f"card {self.card_number}: {name} is {found[name]}, due is {due[name]}"
+            for name in due
+            if found[name] != due[name]
+        ]
 
 
 def money_of(state: Path) -> dict[str, Money]:
@@ -137,10 +146,7 @@ class Verdict:
             if count != told[state.upper()]:
                 hosts = told[state.upper()]
                 lines.append(f"{state}: {count} in the office, {hosts} as the hosts were told")
-        for each in self.accounts:
-            if not each.is_right:
-                lines.append(f"card {each.card_number} holds {each.found}, not {each.expected}")
-        return lines
+        return lines + [line for each in self.accounts for line in each.differences()]
 
     def to_json(self) -> dict[str, Any]:
         return {

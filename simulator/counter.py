@@ -53,7 +53,7 @@ class Counter:
     def answer(self, order_no: str, told: dict[str, Any], state: str) -> None:
         """Take down what the terminal answered; Failed when it is not the state expected."""
         outcome = told["outcome"]
-        again = " (重复的订单 repeated, from the journal)" if told.get("repeated") else ""
+        again = " (重复订单 repeated: from the journal)" if told.get("repeated") else ""
         self.narrator.says(
             "host",
             f"{order_no} → {told['state']}, {outcome['number']:03d} {outcome['name']}{again}",
@@ -142,7 +142,7 @@ def takes_card(at: Counter) -> None:
 def will_pull(at: Counter, person: Person, when: str) -> None:
     """The card will leave around DEBIT: "after" it took effect (the answer is lost) or "before"."""
     words = {
-        "after": "扣款后、应答前拔卡 will pull the card: debited already, the answer not yet seen",
+        "after": "扣款后拔卡 will pull the card: debited, the answer not yet seen",
         "before": "扣款前拔卡 will pull the card just before the debit reaches it",
     }
     at.narrator.says("holder", words[when], YELLOW)

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import io
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -137,8 +139,8 @@ class Morning:
                 raise Failed(f"the office refused batches or found duplicates: {pulled}")
             held += pulled["records"]
             if pulled["batches"]:
-                got = f"批次 batches {pulled['batches']}, 记录 records {pulled['records']}"
-                say("office", f"{got}: 已核对 verified, 已回执 receipted")
+                got = f"{pulled['batches']} batches, {pulled['records']} records"
+                say("office", f"验签入库并回执 {got}: verified, stored, receipted")
             written: int = cashier.call("status")["journal"]["records"]
             return written if held == written else None
 
@@ -148,7 +150,7 @@ class Morning:
             return cashier.call("status")["journal"]["batches_out"] == 0 or None
 
         stage.until(f"{place.unit} has verified every receipt", receipted)
-        say("stage", f"终端已核对回执 {place.unit} verified the receipts of its {held} records")
+        say("stage", f"回执有效 {place.unit} verified the receipts of its {held} records")
 
     def _show_days(self, *moments: dt.datetime) -> list[audit.Row]:
         """The office's tables; a morning is one day, but for one that is played at midnight."""
@@ -161,22 +163,22 @@ class Morning:
 
 
 def show_money(narrator: Narrator, accounts: list[audit.Account]) -> None:
-    """Account: start, loads, payments, what is due and what is there; the yearly totals."""
+    """Account: start, loads, payments, and what the card holds; the yearly totals."""
     narrator.heading("对账", "The money of each card, by the simulator's own file")
     rows = [["持卡人 holder", "卡号 card", "账户 account", "+ 充值 loads", "- 付款 paid",
-             "= 应有 due", "卡内 in card", "年自付 self-pay", "年统筹 pooled", ""]]  # fmt: skip
+             "= 卡内 in card", "年自付 self-pay", "年统筹 pooled", ""]]  # fmt: skip
     for each in accounts:
         before, due, found = each.before, each.expected, each.found
         loads_fen = found.loads_fen - before.loads_fen
         paid_fen = before.balance_fen + loads_fen - due.balance_fen
-        fens = (before.balance_fen, loads_fen, paid_fen, due.balance_fen, found.balance_fen)
+        fens = (before.balance_fen, loads_fen, paid_fen, found.balance_fen)
         years = (
             f"{yuan(before.yearly_self_fen)} → {yuan(found.yearly_self_fen)}",
             f"{yuan(before.yearly_pooled_fen)} → {yuan(found.yearly_pooled_fen)}",
         )
         mark = "✓" if each.is_right else "✗"
         rows.append([each.name, each.card_number, *map(yuan, fens), *years, mark])
-    narrator.table(rows, right=set(range(2, 9)))
+    narrator.table(rows, right=set(range(2, 8)))
 
 
 def conclude(narrator: Narrator, verdict: audit.Verdict) -> int:
@@ -197,6 +199,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without Chinese shows "?"
     narrator = Narrator(sys.stdout)
     try:
         with Stage(arguments.keep) as stage:
@@ -204,7 +208,11 @@ def main(argv: list[str] | None = None) -> int:
     except Failed as error:
         return _failed(narrator, str(error))
     except KeyboardInterrupt:
-        return _failed(narrator, "interrupted") and 130
+        _failed(narrator, "interrupted")
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # nobody reads what we print
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _played(stage: Stage, narrator: Narrator) -> int:

@@ -113,7 +113,7 @@ PHARMACY = (
         ),
     ),
     Scene(
-        "扣款后拔卡：核对为已扣款", "Pulled out after DEBIT: it happened",
+        "扣款后拔卡：已扣款", "Pulled out after DEBIT: it happened",
         (
             (will_pull, LI, "after"),
             (charges, "R-1005", (6_480, 320, 1_200)),
@@ -130,7 +130,7 @@ PHARMACY = (
         ),
     ),
     Scene(
-        "扣款前拔卡：核对为未扣款", "Pulled out before DEBIT: it did not",
+        "扣款前拔卡：未扣款", "Pulled out before DEBIT: it did not",
         (
             (will_pull, WANG, "before"),
             (charges, "R-1006", (1_700, 180, 120)),
@@ -148,7 +148,7 @@ PHARMACY = (
         ),
     ),
     Scene(
-        "扣款前断电，重启后核对", "kill -9 before DEBIT, and the recovery",
+        "扣款前断电与恢复", "kill -9 before DEBIT, and the recovery",
         (
             (will_lose_power, ZHANG),
             (charges, "R-1008", (4_000, 500, 0)),

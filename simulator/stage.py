@@ -32,6 +32,7 @@ PATIENCE_S = 20.0
 POLL_S = 0.03
 END_S = 10.0
 _TAIL_LINES = 15
+UTF_8 = {"PYTHONIOENCODING": "utf-8"}  # whatever our own terminal takes
 
 T = TypeVar("T")
 
@@ -120,6 +121,7 @@ class Actor:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
+                env=os.environ | UTF_8,
                 start_new_session=True,
             )
         self.pid = self._process.pid
@@ -261,40 +263,41 @@ class Stage:
         return folder
 
     def make_office(self) -> None:
-        self.run("office", "init", str(self._office), "--name", "demo office")
+        self._run_office("init", "--name", "demo office")
 
     def office(self, *argv: str) -> str:
         """`sscoffice ACT ...` in the office's folder; what it printed.  Raises Failed."""
-        act, *others = argv
-        return self.run("office", act, "--dir", str(self._office), *others)
+        return self._run_office(*argv)
 
     def office_json(self, *argv: str) -> dict[str, Any]:
         """The same with --json; exit status 1, "done, but look at it", is for the caller."""
-        told: dict[str, Any] = json.loads(self.office(*argv, "--json"))
+        told: dict[str, Any] = json.loads(self._run_office(*argv, "--json", legal=(0, 1)))
         return told
 
     def pull(self, unit: str) -> dict[str, Any]:
         """Over the serial line."""
         return self.office_json("pull", "--serial", self._cable.office, "--unit", unit)
 
-    def run(self, module: str, *argv: str) -> str:
-        """A command to its end; its standard output.  Exit status 2 and a time-out are Failed."""
-        command = [sys.executable, "-m", module, *argv]
-        said = " ".join([f"ssc{module}", *argv])
+    def _run_office(self, act: str, *argv: str, legal: tuple[int, ...] = (0,)) -> str:
+        """To its end; its standard output.  Another exit status and a time-out are Failed."""
+        folder = (str(self._office),) if act == "init" else ("--dir", str(self._office))
+        command = ["office", act, *folder, *argv]
+        said = f"ssc{' '.join(command)}"
         try:
             done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE_S,
+                [sys.executable, "-m", *command],
                 stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                env=os.environ | UTF_8,
+                timeout=PATIENCE_S,
             )
         except subprocess.TimeoutExpired:
             raise Failed(f"not within {PATIENCE_S:g} s: {said}") from None
-        with (self.folder / f"{module}.log").open("a", encoding="utf-8") as log:
+        with (self.folder / "office.log").open("a", encoding="utf-8") as log:
             log.write(f"$ {said}\n{done.stdout}{done.stderr}")
-        if done.returncode not in (0, 1):
-            raise Failed(f"exit status {done.returncode}: {said}\n{done.stderr}")
+        if done.returncode not in legal:
+            raise Failed(f"exit status {done.returncode}: {said}")
         return done.stdout
 
     def tails(self) -> str:
