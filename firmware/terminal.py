@@ -177,9 +177,10 @@ class Terminal:
         """None when a reader is missing."""
         try:
             return self._unit.cards_in_reach()
-        except TransportError as error:
+        except Exception as error:  # a driver's own fault is no better than a cable's
             if self._cards_seen != NO_READER:
-                log.warning("reader: %s", error)
+                is_known = isinstance(error, TransportError)
+                log.warning("reader: %s", error, exc_info=None if is_known else error)
             return None
 
     def _watch_cards(self) -> None:
@@ -210,10 +211,13 @@ class Terminal:
 
     def _remind(self) -> None:
         """A card that should have been taken by now."""
+        if self._cards_seen > 1:
+            return  # TWO_CARDS says it
         if self._must_leave:
             message_id, due = "REMOVE_CARD", self._result_until
         elif self._served_at is not None:
-            message_id, due = "TAKE_CARD", self._served_at + self._unit.board.timing.removal_s
+            removal_s = self._unit.board.timing.removal_s
+            message_id, due = "TAKE_CARD", max(self._result_until, self._served_at + removal_s)
         else:
             return
         if self._unit.monotonic() >= due and self._idle_shown != message_id:
@@ -237,6 +241,7 @@ class Terminal:
     def _end(self, result: Outcome | None) -> None:
         """PUT_CARD_BACK stands until that card, or another one, or a job comes."""
         self.state = "idle"
+        self._idle_shown = "" if result is None else result.name
         is_open = result is not None and result.name == "PUT_CARD_BACK"
         self._result_until = math.inf if is_open else self._unit.monotonic() + RESULT_S
 

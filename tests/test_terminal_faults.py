@@ -1,0 +1,222 @@
+"""The card loop when its parts fail: readers, journal, PSAM, or any of them by a fault of its own."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware import terminal
+from firmware.journal import record as rec
+from firmware.journal.schema import JournalCorruptError, JournalError, JournalFullError
+from firmware.outcome import TransportError
+from simulator.slot import LOST, Cut
+from tests.loop_rig import DEBIT, Loop, issue, name_of, open_intent, with_psam
+
+
+@pytest.fixture
+def loop(tmp_path: Path) -> Loop:
+    return with_psam(tmp_path)
+
+
+# -- readers ---------------------------------------------------------------------------------------
+
+
+def test_a_reader_that_vanishes_is_told_once_and_comes_back(loop: Loop, monkeypatch: Any) -> None:
+    def cards() -> int:
+        raise TransportError("the reader is gone")
+
+    answers: list[Any] = []
+    loop.plan(1, lambda: monkeypatch.setattr(loop.rig.user, "cards_in_reach", cards))
+    loop.plan(3, lambda: answers.append(loop.ask()))
+    loop.plan(6, monkeypatch.undo)
+    assert loop.run(8) == ["READY", "READER_MISSING", "READER_MISSING", "READY"]
+    assert name_of(answers[0]) == "READER_MISSING"
+
+
+def test_a_reader_missing_at_start_never_shows_ready(loop: Loop, monkeypatch: Any) -> None:
+    def cards() -> int:
+        raise TransportError("no reader")
+
+    monkeypatch.setattr(loop.rig.user, "cards_in_reach", cards)
+    assert loop.run(3) == ["READER_MISSING"]
+
+
+def test_a_reader_lost_at_debit_leaves_the_intent_open_and_says_so(
+    loop: Loop, monkeypatch: Any
+) -> None:
+    card = issue(loop)
+    answer = loop.ask()
+    exchange = loop.rig.user.exchange
+
+    def unplugged(command: bytes, deadline_s: float, *more: Any) -> bytes:
+        if command[1] == DEBIT:
+
+            def cards() -> int:
+                raise TransportError("the reader is gone")
+
+            monkeypatch.setattr(loop.rig.user, "cards_in_reach", cards)
+            raise TransportError("the reader is gone")
+        return exchange(command, deadline_s, *more)
+
+    monkeypatch.setattr(loop.rig.user, "exchange", unplugged)
+    loop.plan(0.5, loop.insert(card.label))
+    loop.world.holder.type_pin("123456")
+    shown = loop.run(20)
+    assert name_of(answer) == "PUT_CARD_BACK"
+    after_pin = shown[shown.index("ENTER_PIN") + 1 :]
+    assert after_pin == ["PUT_CARD_BACK"]
+
+
+# -- the journal fails -----------------------------------------------------------------------------
+
+FAULTS = [
+    (JournalFullError("full"), "DISK_FULL"),
+    (JournalCorruptError("broken"), "JOURNAL_DAMAGED"),
+    (JournalError("some error"), "UNIT_FAULT"),
+]
+
+
+def failing(loop: Loop, monkeypatch: Any, kinds: tuple[int, ...], error: Exception) -> None:
+    append = loop.unit.journal.append
+
+    def fail(kind: int, body: Any, **how: Any) -> Any:
+        if kind in kinds:
+            raise error
+        return append(kind, body, **how)
+
+    monkeypatch.setattr(loop.unit.journal, "append", fail)
+
+
+@pytest.mark.parametrize(("error", "name"), FAULTS)
+def test_a_journal_that_fails_before_intent_takes_nothing(
+    loop: Loop, monkeypatch: Any, error: Exception, name: str
+) -> None:
+    card = issue(loop)
+    failing(loop, monkeypatch, (rec.KIND_INTENT,), error)
+    answer = loop.ask()
+    loop.plan(0.5, loop.insert(card.label))
+    loop.world.holder.type_pin("123456")
+    shown = loop.run(4)
+    assert name_of(answer) == name
+    assert shown[shown.index("ENTER_PIN") + 1] == name
+    assert card.balance_fen == 100_000
+
+
+@pytest.mark.parametrize(("error", "name"), FAULTS)
+@pytest.mark.parametrize("cut", [None, Cut(DEBIT, 1, LOST)])
+def test_a_journal_that_fails_after_intent_never_says_that_nothing_was_taken(
+    loop: Loop, monkeypatch: Any, error: Exception, name: str, cut: Cut | None
+) -> None:
+    """504, as long as the INTENT is open; the card's return settles it once the journal can."""
+    card = issue(loop)
+    failing(loop, monkeypatch, (rec.KIND_DONE,), error)
+    answer = loop.ask()
+    if cut is not None:
+        loop.rig.user.arm(cut)
+    loop.plan(0.5, loop.insert(card.label))
+    loop.world.holder.type_pin("123456")
+    shown = loop.run(10)
+    assert name_of(answer).startswith("PUT_CARD_BACK")
+    after_pin = shown[shown.index("ENTER_PIN") + 1 :]
+    assert set(after_pin) <= {"CHECKING_LAST_PAYMENT", "PUT_CARD_BACK", "WORKING_LEAVE_CARD"}
+    assert shown[-1] == "PUT_CARD_BACK"
+
+    monkeypatch.undo()
+    loop.rig.user.remove()
+    loop.restart()
+    loop.plan(0.5, loop.insert(card.label))
+    loop.world.holder.type_pin("123456")
+    assert loop.run(4)[-1] == "APPROVED_FOUND_LATER"
+    assert loop.rig.result("A-1")["state"] == "DONE"
+
+
+@pytest.mark.parametrize(("error", "name"), FAULTS)
+def test_a_journal_that_fails_in_a_later_recovery_wants_the_card_back(
+    loop: Loop, monkeypatch: Any, error: Exception, name: str
+) -> None:
+    card = issue(loop)
+    open_intent(loop, card)
+    failing(loop, monkeypatch, (rec.KIND_DONE,), error)
+    loop.plan(0.5, loop.insert(card.label))
+    loop.world.holder.type_pin("123456")
+    assert loop.run(6)[-1] == "PUT_CARD_BACK"
+    assert name not in loop.shown
+
+
+def test_a_journal_that_cannot_even_be_read_after_intent_wants_the_card_back(
+    loop: Loop, monkeypatch: Any
+) -> None:
+    card = issue(loop)
+    answer = loop.ask()
+    append = loop.unit.journal.append
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise JournalCorruptError("broken")
+
+    def breaking(kind: int, body: Any, **how: Any) -> Any:
+        if kind == rec.KIND_DONE:
+            monkeypatch.setattr(loop.unit.journal, "by_order", broken)
+            broken()
+        return append(kind, body, **how)
+
+    monkeypatch.setattr(loop.unit.journal, "append", breaking)
+    loop.plan(0.5, loop.insert(card.label))
+    loop.world.holder.type_pin("123456")
+    loop.run(4)
+    assert name_of(answer) == "PUT_CARD_BACK"
+
+
+# -- nothing ends the loop -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", ["cards", "serving", "waiting", "psam"])
+def test_faults_of_any_part_never_end_the_loop(
+    loop: Loop, monkeypatch: Any, caplog: Any, part: str
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    card = issue(loop)
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError
+
+    for name in ("collect", "settle", "seal_if_due"):
+        monkeypatch.setattr(loop.inbox, name, broken)
+    faulty = {
+        "cards": (loop.unit, "cards_in_reach", "READER_MISSING"),
+        "serving": (terminal, "check_before_card", "UNIT_FAULT"),
+        "waiting": (terminal, "welcome", "UNIT_FAULT"),
+        "psam": (loop.unit.psam, "select", None),
+    }[part]
+    owner, name, told = faulty
+    real = getattr(owner, name)
+    monkeypatch.setattr(owner, name, broken)
+    loop.plan(0.3, loop.insert(card.label))
+    failed = loop.ask("A-1") if part == "serving" else None
+    loop.plan(3, lambda: monkeypatch.setattr(owner, name, real))
+    loop.plan(4, loop.remove())
+    answers: list[Any] = []
+    loop.plan(5, lambda: answers.append(loop.ask("A-2")))
+    loop.plan(5.5, loop.insert(card.label))
+    loop.world.holder.type_pin("123456")
+    shown = loop.run(9)
+    assert failed is None or name_of(failed) == told
+    assert name_of(answers[0]) == "APPROVED"
+    assert told is None or 1 <= shown.count(told) <= 4, "told, and not without end"
+
+
+def test_a_broken_psam_answers_a_balance_with_its_outcome(tmp_path: Path) -> None:
+    loop = Loop(tmp_path)
+    answer = loop.jobs.submit(None)
+    loop.run(1)
+    assert name_of(answer) == "PSAM_MISSING"
+
+
+def test_status_answers_with_a_broken_journal(loop: Loop, monkeypatch: Any) -> None:
+    def broken(*_: Any) -> Any:
+        raise JournalCorruptError("broken")
+
+    monkeypatch.setattr(loop.unit.journal, "open_intents", broken)
+    assert loop.terminal.status()["journal"]["fault"] == "broken"
