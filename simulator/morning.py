@@ -139,7 +139,7 @@ class Morning:
                 raise Failed(f"the office refused batches or found duplicates: {pulled}")
             held += pulled["records"]
             if pulled["batches"]:
-                got = f"{pulled['batches']} batches, {pulled['records']} records"
+                got = f"batches {pulled['batches']}, records {pulled['records']}"
                 say("office", f"验签入库并回执 {got}: verified, stored, receipted")
             written: int = cashier.call("status")["journal"]["records"]
             return written if held == written else None

@@ -64,7 +64,6 @@ def pays(order_no: str, amounts: Amounts, person: Person) -> tuple[Act, ...]:
         (shows, "APPROVED"),
         (answers, order_no, "DONE"),
         (takes_card,),
-        (shows, "READY"),
     )
 
 
@@ -74,6 +73,7 @@ PHARMACY = (
         (
             *pays("R-1001", (2_550, 1_000, 1_450), ZHANG),
             (asks_again, "R-1001", (2_550, 1_000, 1_450), "DONE"),
+            (shows, "READY"),
         ),
     ),
     Scene(
@@ -89,7 +89,6 @@ PHARMACY = (
             (shows, "APPROVED"),
             (answers, "R-1002", "DONE"),
             (takes_card,),
-            (shows, "READY"),
         ),
     ),
     Scene(
@@ -101,7 +100,6 @@ PHARMACY = (
             (shows, "CARD_ON_STOP_LIST"),
             (answers, "R-1003", "DECLINED"),
             (takes_card,),
-            (shows, "READY"),
         ),
     ),
     Scene(
@@ -126,7 +124,6 @@ PHARMACY = (
             (shows, "APPROVED_FOUND_LATER"),
             (answers, "R-1005", "DONE"),
             (takes_card,),
-            (shows, "READY"),
         ),
     ),
     Scene(
@@ -143,7 +140,6 @@ PHARMACY = (
             (shows, "NOT_TAKEN"),
             (answers, "R-1006", "VOID"),
             (takes_card,),
-            (shows, "READY"),
             *pays("R-1007", (1_700, 180, 120), WANG),
         ),
     ),
@@ -172,7 +168,6 @@ PHARMACY = (
             (shows, "APPROVED"),
             (answers, "R-1009", "DONE"),
             (takes_card,),
-            (shows, "READY"),
         ),
     ),
 )  # fmt: skip
