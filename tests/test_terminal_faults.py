@@ -1,4 +1,4 @@
-"""The card loop when its parts fail: readers, journal, PSAM, or any of them by a fault of its own."""
+"""The card loop when a part fails: readers, journal, PSAM, each by its cause or its own fault."""
 
 from __future__ import annotations
 
