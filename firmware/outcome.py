@@ -84,6 +84,7 @@ _ROWS = (
     (502, "PAYMENT_UNCERTAIN", OFFICE),
     (503, "PAYMENT_SUSPECT", OFFICE),
     (504, "PUT_CARD_BACK", CLERK),
+    (505, "EARLIER_PAYMENT_OPEN", CLERK),  # this order was not begun
     # 6xx: the unit
     (601, "JOURNAL_DAMAGED", TECHNICIAN),
     (602, "DISK_FULL", TECHNICIAN),

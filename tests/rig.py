@@ -156,7 +156,7 @@ class Rig:
             readers=self.readers,
             psam=PsamSession(power_psam),
             pad=Pad(self.world.holder),
-            show=lambda message_id, **fields: self.shown.append(message_id),
+            show=self._show,
             random=dice.randbytes,
             monotonic=self.hands.monotonic,
             wait=self.hands.wait,
@@ -164,6 +164,10 @@ class Rig:
         )
         self.inbox = Inbox(unit)
         return unit
+
+    def _show(self, message_id: str, **fields: str) -> None:
+        self.shown.append(message_id)
+        self.fields = fields
 
     def attach(self, user: Reader, psam: Reader) -> None:
         """Other readers than the simulator's slots: pcscd, a transcript."""

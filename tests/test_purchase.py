@@ -8,6 +8,7 @@ import pytest
 from rig import TERMINAL, Rig
 
 from firmware.journal import record as rec
+from simulator.slot import Cut
 
 GENERATIONS = ["1.0", "2.0", "3.0"]
 
@@ -95,6 +96,7 @@ def test_m1_wrong_pins_decline_and_take_nothing(rig: Rig) -> None:
     for _ in range(2):
         rig.world.holder.type_pin("000000")
     assert rig.pay(pin="111111").name == "PIN_WRONG"
+    assert rig.fields["tries_left"] == "3"
     assert card.balance_fen == 100_000
     assert rig.kinds() == ["DECLINED"]
 
@@ -208,3 +210,22 @@ def test_two_payments_of_one_card_never_share_a_second(rig: Rig) -> None:
     rig.hands.wall_offset_s -= 1  # pay() moves on a second: take it back
     rig.pay()
     assert rig.unit.journal.by_order(rig.order_no)[0].body[rec.KEY_TIME7] > first
+
+
+def test_a_card_with_too_little_is_told_its_balance(rig: Rig) -> None:
+    rig.psam()
+    rig.card(balance_fen=950)
+    assert rig.pay(1000, 0, 0).name == "INSUFFICIENT_FUNDS"
+    assert rig.fields["balance"] == "9.50"
+
+
+def test_an_order_behind_an_open_payment_of_its_card_is_not_begun(rig: Rig) -> None:
+    rig.psam()
+    card = rig.card()
+    rig.user.arm(Cut(0x2C, 1, "after"))
+    assert rig.pay().name == "PUT_CARD_BACK"
+    rig.world.insert("user", card.label)
+    assert rig.pay(pin=None).name == "EARLIER_PAYMENT_OPEN"
+    assert rig.result()["state"] == "DECLINED"
+    assert rig.pay().name == "APPROVED"
+    assert card.balance_fen == 98_000

@@ -35,7 +35,7 @@ def prove_holder(
     A PIN already in the buffer is used first.  The last try is the holder's own: it is offered,
     with its number shown, never spent by the terminal itself.
     """
-    tries = visit.session.verify_status()
+    tries = visit.tries_left = visit.session.verify_status()
     if tries is None:
         return None if unit.board.purchase.allow_pin_unset else outcome("PIN_NOT_SET")
     if tries == 0:
@@ -61,6 +61,7 @@ def _ask(unit: Unit, visit: Visit, buffer: PinBuffer, prompt: str, tries: int) -
             buffer.pin = typed
             return None
         typed.wipe()
+        visit.tries_left = tries
         if tries == 0:
             return outcome("PIN_LOCKED")
         prompt = "PIN_WRONG_RETRY"

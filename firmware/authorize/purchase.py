@@ -14,7 +14,7 @@ from firmware.card.settlement import Initialized
 from firmware.channel import Reader
 from firmware.clock import TRUST_NONE
 from firmware.journal import record as rec
-from firmware.outcome import Fault, Outcome, outcome
+from firmware.outcome import Fault, Outcome, StatusError, outcome
 
 KNOWN_BY_ANSWER = 1
 MAC2_CHECKED, MAC2_REFUSED, MAC2_UNCHECKED = 1, 2, 3
@@ -113,7 +113,7 @@ def _settle_the_past(unit: Unit, visit: Visit, buffer: PinBuffer) -> tuple[Visit
     for intent in recovery.open_intents_of(unit, visit):
         result = recovery.recover(unit, visit, intent, buffer)
         if result.name == "PUT_CARD_BACK":
-            return visit, result
+            return visit, outcome("EARLIER_PAYMENT_OPEN")
         visit = begin(unit, visit.reader)
         refused = identify.read_identity(unit, visit)
         if refused is not None:
@@ -141,9 +141,14 @@ def _initialize(unit: Unit, visit: Visit, request: Request) -> Prepared | Declin
     mapping = MAPPINGS[rules.amount_mapping]
     amounts = request.amounts_sent(mapping)
     key_index = identity.key_index or rules.key_index
-    initialized = settlement.initialize_for_purchase(  # 8
-        visit.session, key_index, amounts, identity.terminal
-    )
+    try:
+        initialized = settlement.initialize_for_purchase(  # 8
+            visit.session, key_index, amounts, identity.terminal
+        )
+    except StatusError as error:
+        if error.sw == commands.SW_INSUFFICIENT_FUNDS:
+            visit.balance_fen = settlement.get_balance(visit.session, 1)
+        raise
     time7 = _time7(unit, visit)
     if time7 is None:
         return Declined(outcome("CLOCK_NOT_TRUSTED"), visit)
@@ -260,10 +265,19 @@ def _intent_body(p: Prepared, request: Request) -> dict[int, object]:
     return body
 
 
+def _shown_fields(request: Request, visit: Visit | None) -> dict[str, str]:
+    fields = {"amount": yuan(request.total_fen), "order_no": request.order_no}
+    if visit is not None and visit.tries_left is not None:
+        fields["tries_left"] = str(visit.tries_left)
+    if visit is not None and visit.balance_fen is not None:
+        fields["balance"] = yuan(visit.balance_fen)
+    return fields
+
+
 def decline(unit: Unit, request: Request, declined: Declined) -> Outcome:
     """Nothing has happened: say so on the screen and in the journal."""
     why, visit = declined.why, declined.visit
-    unit.show(why.name, amount=yuan(request.total_fen), order_no=request.order_no)
+    unit.show(why.name, **_shown_fields(request, visit))
     body: dict[int, object] = {
         rec.KEY_ORDER_NO: request.order_no,
         rec.KEY_OPERATOR: request.operator,

@@ -33,6 +33,8 @@ class Visit:
     expiry: int = 0  # YYYYMMDD, 0 = none
     name: str = ""  # shown, never journaled
     ef06: tuple[int, int, int] | None = None  # permitted, total in fen, count
+    tries_left: int | None = None  # of the PIN, as the card last told
+    balance_fen: int | None = None  # of the account, where a refusal needs it
 
     @property
     def region(self) -> str:

@@ -239,5 +239,12 @@ PAYMENT = {
         "请立即插回原卡核对；请勿再次收款。", "Put the same card back. Don't charge again.",
         "交易未完成\n请插回原来的卡", "Not finished\nPut card back",
     ),
+    "EARLIER_PAYMENT_OPEN": Text(
+        "此卡上一笔交易尚未核对，本单未扣款。",
+        "An earlier payment of this card is open. Nothing was taken.",
+        "请重新插卡核对上一笔，再为本单收款。",
+        "Put the card in again to settle it, then charge again.",
+        "上笔交易未核对\n请重新插卡", "Earlier pay open\nCard in again",
+    ),
 }
 # fmt: on
