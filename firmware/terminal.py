@@ -186,6 +186,8 @@ class Terminal:
     def _watch_cards(self) -> None:
         cards = self._cards()
         before, self._cards_seen = self._cards_seen, NO_READER if cards is None else len(cards)
+        if before == NO_READER != self._cards_seen:
+            self._chore(self._look_at_psam)  # what brought the reader back may have brought it too
         if not cards:
             if cards is not None:
                 self._must_leave = False
