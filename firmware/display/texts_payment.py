@@ -244,7 +244,7 @@ PAYMENT = {
         "An earlier payment of this card is open. Nothing was taken.",
         "请重新插卡核对上一笔，再为本单收款。",
         "Put the card in again to settle it, then charge again.",
-        "上笔交易未核对\n请重新插卡", "Earlier pay open\nCard in again",
+        "上笔未核对\n请重新插卡", "Earlier open\nCard in again",
     ),
 }
 # fmt: on
