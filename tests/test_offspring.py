@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 
 import pytest
 
+from firmware.offspring import Child
 from tests.rig import BOARD
 
 GENEROUS_S = 20.0
@@ -45,3 +47,49 @@ def test_it_ends_in_peace_on_sigterm_while_its_parent_lives(uplink):
     uplink.send_signal(signal.SIGTERM)
     assert uplink.wait(GENEROUS_S) == 0
     assert uplink.stderr.read() == ""
+
+
+def lives(folder, code):
+    """A child that notes each of its starts and then does what `code` says."""
+    note = f"import sys, time; open({str(folder / 'starts')!r}, 'a').write('x'); "
+    return [sys.executable, "-S", "-c", note + code]
+
+
+def starts(folder):
+    path = folder / "starts"
+    return len(path.read_text()) if path.exists() else 0
+
+
+def wait_until(probe):
+    ends = time.monotonic() + GENEROUS_S
+    while not probe():
+        assert time.monotonic() < ends, "not in time"
+        time.sleep(0.01)
+
+
+def test_a_child_that_ends_is_started_again_later_each_time(tmp_path):
+    child = Child(lives(tmp_path, "sys.exit(3)"), restart_s=0.05)
+    wait_until(lambda: starts(tmp_path) >= 3)
+    child.stop()
+    before = starts(tmp_path)
+    time.sleep(0.3)
+    assert starts(tmp_path) == before
+
+
+def test_a_child_that_cannot_be_started_is_tried_again(tmp_path, caplog):
+    child = Child([str(tmp_path / "no such program")], restart_s=0.01)
+    wait_until(lambda: len(caplog.records) >= 2)
+    child.stop()
+    assert "could not be started" in caplog.text
+
+
+def test_stop_ends_a_child_that_will_not_listen(tmp_path, monkeypatch):
+    monkeypatch.setattr("firmware.offspring.STOP_S", 0.2)
+    deaf = "import signal; signal.signal(15, signal.SIG_IGN); print(end='x', flush=True); "
+    child = Child(lives(tmp_path, deaf + "time.sleep(60)"))
+    wait_until(lambda: starts(tmp_path) == 1)
+    time.sleep(0.1)
+    pid = child._process.pid
+    child.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
