@@ -9,6 +9,7 @@ import pytest
 
 from firmware.authorize.psamwatch import PsamWatch, note_serial
 from firmware.journal import record as rec
+from firmware.psam.session import PsamFault
 from simulator.slot import AFTER, BEFORE, LOST, Cut
 from simulator.switches import BY_NAME, Switches
 from tests.loop_rig import Loop, issue, name_of
@@ -161,6 +162,21 @@ def test_a_psam_mute_after_debit_leaves_done_unchecked(rig: Rig, when: str) -> N
     assert card.balance_fen == 99_000
     done = rig.unit.journal.by_order(rig.order_no)[1]
     assert (done.kind_name, done.body[rec.KEY_MAC2_STATE]) == ("DONE", 3)
+
+
+def test_a_psam_that_has_lost_its_way_is_powered_up_anew(rig: Rig, monkeypatch: Any) -> None:
+    """It answers, but with an error: a glitch of its supply, or another card of the same kind."""
+    rig.psam()
+    watch = PsamWatch(rig.unit)
+    watch.look()
+
+    def lost(algorithm: int) -> None:
+        monkeypatch.undo()
+        raise PsamFault("SELECT answered 6F00", "PSAM_REFUSED")
+
+    monkeypatch.setattr(rig.unit.psam, "select", lost)
+    assert watch.look() is None
+    assert len(seen(rig)) == 2
 
 
 def test_a_missing_psam_journals_nothing_and_raises_nothing(rig: Rig) -> None:

@@ -291,6 +291,7 @@ def test_a_request_under_way_is_answered_when_the_server_closes(path: Path) -> N
     assert begun.wait(SOON_S)
     threading.Timer(0.1, go.set).start()
     server.close()
+    assert go.is_set(), "it waited: the process may end now"
     assert host.hear()["result"] == {"done": True}
     host.close()
 

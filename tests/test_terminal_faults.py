@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from firmware import terminal
+from firmware.authorize import recovery
+from firmware.authorize.pin import PinBuffer
+from firmware.authorize.visit import begin
+from firmware.authorize.welcome import settle_open
 from firmware.journal import record as rec
 from firmware.journal.schema import JournalCorruptError, JournalError, JournalFullError
-from firmware.outcome import TransportError
+from firmware.outcome import TransportError, outcome
 from simulator.slot import LOST, Cut
 from tests.loop_rig import DEBIT, Loop, issue, name_of, open_intent, with_psam
 
@@ -167,6 +171,23 @@ def test_a_journal_that_cannot_even_be_read_after_intent_wants_the_card_back(
     loop.world.holder.type_pin("123456")
     loop.run(4)
     assert name_of(answer) == "PUT_CARD_BACK"
+
+
+def test_after_an_intent_that_stays_open_no_other_is_touched(loop: Loop, monkeypatch: Any) -> None:
+    """settle_open: the older payment first, and none while the card is away."""
+    results = ["NOT_TAKEN", "PUT_CARD_BACK", "NOT_TAKEN"]
+    asked: list[int] = []
+
+    def recover(unit: Any, visit: Any, intent: Any, buffer: Any) -> Any:
+        asked.append(intent)
+        return outcome(results[intent])
+
+    monkeypatch.setattr(recovery, "recover", recover)
+    loop.rig.card()
+    visit = begin(loop.unit, loop.rig.user)
+    with PinBuffer() as buffer:
+        assert settle_open(loop.unit, visit, [0, 1, 2], buffer).name == "PUT_CARD_BACK"
+    assert asked == [0, 1]
 
 
 # -- nothing ends the loop -------------------------------------------------------------------------
