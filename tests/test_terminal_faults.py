@@ -184,6 +184,7 @@ def test_after_an_intent_that_stays_open_no_other_is_touched(loop: Loop, monkeyp
 
     monkeypatch.setattr(recovery, "recover", recover)
     loop.rig.card()
+    loop.unit.psam.start()
     visit = begin(loop.unit, loop.rig.user)
     with PinBuffer() as buffer:
         assert settle_open(loop.unit, visit, [0, 1, 2], buffer).name == "PUT_CARD_BACK"
