@@ -343,3 +343,13 @@ def test_names_sort_as_numbers_and_strangers_are_passed_over(tmp_path):
 def test_a_signed_file_has_a_plain_name(tmp_path, what):
     with pytest.raises(ValueError, match="ASCII"):
         spool.signed_file_path(tmp_path, what)
+
+
+def test_a_spoilt_file_in_out_is_written_again_at_a_start(journal):
+    sealed = seal(journal)
+    put_out(journal)
+    path = spool.batch_path(journal.data_dir, sealed.number)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert put_out(journal) == []
+    assert put_out(journal, check=True) == [sealed.number]
+    assert path.read_bytes() == sealed.raw

@@ -30,7 +30,7 @@ class Inbox:
         self._data_dir = unit.board.unit.data_dir
         self._touched = unit.monotonic()
         self._is_settled = False
-        self._is_out = False
+        self._is_out = self._is_checked = False
         self._refusals = Refusals(unit)
         spool.make_folders(self._data_dir)
         # Nobody knows how long these have been lying here: they tell no time.
@@ -57,8 +57,8 @@ class Inbox:
             self._is_out = False
             batch.seal(journal, rules.batch_records)
         if not self._is_out:
-            batch.put_out(journal)
-            self._is_out = True
+            batch.put_out(journal, check=not self._is_checked)
+            self._is_out = self._is_checked = True
 
     def _is_due(self) -> bool:
         journal, rules = self._unit.journal, self._unit.board.uplink
