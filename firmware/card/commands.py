@@ -22,6 +22,12 @@ SW_INSUFFICIENT_FUNDS = 0x9401
 SW_COUNTER_FULL = 0x9402
 SW_NO_PROOF = 0x9406
 
+# Modes of READ RECORD: the low three bits of P2 (ISO 7816-4 7.3.3)
+READ_FIRST = 0  # the first record with identifier P1
+READ_NEXT = 2  # the next record with identifier P1
+READ_NUMBER = 4  # record number P1
+READ_TO_LAST = 5  # whole records from number P1 to the last
+
 # Answers of READ RECORD and SELECT EF that say "address this file another way".
 SW_OTHER_ADDRESSING = (0x6981, 0x6986, 0x6A81, SW_FILE_NOT_FOUND, 0x6A86, 0x6B00)
 
@@ -54,6 +60,18 @@ def read_record_by_tag(sfi: int, tag: int, length: int) -> CommandApdu:
 
 def read_record_by_number(sfi: int, number: int, length: int) -> CommandApdu:
     return CommandApdu(0x00, 0xB2, number, sfi << 3 | 0x04, b"", length)
+
+
+def read_record(sfi: int, p1: int, mode: int, ne: int) -> CommandApdu:
+    """mode: one of the READ_ modes; ne 256 = as many bytes as there are."""
+    return CommandApdu(0x00, 0xB2, p1, sfi << 3 | mode, b"", ne)
+
+
+def read_binary(sfi: int, offset: int, ne: int) -> CommandApdu:
+    """sfi 0 = the current EF, offset 0..32767; with an sfi the offset is 0..255."""
+    if sfi:
+        return CommandApdu(0x00, 0xB0, 0x80 | sfi, offset, b"", ne)
+    return CommandApdu(0x00, 0xB0, offset >> 8, offset & 0xFF, b"", ne)
 
 
 def update_record_by_tag(sfi: int, tag: int, value: bytes) -> CommandApdu:

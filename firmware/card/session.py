@@ -25,6 +25,7 @@ class CardSession:
         self._by_sfi: bool | None = None  # does this card take an SFI in P2?  None: not yet seen
         self._select_p1 = 0x02
         self._current_ef: int | None = None
+        self.directory_sfi: int | None = None  # FCI tag 88, as select_environment found it
 
     # -- selecting -------------------------------------------------------------------------------
 
@@ -44,14 +45,20 @@ class CardSession:
             if find(fci, 0x6F, 0x84) != SSSE_NAME:
                 raise ProtocolError("the FCI names another application")
             algorithm = find(fci, 0x6F, 0xA5, 0x9F0C, 0x86)
+            directory = find(fci, 0x6F, 0xA5, 0x88)
         except (TlvError, IndexError):
             raise ProtocolError("the FCI is not BER-TLV") from None
+        # SPEC-P3 says 5 to 15; cards in the field show 30.
+        self.directory_sfi = directory[0] if directory and 1 <= directory[0] <= 30 else None
         return algorithm[0] if algorithm else ALGORITHM_3DES
 
-    def select_df(self, fid: bytes) -> None:
-        """SELECT a DF by its two-byte FID; every external authentication is lost."""
+    def select_df(self, fid: bytes, aid: bytes = b"") -> None:
+        """SELECT a DF by its two-byte FID, else by its AID; external authentications are lost."""
         self._current_ef = None
-        checked("SELECT DF", self._channel.transmit(commands.select_by_fid(fid)))
+        answer = self._channel.transmit(commands.select_by_fid(fid))
+        if answer.sw == commands.SW_FILE_NOT_FOUND and aid:
+            answer = self._channel.transmit(commands.select_by_name(aid))
+        checked("SELECT DF", answer)
 
     # -- reading and writing ---------------------------------------------------------------------
 
@@ -79,6 +86,24 @@ class CardSession:
             return None
         return checked("READ RECORD", answer).data
 
+    def read_record(self, sfi: int, p1: int, mode: int, ne: int) -> ResponseApdu:
+        """READ RECORD in that mode, its answer unjudged but for 6Cxx, which is asked again."""
+        return self._asked(sfi, lambda chosen, ne: commands.read_record(chosen, p1, mode, ne), ne)
+
+    def read_binary(self, sfi: int, offset: int, ne: int) -> ResponseApdu:
+        """READ BINARY, unjudged.  By SFI only at offset 0; later offsets speak of the current EF,
+        which a read by SFI has made current."""
+        if offset and self._current_ef == sfi:
+            return self._channel.transmit(commands.read_binary(0, offset, ne))
+        return self._asked(sfi, lambda chosen, ne: commands.read_binary(chosen, offset, ne), ne)
+
+    def _asked(self, sfi: int, build: Callable[[int, int], CommandApdu], ne: int) -> ResponseApdu:
+        answer = self._addressed(sfi, lambda chosen: build(chosen, ne))
+        if answer.sw >> 8 == 0x6C:  # T=0 has followed it already; a block protocol has not
+            told = answer.sw & 0xFF or 256
+            answer = self._addressed(sfi, lambda chosen: build(chosen, told))
+        return answer
+
     def update_item(self, item: Item, value: bytes) -> None:
         """UPDATE RECORD of a whole item; value has the item's full length."""
         if len(value) != item.length:
@@ -97,6 +122,8 @@ class CardSession:
             answer = self._channel.transmit(build(sfi))
             if self._by_sfi or answer.sw not in commands.SW_OTHER_ADDRESSING:
                 self._by_sfi = True
+                if answer.sw == SW_OK:
+                    self._current_ef = sfi
                 return answer
         if self._current_ef != sfi:
             refused = self._select_ef(sfi)
