@@ -61,7 +61,7 @@ _NAMES = {
     JournalFullError: "DISK_FULL",
     JournalCorruptError: "JOURNAL_DAMAGED",
     JournalDamagedError: "JOURNAL_DAMAGED",
-    RunningError: "BUSY",
+    RunningError: "ALREADY_RUNNING",
 }
 """Why the terminal does not start -> its outcome; UNIT_FAULT for the rest."""
 
@@ -114,7 +114,7 @@ def _check(board: Board) -> int:
 
 
 def _run_card(board: Board, board_path: Path | None) -> int:
-    board.unit.data_dir.mkdir(parents=True, exist_ok=True)
+    _make_private(board.unit.data_dir)
     claim = _claim(board.unit.data_dir)
     display = Display(_surfaces(board))
     unit = build_unit(board, display)
@@ -135,6 +135,14 @@ def _run_card(board: Board, board_path: Path | None) -> int:
         unit.journal.close()
         os.close(claim)
     return EXIT_OK
+
+
+def _make_private(data_dir: Path) -> None:
+    """What the processes write is theirs alone; a group may only pass through to the socket."""
+    os.umask(0o077)
+    if not data_dir.exists():
+        data_dir.mkdir(parents=True)
+        data_dir.chmod(0o710)
 
 
 def _claim(data_dir: Path) -> int:
@@ -251,6 +259,7 @@ def _run_uplink(board: Board, with_parent: bool) -> int:
     from firmware.drivers.uart import open_uart
     from firmware.uplink import process as uplink
 
+    os.umask(0o077)
     stop = threading.Event()
     ends: SimpleQueue[None] = SimpleQueue()  # its put may interrupt anything, an Event's set not
 

@@ -288,6 +288,20 @@ def test_without_its_pcsc_reader_it_starts_too(tmp_path: Path) -> None:
         stand.end()
 
 
+def test_what_the_unit_writes_is_its_own(stand: Stand) -> None:
+    """The journal holds card numbers: nobody else reads it; a group reaches the socket."""
+    stand.start_simulator()
+    daemon = stand.start_daemon()
+    stand.shows("READY")
+    data = stand.board.parent / "data"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (data, *data.iterdir())}
+    assert modes.pop("data") == 0o710
+    assert modes.pop("unit.sock") == 0o660
+    assert {mode & 0o077 for mode in modes.values()} == {0}
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(SOON_S) == 0
+
+
 def test_a_second_daemon_in_the_same_folder_is_refused_and_harms_nothing(stand: Stand) -> None:
     """One writer for each file: it would break the journal of the first."""
     control = stand.start_simulator()
@@ -296,6 +310,7 @@ def test_a_second_daemon_in_the_same_folder_is_refused_and_harms_nothing(stand: 
     second = stand.start("firmware", "--board", str(stand.board))
     _, said = second.communicate(timeout=SOON_S)
     assert second.returncode == 1
+    assert "609 ALREADY_RUNNING" in said
     assert "stop it first" in said
     control.type_pin(digits="123456")
     paying = purchase(stand)

@@ -7,6 +7,7 @@ from typing import Any
 
 from firmware.authorize.unit import Unit
 from firmware.clock import TRUST_NAMES, TRUST_NONE
+from firmware.journal.cose import key_id
 from firmware.journal.schema import JournalError
 from firmware.outcome import Outcome
 
@@ -46,6 +47,7 @@ def told(unit: Unit) -> dict[str, Any]:
     now = unit.clock.now()
     return {
         "unit": unit.board.unit.id,
+        "device_key": key_id(unit.journal.signer.public_key).hex(),
         "psam": _psam(unit),
         "clock": {
             "time": unit.clock.local(now.epoch_ms).isoformat(timespec="seconds"),

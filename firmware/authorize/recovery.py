@@ -145,7 +145,7 @@ def _same_card(unit: Unit, intent: Record) -> Visit | Outcome | None:
     """The INTENT's card, or what to say of that which is there instead; None: it cannot be read."""
     cards = unit.cards_in_reach()
     if len(cards) != 1:
-        return outcome("TWO_CARDS" if cards else "PUT_CARD_BACK")
+        return outcome("PUT_CARD_BACK")  # beside another one it cannot be asked either
     try:
         visit = begin(unit, cards[0])
         refused = read_identity(unit, visit)

@@ -85,8 +85,13 @@ UNIT = {
     ),
     "DEVICE_KEY_REFUSED": Text(
         "设备密钥无法使用，终端未启动。", "The device key is unusable: the unit did not start.",
-        "请技术人员检查密钥文件及权限，切勿删除。", "Technician: check the key file; keep it.",
+        "请技术人员按提示检查密钥文件。", "Technician: check the key file as the log says.",
         "设备密钥有误\n请找技术人员", "Device key\nCall technician",
+    ),
+    "ALREADY_RUNNING": Text(
+        "同一目录已有终端程序在运行。", "A terminal already runs in this folder.",
+        "请先停止它，再启动。", "Stop it first, then start again.",
+        "终端已在运行\n请先停止它", "Runs already\nStop it first",
     ),
     "UNIT_FAULT": Text(
         "终端内部故障。", "The terminal has a fault.",

@@ -142,6 +142,8 @@ def _print(answer: dict[str, Any]) -> None:
             print(f"{name}:")
             for inner, each in value.items():
                 print(f"  {inner:16} {_brief(each)}")
+        elif name == "shown":
+            continue  # the newest stands under display; --json has them all
         elif name == "records" and value and isinstance(value[0], dict):
             for each in value:
                 print(f"{each['number']:6} {each['kind']:16} {_brief(each['body'])}")
