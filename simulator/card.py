@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from firmware.apdu import CommandApdu
-from simulator import files, filesystem, security, settlement, state
+from simulator import binary, files, filesystem, keytable, security, settlement, state
 from simulator.algorithm import ALGORITHMS
 from simulator.chip import Chip, Dice, Refusal
-from simulator.files import Rule
+from simulator.files import AS_2_0, Rule
+from simulator.keytable import KeyRow
+from simulator.local import Local
 from simulator.settlement import Proof, Transaction
 from simulator.switches import Switches
 
@@ -24,8 +26,9 @@ CARD_BLOCKED = 0x6A81
 class CardMemory:
     """Everything that survives power-off.  Amounts in fen; keys and PIN are invented test data.
 
-    pin: packed BCD, empty = none set.  files: "DF04/08" -> records, a cyclic file newest first.
-    key_tries: only keys that have lost tries.
+    pin: packed BCD, empty = none set.  files: "DF04/08" -> records, a cyclic file newest first, a
+    transparent one as one record of what was written.  key_tries: only keys that have lost tries.
+    code: the region that issued it.  meanings: of a 1.0 card's items (files.MEANINGS).
     """
 
     label: str
@@ -58,6 +61,10 @@ class CardMemory:
     blocked_dfs: list[str] = field(default_factory=list)
     proof: Proof | None = None
     boots: int = 0
+    code: str = "510100"
+    meanings: str = AS_2_0
+    optional: list[str] = field(default_factory=list)
+    local: Local | None = None
 
 
 @dataclass
@@ -81,6 +88,9 @@ HANDLERS: dict[tuple[int, int], Handler] = {
     (0x00, 0xB2): filesystem.read_record,
     (0x00, 0xDC): filesystem.update_record,
     (0x04, 0xDC): filesystem.update_record,
+    (0x00, 0xB0): binary.read_binary,
+    (0x00, 0xD6): binary.update_binary,
+    (0x04, 0xD6): binary.update_binary,
     (0x00, 0x84): security.get_challenge,
     (0x00, 0x88): security.internal_authenticate,
     (0x00, 0x82): security.external_authenticate,
@@ -111,6 +121,7 @@ class SimulatedCard(Chip):
         self.historical = memory.historical
         self.dice = Dice(memory.seed)
         self.structure = filesystem.structure_of(memory)
+        self.dfs = filesystem.applications_of(memory)
         self.session = Session(self.root_df)
 
     @property
@@ -153,6 +164,15 @@ class SimulatedCard(Chip):
             done.add("PIN")
         return any(done.issuperset(alternative) for alternative in rule)
 
+    def key_at(self, df: str, reference: int) -> KeyRow | None:
+        """The key that EXTERNAL AUTHENTICATE names by that P2 in that DF."""
+        local = self.memory.local.keys if self.memory.local else ()
+        for row in local:
+            if (row.df, row.reference) == (df, reference):
+                return row
+        standard = keytable.BY_REFERENCE.get((df, reference))
+        return standard if standard and standard.name in self.memory.keys else None
+
     # -- the card from outside: its state, and what a money check reads ---------------------------
 
     def to_state(self) -> dict[str, Any]:
@@ -165,6 +185,8 @@ class SimulatedCard(Chip):
         fields["switches"] = Switches(**fields["switches"])
         if fields["proof"] is not None:
             fields["proof"] = Proof(**fields["proof"])
+        if fields["local"] is not None:
+            fields["local"] = Local.from_json(fields["local"])
         return cls(CardMemory(**fields))
 
     @property

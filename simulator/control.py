@@ -161,11 +161,11 @@ def _card_row(world: World, label: str) -> dict[str, Any]:
 
 
 def _psam_row(world: World, label: str) -> dict[str, Any]:
-    memory = world.region.psams[label].memory
+    psam = world.region.psams[label]
     return {
         "label": label,
-        "terminal_number": memory.files["MF/0016"].hex(),
-        "serial": memory.serial,
+        "terminal_number": psam.terminal_number.hex(),
+        "serial": psam.terminal_serial,
         "slot": world.slot_of(label),
     }
 

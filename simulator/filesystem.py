@@ -8,7 +8,7 @@ from firmware.apdu import CommandApdu
 from firmware.tlv import encode
 from simulator import files, security
 from simulator.chip import Refusal
-from simulator.files import DFS, FREE, NEVER, PSE_NAME, SSSE_NAME, Ef
+from simulator.files import FREE, NEVER, PSE_NAME, SSSE_NAME, Df, Ef
 
 if TYPE_CHECKING:
     from simulator.card import CardMemory, SimulatedCard
@@ -24,11 +24,22 @@ def structure_of(memory: CardMemory) -> dict[tuple[str, int], Ef]:
     """The files of this card, its directory among them."""
     switches = memory.switches
     out = files.structure(
-        memory.generation, switches.access_rules, memory.account_only, memory.has_ef06
+        memory.generation,
+        switches.access_rules,
+        memory.account_only,
+        memory.has_ef06,
+        tuple(memory.optional),
+        memory.meanings,
+        memory.local,
     )
     if switches.directory == "present":
         out["SSSE", files.directory_sfi(memory.generation)] = Ef(FREE, NEVER)
     return out
+
+
+def applications_of(memory: CardMemory) -> dict[str, Df]:
+    """The applications of this card, by name ("DF01")."""
+    return files.applications(memory.generation, tuple(memory.optional), memory.local)
 
 
 def environment_fci(directory_sfi: int | None, algorithm: int | None) -> bytes:
@@ -43,7 +54,9 @@ def _fci(card: SimulatedCard, df: str) -> bytes:
     if df == "MF":
         return encode(0x6F, encode(0x84, PSE_NAME))
     if df != "SSSE":
-        return encode(0x6F, encode(0x84, DFS[df].aid))
+        row = card.dfs[df]
+        own = encode(0x84, row.aid) if row.aid else encode(0x83, row.fid.to_bytes(2, "big"))
+        return encode(0x6F, own)
     generation, selector = card.memory.generation, card.algorithm.selector
     sfi = files.directory_sfi(generation) if card.switches.directory == "present" else None
     return environment_fci(sfi, selector if generation == "3.0" or selector != 1 else None)
@@ -67,7 +80,7 @@ def select(card: SimulatedCard, command: CommandApdu) -> bytes:
     if fid == MF_FID:
         card.session.mf_selected = True
         return _enter(card, card.root_df)
-    for df, row in DFS.items():
+    for df, row in card.dfs.items():
         if row.fid == fid and card.session.df != "MF":
             return _enter(card, df)
     raise Refusal(0x6A82)
@@ -79,7 +92,7 @@ def _named(card: SimulatedCard, name: bytes, following: bool) -> str:
         raise Refusal(0x6700)
     if card.switches.mf_before_name == "yes" and not card.session.mf_selected:
         raise Refusal(0x6A82)
-    names = {"SSSE": SSSE_NAME} | {df: row.aid for df, row in DFS.items()}
+    names = {"SSSE": SSSE_NAME} | {df: row.aid for df, row in card.dfs.items() if row.aid}
     found = [df for df, full in names.items() if full.startswith(name)]
     if following and card.session.df in found:
         found = found[found.index(card.session.df) + 1 :]
@@ -110,9 +123,9 @@ def _select_ef(card: SimulatedCard, p1: int, fid: int) -> bytes:
     return encode(0x6F, encode(0x83, fid.to_bytes(2, "big")))
 
 
-def _addressed(card: SimulatedCard, p2: int) -> tuple[Ef, list[bytes]]:
-    """The file that P2 speaks of, by SFI or the current one, and its records."""
-    session, sfi = card.session, p2 >> 3
+def addressed(card: SimulatedCard, sfi: int) -> tuple[Ef, list[bytes]]:
+    """The file of that SFI, or the current one for 0, and its records."""
+    session = card.session
     if sfi:
         if card.switches.sfi_addressing == "no" or sfi == 31:
             raise Refusal(0x6A86)
@@ -126,13 +139,21 @@ def _addressed(card: SimulatedCard, p2: int) -> tuple[Ef, list[bytes]]:
     return card.structure[session.df, session.ef], card.memory.files[place]
 
 
+def _records(card: SimulatedCard, command: CommandApdu) -> tuple[Ef, list[bytes]]:
+    """The file that P2 speaks of; 6981 when it has no records."""
+    ef, records = addressed(card, command.p2 >> 3)
+    if ef.is_transparent:
+        raise Refusal(0x6981)
+    return ef, records
+
+
 def _occurrence(card: SimulatedCard, ef: Ef, records: list[bytes], tag: int, mode: int) -> int:
     """Index of the first, last, next or previous record with that identifier; 00 = any record."""
     at = card.session.pointer
     found = [
         index
         for index, record in enumerate(records)
-        if not tag or (not ef.size and record[0] == tag)
+        if not tag or (not ef.is_cyclic and record[0] == tag)
     ]
     if mode == _NEXT and at is not None:
         found = [index for index in found if index > at]
@@ -147,7 +168,7 @@ def read_record(card: SimulatedCard, command: CommandApdu) -> bytes:
     """One record by number or identifier, or whole records from P1 on, at most 256 bytes."""
     if command.data:
         raise Refusal(0x6700)
-    ef, records = _addressed(card, command.p2)
+    ef, records = _records(card, command)
     if not card.may(ef.read):
         raise Refusal(0x6982)
     mode, number = command.p2 & 7, command.p1
@@ -182,11 +203,11 @@ def update_record(card: SimulatedCard, command: CommandApdu) -> bytes:
 
     CLA 04: with a MAC under the STK of the current DF.
     """
-    ef, records = _addressed(card, command.p2)
+    ef, records = _records(card, command)
     if not card.may(ef.write):
         raise Refusal(0x6982)
     data = security.unwrapped(card, command) if command.cla == 0x04 else command.data
-    if ef.size:
+    if ef.is_cyclic:
         _update_cyclic(card, ef, records, command, data)
     else:
         _update_variable(card, ef, records, command, data)
@@ -230,3 +251,5 @@ def _update_variable(
     if len(data) != len(records[at]):
         raise Refusal(0x6A85)  # an item is written at its full length
     records[at] = data
+    if mode <= _PREVIOUS:
+        card.session.pointer = at

@@ -9,17 +9,15 @@ from typing import Any
 from firmware.apdu import CommandApdu
 from firmware.psam import keys as formulas
 from firmware.tlv import encode
-from simulator import state
-from simulator.algorithm import ALGORITHMS
+from simulator import psamkeys, state
+from simulator.algorithm import ALGORITHMS, Algorithm
 from simulator.chip import Chip, Dice, Refusal
+from simulator.psamkeys import SessionKey, key_name
 from simulator.switches import Switches
 
 DF01_NAME = bytes.fromhex("D15600000590")
 DF01_FID, MF_FID = b"\xdf\x01", b"\x3f\x00"
-_PURCHASE, _MAC_TYPES, _ENCRYPT_TYPES = 2, (6, 8), (7, 8)
-_MOST_BLOCKS = 8
-_ENCRYPT_MORE = 0x02
-_MAC_ONLY, _MAC_FIRST, _MAC_NEXT, _MAC_LAST = 0x05, 0x07, 0x03, 0x01
+_PURCHASE = 2
 _SERIAL_PLACE = "DF01/0019"
 
 
@@ -33,31 +31,37 @@ class HeldKey:
 
 
 @dataclass
-class PsamMemory:
-    """Everything that survives power-off.  keys: "22-01" id in hex after the type -> HeldKey.
+class Environment:
+    """The tree of one cipher family: its MF and DF01, its keys, its transaction serial (EF 0019).
 
-    files: "MF/0016" -> contents.  The serial of EF 0019 is an int.
+    keys: "22-01" type and id in hex -> HeldKey.  files: "MF/0016" -> contents.
     """
 
-    label: str
     algorithm: str
-    historical: bytes
-    switches: Switches
-    seed: str | None
     keys: dict[str, HeldKey] = field(repr=False)
     files: dict[str, bytes]
     serial: int = 1
-    boots: int = 0
 
 
 @dataclass
-class SessionKey:
-    """kind: "encrypt" or "mac" once used.  chain: the running MAC block, None outside a chain."""
+class PsamMemory:
+    """Everything that survives power-off.  The first environment is the one at 3F00."""
 
-    type: int
-    key: bytes = field(repr=False)
-    kind: str | None = None
-    chain: bytes | None = None
+    label: str
+    historical: bytes
+    switches: Switches
+    seed: str | None
+    environments: list[Environment]
+    boots: int = 0
+
+    @property
+    def serial(self) -> int:
+        """The transaction serial of the first environment."""
+        return self.environments[0].serial
+
+    @serial.setter
+    def serial(self, value: int) -> None:
+        self.environments[0].serial = value
 
 
 @dataclass
@@ -67,21 +71,21 @@ class Purchase:
 
 
 class SimulatedPsam(Chip):
-    """One environment, that of its algorithm; never contactless."""
+    """Never contactless.  What is selected belongs to one environment, that of its algorithm."""
 
     contactless = False
 
     def __init__(self, memory: PsamMemory) -> None:
         super().__init__()
         self.memory = memory
-        self.algorithm = ALGORITHMS[memory.algorithm]
         self.switches = memory.switches
         self.historical = memory.historical
         self.dice = Dice(memory.seed)
-        self._diversified: dict[tuple[str, bytes], bytes] = {}
+        self._diversified: dict[tuple[str, str, bytes], bytes] = {}
         self.started()
 
     def started(self) -> None:
+        self.environment = self.memory.environments[0]
         self.df = "MF"
         self.ef: str | None = None
         self.session: SessionKey | None = None
@@ -103,6 +107,11 @@ class SimulatedPsam(Chip):
             raise Refusal(0x6D00 if command.cla in (0x00, 0x80, 0xBF) else 0x6E00)
         return handler(self, command)
 
+    @property
+    def algorithm(self) -> Algorithm:
+        """That of the environment in use."""
+        return ALGORITHMS[self.environment.algorithm]
+
     # -- files ------------------------------------------------------------------------------------
 
     def _select(self, command: CommandApdu) -> bytes:
@@ -112,13 +121,15 @@ class SimulatedPsam(Chip):
         if command.p1 not in (0, 2, 4) or command.p2:
             raise Refusal(0x6A86)
         by_name = command.p1 == 4
-        name = self.algorithm.psam_environment
-        if command.data == (name if by_name else MF_FID):
-            return self._enter("MF", name)
+        for environment in self.memory.environments:
+            name = ALGORITHMS[environment.algorithm].psam_environment
+            if command.data == (name if by_name else MF_FID):
+                self.environment = environment
+                return self._enter("MF", name)
         if command.data == (DF01_NAME if by_name else DF01_FID):
             return self._enter("DF01", DF01_NAME)
         place = f"{self.df}/{command.data.hex().upper()}"
-        if not by_name and (place in self.memory.files or place == _SERIAL_PLACE):
+        if not by_name and (place in self.environment.files or place == _SERIAL_PLACE):
             self.ef = place
             return encode(0x6F, encode(0x83, command.data))
         raise Refusal(0x6A82)
@@ -136,9 +147,9 @@ class SimulatedPsam(Chip):
         if place is None:
             raise Refusal(0x6986)
         if place == _SERIAL_PLACE:
-            content = self.memory.serial.to_bytes(4, "big")
-        elif place in self.memory.files:
-            content = self.memory.files[place]
+            content = self.environment.serial.to_bytes(4, "big")
+        elif place in self.environment.files:
+            content = self.environment.files[place]
         else:
             raise Refusal(0x6A82)
         if offset >= len(content):
@@ -150,78 +161,17 @@ class SimulatedPsam(Chip):
             raise Refusal(0x6700)
         return self.dice.draw(command.ne)
 
-    # -- session keys -----------------------------------------------------------------------------
-
-    def _derived(self, name: str, held: HeldKey, factors: bytes) -> bytes:
+    def derived(self, name: str, held: HeldKey, factors: bytes) -> bytes:
         """The card's key; factors 8N in the order card, city, province."""
-        found = self._diversified.get((name, factors))
+        asked = (self.environment.algorithm, name, factors)
+        found = self._diversified.get(asked)
         if found is None:
             levels = [factors[at : at + 8] for at in range(len(factors) - 8, -1, -8)]
             found = self.algorithm.diversify(held.key, *levels)
             if len(self._diversified) > 1000:
                 self._diversified.clear()
-            self._diversified[name, factors] = found
+            self._diversified[asked] = found
         return found
-
-    def _deliver_session_key(self, command: CommandApdu) -> bytes:
-        """BFDE: P1 usage, P2 key id, factors 8N, process factor of one block."""
-        self.session = None
-        if self.df != "DF01":
-            raise Refusal(0x6985)
-        key_type, count = command.p1 & 0x1F, command.p1 >> 5
-        name = key_name(key_type, command.p2)
-        held = self.memory.keys.get(name)
-        if held is None:
-            raise Refusal(0x6A88)
-        if count != held.factors or len(command.data) != 8 * count + self.algorithm.block:
-            raise Refusal(0x6A80)
-        factors, process_factor = command.data[: 8 * count], command.data[8 * count :]
-        key = self._derived(name, held, factors)
-        self.session = SessionKey(key_type, self.algorithm.session_key(key, process_factor))
-        return b""
-
-    def _cipher_data(self, command: CommandApdu) -> bytes:
-        """80FA: encrypt whole blocks (P1 00, 02) or run a CBC-MAC (05; 07, 03, 01)."""
-        session, block, data = self.session, self.algorithm.block, command.data
-        if session is None:
-            raise Refusal(0x6985)
-        if not data or len(data) % block or len(data) > _MOST_BLOCKS * block:
-            raise Refusal(0x6700)
-        if command.p2:
-            raise Refusal(0x6A86)
-        if command.p1 in (0x00, _ENCRYPT_MORE):
-            self._use(session, "encrypt", _ENCRYPT_TYPES)
-            return self.algorithm.encrypt(session.key, data)
-        if command.p1 not in (_MAC_ONLY, _MAC_FIRST, _MAC_NEXT, _MAC_LAST):
-            raise Refusal(0x6A86)
-        self._use(session, "mac", _MAC_TYPES)
-        return self._chain(session, command.p1, data)
-
-    def _use(self, session: SessionKey, kind: str, types: tuple[int, ...]) -> None:
-        changes = session.kind not in (None, kind)
-        strict = self.switches.session_key_kinds == "one"
-        if session.type not in types or (changes and (strict or session.chain is not None)):
-            self.session = None
-            raise Refusal(0x6985)
-        session.kind = kind
-
-    def _chain(self, session: SessionKey, p1: int, data: bytes) -> bytes:
-        block = self.algorithm.block
-        opens = p1 in (_MAC_ONLY, _MAC_FIRST)
-        if opens == (session.chain is not None):
-            self.session = None
-            raise Refusal(0x6985)
-        iv, text = (data[:block], data[block:]) if opens else (session.chain or b"", data)
-        if p1 == _MAC_ONLY and not text:
-            raise Refusal(0x6700)
-        out = iv
-        if text:
-            out = formulas.cbc_mac_block(self.algorithm.encrypt, session.key, text, iv, block)
-        if p1 in (_MAC_FIRST, _MAC_NEXT):
-            session.chain = out
-            return b""
-        session.chain = None
-        return out
 
     # -- purchase ---------------------------------------------------------------------------------
 
@@ -243,17 +193,17 @@ class SimulatedPsam(Chip):
         )  # fmt: skip
         version, algorithm, factors = data[26], data[27], data[28:]
         name = key_name(_PURCHASE, version)
-        held = self.memory.keys.get(name)
+        held = self.environment.keys.get(name)
         if held is None:
             raise Refusal(0x6A88)
         if len(factors) != 8 * held.factors or algorithm not in self.algorithm.bytes_accepted:
             raise Refusal(0x6A80)
-        if self.memory.serial > 0xFFFFFFFF:
+        if self.environment.serial > 0xFFFFFFFF:
             raise Refusal(0x9402)
-        serial = self.memory.serial.to_bytes(4, "big")
+        serial = self.environment.serial.to_bytes(4, "big")
         session = formulas.purchase_session_key(
             self.algorithm.encrypt,
-            self._derived(name, held, factors),
+            self.derived(name, held, factors),
             random,
             card_serial,
             serial,
@@ -280,7 +230,7 @@ class SimulatedPsam(Chip):
         return b""
 
     def _move_serial(self) -> None:
-        self.memory.serial += 1
+        self.environment.serial += 1
         self.changed()
 
     # -- from outside -----------------------------------------------------------------------------
@@ -292,12 +242,19 @@ class SimulatedPsam(Chip):
     @property
     def terminal_number(self) -> bytes:
         """EF 0016, cn 6."""
-        return self.memory.files["MF/0016"]
+        return self.memory.environments[0].files["MF/0016"]
 
     @property
     def terminal_serial(self) -> int:
-        """EF 0019: the value the next purchase will carry."""
+        """EF 0019 of the first environment: the value its next purchase will carry."""
         return self.memory.serial
+
+    def serial_of(self, algorithm: str) -> int:
+        """EF 0019 of the environment of that algorithm; raises KeyError."""
+        for each in self.memory.environments:
+            if each.algorithm == algorithm:
+                return each.serial
+        raise KeyError(f"{self.label} has no environment for {algorithm}")
 
     def to_state(self) -> dict[str, Any]:
         """JSON-able; what the PSAM would still know after a power cut now."""
@@ -307,13 +264,13 @@ class SimulatedPsam(Chip):
     def from_state(cls, stored: dict[str, Any]) -> SimulatedPsam:
         fields = state.from_json(stored)
         fields["switches"] = Switches(**fields["switches"])
-        fields["keys"] = {name: HeldKey(**held) for name, held in fields["keys"].items()}
+        fields["environments"] = [_environment(each) for each in fields["environments"]]
         return cls(PsamMemory(**fields))
 
 
-def key_name(key_type: int, key_id: int) -> str:
-    """How a PSAM files a key: type and id."""
-    return f"{key_type:02X}-{key_id:02X}"
+def _environment(fields: dict[str, Any]) -> Environment:
+    keys = {name: HeldKey(**held) for name, held in fields.pop("keys").items()}
+    return Environment(keys=keys, **fields)
 
 
 _CREDIT = (0x80, 0x72)
@@ -322,7 +279,7 @@ HANDLERS: dict[tuple[int, int], Callable[[SimulatedPsam, CommandApdu], bytes]] =
     (0x00, 0xA4): SimulatedPsam._select,
     (0x00, 0xB0): SimulatedPsam._read_binary,
     (0x00, 0x84): SimulatedPsam._get_challenge,
-    (0xBF, 0xDE): SimulatedPsam._deliver_session_key,
-    (0x80, 0xFA): SimulatedPsam._cipher_data,
+    (0xBF, 0xDE): psamkeys.deliver_session_key,
+    (0x80, 0xFA): psamkeys.cipher_data,
     (0x80, 0x70): SimulatedPsam._init_sam_for_purchase,
 }

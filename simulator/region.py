@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from firmware.psam.keys import city_factor, province_factor
-from simulator import personalise
-from simulator.algorithm import ALGORITHMS
+from simulator import keyload, personalise, regionfile
+from simulator.algorithm import ALGORITHMS, DES, SM4, Algorithm
 from simulator.card import CardMemory, SimulatedCard
-from simulator.filesystem import structure_of
-from simulator.keytable import FACTORS, KEYS, KeyRow, factors_needed
-from simulator.psam import HeldKey, PsamMemory, SimulatedPsam, key_name
+from simulator.files import AS_1_0, AS_2_0, MEANINGS, OPTIONAL
+from simulator.keytable import FACTORS, VERSIONS
+from simulator.keytree import KeyTree
+from simulator.local import Local
+from simulator.psam import Environment, PsamMemory, SimulatedPsam
 from simulator.switches import Switches
 
-FORMAT = 1
-_TEST_PREFIX = "TEST_ROOT_"
+BOTH = "both"
+LIVES = ("stored", "normal", "application_locked", "cancelled")
 
 
 class Region:
     """Root keys from `seed`, or from `root_keys` by name where a test vector wants its own.
 
-    code: six digits.  kept_levels: which roots a PSAM holds: "mixed" (see keytable), or "city",
-    "province", "nation".  algorithm: "3des" or "sm4".  reproducible: chips draw their random
-    numbers from the seed.  cards, psams: by label.
+    code: six digits, the home region; cards and PSAMs of other regions under the same national
+    roots may stand beside its own.  kept_levels: which roots a PSAM holds: "mixed" (see keytable),
+    or "city", "province", "nation".  algorithm: "3des", "sm4" or "both": then a PSAM has both
+    environments, 3.0 cards are SM4, others 3DES, and no root serves both.  reproducible: chips draw
+    their random numbers from the seed.  city_factors: region code -> its own level-2 factor,
+    8 bytes.  local: region code -> what that region adds to its cards.  cards, psams: by label.
     """
 
     def __init__(
@@ -37,44 +39,58 @@ class Region:
         algorithm: str = "3des",
         root_keys: dict[str, bytes] | None = None,
         reproducible: bool = True,
+        city_factors: dict[str, bytes] | None = None,
+        local: dict[str, Local] | None = None,
     ) -> None:
         if kept_levels not in ("mixed", *FACTORS):
             raise ValueError(f"kept_levels is mixed, {', '.join(FACTORS)}, not {kept_levels!r}")
+        if algorithm not in (*ALGORITHMS, BOTH):
+            raise ValueError(f"algorithm is {', '.join(ALGORITHMS)} or both, not {algorithm!r}")
         self.code = code
         self.seed = seed
         self.kept_levels = kept_levels
-        self.algorithm = ALGORITHMS[algorithm]
+        self.algorithms = (DES, SM4) if algorithm == BOTH else (ALGORITHMS[algorithm],)
         self.reproducible = reproducible
+        self.city_factors = dict(city_factors or {})
+        self.local = dict(local or {})
         self.cards: dict[str, SimulatedCard] = {}
         self.psams: dict[str, SimulatedPsam] = {}
         self._root_keys = dict(root_keys or {})
-        self._factors = (province_factor(code), city_factor(code))
-        self._city_keys: dict[tuple[str, int], bytes] = {}
+        self._trees: dict[tuple[str, str], KeyTree] = {}
         self._written: dict[str, tuple[int, Any]] = {}
 
     # -- keys -------------------------------------------------------------------------------------
 
+    @property
+    def algorithm(self) -> Algorithm:
+        """The region's cipher family; of two, the DES family."""
+        return self.algorithms[0]
+
+    def tree(self, code: str | None = None, algorithm: str | None = None) -> KeyTree:
+        """The keys of a region code (home) under a cipher family (the region's)."""
+        asked = (code or self.code, algorithm or self.algorithm.name)
+        if asked not in self._trees:
+            family = ALGORITHMS[asked[1]]
+            mark = "SM4_" if len(self.algorithms) > 1 and family is SM4 else ""
+            city = self.city_factors.get(asked[0])
+            self._trees[asked] = KeyTree(asked[0], self.seed, family, self._root_keys, mark, city)
+        return self._trees[asked]
+
+    def tree_of(self, card: SimulatedCard) -> KeyTree:
+        """The keys that card was issued under: for a test that plays PSAM, HSM or office."""
+        return self.tree(card.memory.code, card.memory.algorithm)
+
     def national_root(self, name: str, length: int = 16) -> bytes:
-        """The invented root key TEST_ROOT_<name> of 16 bytes (8 for a short STK)."""
-        text = f"{self.seed}/{_TEST_PREFIX}{name}"
-        invented = hashlib.sha256(text.encode()).digest()[:16]
-        return self._root_keys.get(name, invented)[:length]
+        """As KeyTree.national_root, of the home region."""
+        return self.tree().national_root(name, length)
 
     def root(self, name: str, factors: int, length: int = 16) -> bytes:
-        """The root that still needs so many factors: 3 national, 2 provincial, 1 city."""
-        done = self._factors[: 3 - factors]
-        return self.algorithm.diversify(self.national_root(name, length), *done)
+        """As KeyTree.root, of the home region."""
+        return self.tree().root(name, factors, length)
 
     def card_key(self, name: str, card_factor: bytes, length: int = 16) -> bytes:
-        """A card's own key; card_factor: last 8 historical bytes."""
-        city = self._city_keys.get((name, length))
-        if city is None:
-            city = self._city_keys[name, length] = self.root(name, 1, length)
-        return self.algorithm.diversify(city, card_factor)
-
-    def _length(self, row: KeyRow, switches: Switches) -> int:
-        short = row.name == "STKSSSE" and self.algorithm.block == 8
-        return int(switches.stk_length) if short else 16
+        """As KeyTree.card_key, of the home region."""
+        return self.tree().card_key(name, card_factor, length)
 
     # -- issuing ----------------------------------------------------------------------------------
 
@@ -109,34 +125,49 @@ class Region:
         card_id: bytes | None = None,
         card_number: str | None = None,
         label: str | None = None,
+        full: bool = False,
+        algorithm: str | None = None,
+        code: str | None = None,
+        key_version: int = 1,
+        meanings: str = AS_2_0,
+        optional: Sequence[str] = (),
+        life: str = "normal",
     ) -> SimulatedCard:
         """A personalised card, kept under its label ("card-<serial>").
 
         generation: "1.0", "2.0", "3.0".  pin: 4..16 digits or None.  card_use_mode: "1" online,
-        "2" offline.  Dates YYYYMMDD.  historical: 13 bytes.  Raises ValueError on a taken label.
+        "2" offline.  Dates YYYYMMDD.  historical: 13 bytes.  full: every file is filled; its log
+        holds the settlements before purchase_serial.  algorithm: of a region with both.  code: of
+        another region under the same roots.  key_version: 1..3, of DPK, DLK and DTK.  meanings: of
+        a 1.0 card's items, files.MEANINGS.  optional: of DF05 and DF06.  life: one of LIVES; a
+        stored card has no holder and no PIN yet.
+        Raises ValueError: a taken label, or a value that is none of those.
         """
-        if generation not in personalise.VERSIONS:
-            legal = ", ".join(personalise.VERSIONS)
-            raise ValueError(f"generation is one of {legal}, not {generation!r}")
+        _one_of("generation", generation, personalise.VERSIONS)
+        _one_of("meanings", meanings, MEANINGS if generation == "1.0" else (AS_2_0,))
+        _one_of("key_version", key_version, VERSIONS)
+        _one_of("life", life, LIVES)
+        for each in optional:
+            _one_of("optional", each, OPTIONAL)
         if pin is not None and not (4 <= len(pin) <= 16 and pin.isdigit()):
             raise ValueError("a PIN has 4 to 16 digits")
+        if life == "stored":
+            pin = None
         label = self._free_label(self.cards, label or f"card-{serial}")
+        code = code or self.code
         switches = switches or Switches()
-        historical = historical or personalise.historical_bytes(self.code, serial)
+        historical = historical or personalise.historical_bytes(code, serial)
         memory = CardMemory(
             label=label,
             generation=generation,
-            algorithm=self.algorithm.name,
+            algorithm=self._algorithm_for(generation, algorithm),
             historical=historical,
             contactless=contactless,
             account_only=account_only,
             has_ef06=has_ef06,
             switches=switches,
             seed=self._dice_seed(label),
-            keys={
-                row.name: self.card_key(row.name, historical[-8:], self._length(row, switches))
-                for row in KEYS
-            },
+            keys={},
             pin=bytes.fromhex(pin + "f" * (len(pin) % 2)) if pin else b"",
             pin_limit=tries,
             pin_tries=tries,
@@ -150,27 +181,42 @@ class Region:
             start_day=bytes.fromhex(start_day),
             purchase_serial=purchase_serial,
             load_serial=load_serial,
+            key_version=key_version,
+            code=code,
+            meanings=meanings,
+            optional=list(optional),
+            local=self.local.get(code),
+            blocked=life == "cancelled",
+            blocked_dfs=["DF04"] if life == "application_locked" else [],
         )
-        items = {
-            ("SSSE", 0x05): personalise.issuer_items(
-                card_id or personalise.card_id(self.code, serial),
-                card_number or personalise.card_number(serial),
-                self.code,
-                generation,
-                (issued, expiry),
-                switches.date_form,
-            ),
-            ("SSSE", 0x06): personalise.holder_items(name, citizen_number),
-            ("DF04", 0x05): personalise.medical_items(self.code, card_use_mode),
-            ("DF04", 0x06): personalise.offline_items(
-                offline_permitted, offline_total_fen, offline_count
-            ),
-        }
-        memory.files = personalise.contents(
-            structure_of(memory), items, generation, switches.name_padding
+        memory.keys = keyload.keys_of_card(self.tree(code, memory.algorithm), memory)
+        items = personalise.standing_items(code, memory.local, full)
+        items.setdefault(("DF04", 0x05), {}).update(personalise.medical_items(code, card_use_mode))
+        items["SSSE", 0x05] = personalise.issuer_items(
+            card_id or personalise.card_id(code, serial),
+            card_number or personalise.card_number(serial),
+            code,
+            generation,
+            (issued, expiry),
+            switches.date_form,
         )
+        if life != "stored":
+            items["SSSE", 0x06] = personalise.holder_items(name, citizen_number)
+        items["DF04", 0x06] = (
+            personalise.account_items(balance_fen, yearly_self_fen, yearly_pooled_fen)
+            if meanings == AS_1_0
+            else personalise.offline_items(offline_permitted, offline_total_fen, offline_count)
+        )
+        personalise.write_files(memory, items, full)
         card = self.cards[label] = SimulatedCard(memory)
         return card
+
+    def _algorithm_for(self, generation: str, wanted: str | None) -> str:
+        names = [each.name for each in self.algorithms]
+        if wanted is not None:
+            _one_of("algorithm", wanted, names)
+            return wanted
+        return names[-1] if generation == "3.0" else names[0]
 
     def issue_psam(
         self,
@@ -180,23 +226,23 @@ class Region:
         switches: Switches | None = None,
         serial: int = 1,
         label: str | None = None,
+        key_versions: Sequence[int] = (1,),
+        code: str | None = None,
     ) -> SimulatedPsam:
         """A PSAM with this region's roots, kept under its label ("psam-<terminal number>").
 
-        terminal_number: 12 digits.  start, expiry: YYYYMMDD.  serial: the first of EF 0019.
+        terminal_number: 12 digits.  start, expiry: YYYYMMDD.  serial: the first of EF 0019, in each
+        environment.  key_versions: of DPK, 1..3.  code: of another region under the same roots.
         """
+        for version in key_versions:
+            _one_of("key_versions", version, VERSIONS)
         label = self._free_label(self.psams, label or f"psam-{terminal_number}")
         switches = switches or Switches()
-        held = {}
-        for row in KEYS:
-            if row.usage is not None and row.key_id is not None:
-                count = factors_needed(row, self.kept_levels)
-                root = self.root(row.name, count, self._length(row, switches))
-                held[key_name(row.type, row.key_id)] = HeldKey(row.type, count, root)
+        code = code or self.code
         number = bytes.fromhex(terminal_number)
         level_info = b"\x01\x01" + bytes.fromhex(start + expiry)
         contents = {
-            "MF/0015": bytes.fromhex(self.code[:4] + "399002" + "0000" + terminal_number + "4400"),
+            "MF/0015": bytes.fromhex(code[:4] + "399002" + "0000" + terminal_number + "4400"),
             "MF/0016": number,
         }
         for fid, level in ((0x1A, "nation"), (0x1B, "province"), (0x1C, "city")):
@@ -204,13 +250,24 @@ class Region:
                 contents[f"DF01/{fid:04X}"] = level_info
         memory = PsamMemory(
             label=label,
-            algorithm=self.algorithm.name,
             historical=bytes.fromhex("81544C008684") + b"\x07" + number,
             switches=switches,
             seed=self._dice_seed(label),
-            keys=held,
-            files=contents,
-            serial=serial,
+            environments=[
+                Environment(
+                    algorithm=each.name,
+                    keys=keyload.keys_of_psam(
+                        self.tree(code, each.name),
+                        self.kept_levels,
+                        key_versions,
+                        switches,
+                        self.local.get(code),
+                    ),
+                    files=dict(contents),
+                    serial=serial,
+                )
+                for each in self.algorithms
+            ],
         )
         psam = self.psams[label] = SimulatedPsam(memory)
         return psam
@@ -227,30 +284,20 @@ class Region:
     # -- the file ---------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
-        """Writes temporary file, fsync, rename: after a power cut the old or the new state."""
+        """After a power cut the old or the new state is there."""
         document = {
-            "format": FORMAT,
             "code": self.code,
             "seed": self.seed,
             "kept_levels": self.kept_levels,
-            "algorithm": self.algorithm.name,
+            "algorithm": BOTH if len(self.algorithms) > 1 else self.algorithm.name,
             "reproducible": self.reproducible,
             "root_keys": {name: key.hex() for name, key in self._root_keys.items()},
+            "city_factors": {code: factor.hex() for code, factor in self.city_factors.items()},
+            "local": {code: local.to_json() for code, local in self.local.items()},
             "cards": {label: self._state_of(card) for label, card in self.cards.items()},
             "psams": {label: self._state_of(psam) for label, psam in self.psams.items()},
         }
-        path = Path(path)
-        temporary = path.with_name(path.name + ".new")
-        with open(temporary, "w", encoding="utf-8") as out:
-            json.dump(document, out, ensure_ascii=False)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        regionfile.write(Path(path), document)
         for chip in (*self.cards.values(), *self.psams.values()):
             chip.dirty = False
 
@@ -266,9 +313,7 @@ class Region:
     @classmethod
     def load(cls, path: str | Path) -> Region:
         """Raises OSError, or ValueError when the file is not a region of this format."""
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise ValueError(f"{path} is not a region of format {FORMAT}: make a new one")
+        document = regionfile.read(Path(path))
         region = cls(
             document["code"],
             document["seed"],
@@ -276,9 +321,17 @@ class Region:
             document["algorithm"],
             {name: bytes.fromhex(key) for name, key in document["root_keys"].items()},
             document["reproducible"],
+            {code: bytes.fromhex(factor) for code, factor in document["city_factors"].items()},
+            {code: Local.from_json(local) for code, local in document["local"].items()},
         )
         for label, stored in document["cards"].items():
             region.cards[label] = SimulatedCard.from_state(stored)
         for label, stored in document["psams"].items():
             region.psams[label] = SimulatedPsam.from_state(stored)
         return region
+
+
+def _one_of(what: str, value: object, legal: Sequence[object] | dict[str, Any]) -> None:
+    if value not in legal:
+        there = ", ".join(str(each) for each in legal)
+        raise ValueError(f"{what} is one of {there}, not {value!r}")

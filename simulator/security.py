@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from firmware.apdu import CommandApdu
 from simulator.chip import Refusal
-from simulator.keytable import BY_REFERENCE
 
 if TYPE_CHECKING:
     from simulator.card import SimulatedCard
 
 _MAC = 4
+_AUTHENTICATION_VERSION = b"\x01"  # the only one whose PSAM ids are published
 
 
 def _p1p2(command: CommandApdu, *legal: int) -> int:
@@ -39,10 +39,10 @@ def _take_challenge(card: SimulatedCard) -> bytes:
 
 
 def _authentication_fields(card: SimulatedCard, command: CommandApdu) -> tuple[bytes, bytes]:
-    """8 + 8 bytes; a key version after them must be the card's."""
+    """8 + 8 bytes; a key version after them must be that of the card's authentication keys."""
     if len(command.data) not in (16, 17):
         raise Refusal(0x6700)
-    if command.data[16:] not in (b"", bytes((card.memory.key_version,))):
+    if command.data[16:] not in (b"", _AUTHENTICATION_VERSION):
         raise Refusal(0x6A88)
     return command.data[:8], command.data[8:16]
 
@@ -63,7 +63,7 @@ def external_authenticate(card: SimulatedCard, command: CommandApdu) -> bytes:
         raise Refusal(0x6A86)
     proof, original = _authentication_fields(card, command)
     df = card.session.df if command.p2 & 0x80 or card.session.df == "MF" else "SSSE"
-    row = BY_REFERENCE.get((df, command.p2))
+    row = card.key_at(df, command.p2)
     if row is None:
         raise Refusal(0x6A88)
     if _tries(card, row.name) == 0:

@@ -88,13 +88,14 @@ def test_refusals(region, command, sw):
 # -- files ----------------------------------------------------------------------------------------
 
 
-def test_directory_has_the_four_applications_then_ends(region):
-    """SPEC-P3: one entry template each; 6A83 after the last."""
-    card = issued(region)
-    first = send(card, "00B201F41A")
+@pytest.mark.parametrize(("generation", "count", "sfi"), [("1.0", 4, "5C"), ("2.0", 5, "F4")])
+def test_directory_has_the_applications_then_ends(region, generation, count, sfi):
+    """SPEC-P3: one entry template each; 6A83 after the last.  DF07 came with 2.0."""
+    card = issued(region, generation=generation)
+    first = send(card, f"00B201{sfi}1A")
     assert first == DIRECTORY_FIRST.upper() + "9000"
-    assert [send(card, f"00B2{n:02X}F400")[:2] for n in (1, 2, 3, 4)] == ["6C"] * 4
-    assert send(card, "00B205F400") == "6A83"
+    assert [send(card, f"00B2{n + 1:02X}{sfi}00")[:2] for n in range(count)] == ["6C"] * count
+    assert send(card, f"00B2{count + 1:02X}{sfi}00") == "6A83"
 
 
 def test_card_without_a_directory(region):
@@ -232,8 +233,8 @@ def test_a_missing_record_number_appends_but_not_in_the_ssse(region):
 
 def test_partial_names_lead_through_the_applications(region):
     card = issued(region)
-    found = [data(card, f"00A404{p2}05D156000005")[8:] for p2 in ("00", "02", "02", "02")]
-    assert found == [f"D156000005{n:02X}" for n in range(4)]
+    found = [data(card, f"00A404{p2}05D156000005")[8:] for p2 in ("00", *["02"] * 4)]
+    assert found == [f"D156000005{n:02X}" for n in range(5)]
     assert send(card, "00A4040205D156000005") == "6A82"
 
 
