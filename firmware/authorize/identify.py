@@ -7,8 +7,9 @@ import hmac
 from firmware.authorize.stoplist import StopList
 from firmware.authorize.unit import Unit
 from firmware.authorize.visit import Visit, external_authenticate, factors
-from firmware.card import files
+from firmware.card import files, values
 from firmware.card.commands import SW_FILE_NOT_FOUND
+from firmware.card.text import text
 from firmware.outcome import Outcome, ProtocolError, StatusError, outcome
 from firmware.psam.keytable import IRK, RKSSSE
 
@@ -30,13 +31,13 @@ def read_identity(unit: Unit, visit: Visit) -> Outcome | None:
     if card_id is None or len(card_id) != files.CARD_ID.length or number is None:
         return outcome("CARD_UNREADABLE")
     try:
-        visit.expiry = files.date(expiry or b"")
+        visit.expiry = values.date(expiry or b"")
         int(card_id[:3].hex())  # the region is BCD
     except ValueError:
         raise ProtocolError("issuer data is not in its form") from None
     visit.card_id = card_id
-    visit.card_number = files.text(number)
-    visit.version = files.text(version or b"")[:3] or "1.0"
+    visit.card_number = text(number)
+    visit.version = text(version or b"")[:3] or "1.0"
     return None
 
 
@@ -67,5 +68,5 @@ def read_holder(unit: Unit, visit: Visit) -> Outcome | None:
     """Step 4: the holder's name, for the screen; a 3.0 card gives it to a proved terminal only."""
     if visit.version == "3.0":
         external_authenticate(unit, visit, RKSSSE, files.KEY_RKSSSE)
-    visit.name = files.text(visit.session.read_item(files.NAME) or b"")
+    visit.name = text(visit.session.read_item(files.NAME) or b"")
     return None

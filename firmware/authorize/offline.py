@@ -5,8 +5,9 @@ from __future__ import annotations
 from firmware.authorize.request import Request
 from firmware.authorize.unit import Unit
 from firmware.authorize.visit import Visit, external_authenticate
-from firmware.card import files
+from firmware.card import files, values
 from firmware.card.commands import SW_SECURITY_STATUS
+from firmware.card.text import text
 from firmware.journal import record as rec
 from firmware.journal.record import Record
 from firmware.outcome import Outcome, ProtocolError, StatusError, outcome
@@ -50,7 +51,7 @@ def _read_92_93(visit: Visit) -> tuple[int, int]:
     total = visit.session.read_item(files.OFFLINE_TOTAL)
     count = visit.session.read_item(files.OFFLINE_COUNT)
     try:
-        return files.fen(total or b""), int(files.text(count or b"") or "0")
+        return values.fen(total or b""), int(text(count or b"") or "0")
     except ValueError:
         raise ProtocolError("offline totals are not in their form") from None
 
@@ -95,7 +96,7 @@ def write_totals(unit: Unit, visit: Visit, intent: Record) -> None:
         return
     if (now_fen, now_count) != (new_fen, new_count):
         external_authenticate(unit, visit, UK2DF04, files.KEY_UK2DF04)
-        visit.session.update_item(files.OFFLINE_TOTAL, files.fen_value(new_fen))
+        visit.session.update_item(files.OFFLINE_TOTAL, values.fen_value(new_fen))
         visit.session.update_item(files.OFFLINE_COUNT, b"%02d" % new_count)
         if _read_again(unit, visit) != (new_fen, new_count):
             raise ProtocolError("the card's totals read back otherwise than written")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from firmware.apdu import SW_OK, CommandApdu, ResponseApdu
 from firmware.card import commands
 from firmware.card.commands import checked
-from firmware.card.files import SSSE_NAME, Item
+from firmware.card.items import Item
+from firmware.card.ssse import SSSE_NAME
 from firmware.channel import Channel
 from firmware.outcome import ProtocolError, StatusError
 from firmware.secret import Pin

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from firmware.card import commands, files
+from firmware.card import commands
+from firmware.card.files import LOG
 from firmware.card.session import CardSession
 from firmware.outcome import ProtocolError, StatusError
 
@@ -109,7 +110,7 @@ def read_log(session: CardSession, limit: int = 255) -> list[LogRecord]:
     """The card's log, newest first; needs the PIN.  Stops at its end or at `limit` records."""
     found = []
     for number in range(1, limit + 1):
-        raw = session.read_cyclic(files.SFI_TRANSACTION_LOG, number, files.LOG_RECORD_LENGTH)
+        raw = session.read_cyclic(LOG.sfi, number, LOG.size)
         if raw is None:
             break
         if not raw.strip(b"\x00\xff"):  # a record never written
@@ -120,9 +121,9 @@ def read_log(session: CardSession, limit: int = 255) -> list[LogRecord]:
 
 def parse_log_record(raw: bytes) -> LogRecord:
     """28 bytes, or 20 in account-only mode; raises ProtocolError otherwise."""
-    if len(raw) not in (files.LOG_RECORD_LENGTH, files.LOG_RECORD_LENGTH_ACCOUNT_ONLY):
+    if len(raw) not in (LOG.size, *LOG.other_sizes):
         raise ProtocolError(f"a log record of {len(raw)} bytes")
-    is_full = len(raw) == files.LOG_RECORD_LENGTH
+    is_full = len(raw) == LOG.size
     return LogRecord(
         serial=int.from_bytes(raw[0:2], "big"),
         kind=raw[2],
