@@ -9,7 +9,7 @@ from firmware.apdu import SW_OK, CommandApdu, ResponseApdu
 from firmware.channel import Channel
 from firmware.outcome import Fault, ProtocolError, StatusError, TransportError
 from firmware.psam import commands
-from firmware.psam.keytable import KEYS, PsamKey
+from firmware.psam.keytable import PURCHASE_KEYS, PsamKey
 
 ALGORITHM_3DES = 0x01
 
@@ -92,7 +92,7 @@ class PsamSession:
 
     def _probe(self) -> None:
         """For each key: the number of factors this PSAM takes, or that it lacks the key."""
-        for key in KEYS:
+        for key in PURCHASE_KEYS:
             tried = [key.usual_factors, *(n for n in (3, 2, 1) if n != key.usual_factors)]
             for count in tried:
                 answer = self._deliver(key, count, bytes(8 * count), bytes(self._block))
