@@ -175,15 +175,15 @@ def part(kind: type[Any]) -> Any:
     return _field(lambda found, place, file: read(kind, found, place, file), None)
 
 
-def parts(kind: type[Any], key: str) -> Any:
-    """An array of tables `[[key]]`, at least one; a tuple."""
+def parts(kind: type[Any], key: str, least: int = 1) -> Any:
+    """An array of tables `[[key]]`, at least so many; a tuple."""
 
     def keep(found: Any, place: Place, file: File) -> tuple[Any, ...]:
-        if not isinstance(found, list) or not found:
+        if not isinstance(found, list) or len(found) < least:
             raise file.error(place, f"应写成 [[{key}]]", f"write it as [[{key}]]")
         return tuple(read(kind, each, (*place, at), file) for at, each in enumerate(found))
 
-    return _field(keep, REQUIRED, key)
+    return _field(keep, REQUIRED if least else [], key)
 
 
 def read(kind: type[Kind], values: Any, place: Place, file: File) -> Kind:
