@@ -206,13 +206,13 @@ def _decode_group(item: Item, raw: bytes) -> dict[str, Value] | None:
     if rest:
         raise FormError(f"{item.name}: the parts do not fill the group")
     rows = {part.tag: part for part in item.parts}
-    out: dict[str, Value] = {}
+    if len({tag for tag, _ in items}) != len(items):
+        raise FormError(f"{item.name}: a part stands twice")
+    out: dict[str, Value] = {f"{tag:02X}": None for tag in rows}
     for tag, value in items:
-        name = f"{tag:02X}"
-        if name in out:
-            raise FormError(f"{item.name}: part {name} stands twice")
-        out[name] = decode(rows[tag], value) if tag in rows else "‹" + value.hex().upper() + "›"
-    return out
+        known = rows.get(tag)
+        out[f"{tag:02X}"] = decode(known, value) if known else f"‹{value.hex().upper()}›"
+    return out if any(value is not None for value in out.values()) else None
 
 
 def _encode_group(item: Item, value: Value) -> bytes:
