@@ -30,7 +30,10 @@ LEGAL |= {(state, paper): state for state in STATES[1:] for paper in PAPER}
 NUMBERS = {name: number for number, name in record.KIND_NAMES.items()} | {"NONE": 0}
 
 
-@pytest.mark.parametrize(("state", "kind"), list(itertools.product(STATES, record.KIND_NAMES.values())))
+EVERY_PAIR = list(itertools.product(STATES, record.KIND_NAMES.values()))
+
+
+@pytest.mark.parametrize(("state", "kind"), EVERY_PAIR)
 def test_every_state_with_every_kind(state, kind):
     expected = LEGAL.get((state, kind))
     if expected is None:
