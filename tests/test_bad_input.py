@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import Rig
 
 from firmware.journal import record as rec
+from tests.rig import Rig
 
 PAID = (1000, 200, 300)
 START_FEN = 100_000

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from rig import Rig
 
 from firmware.board import Board
 from firmware.display.messages import MESSAGES, PROGRESS
 from firmware.host import desk, rpc
 from firmware.outcome import outcomes
+from tests.rig import Rig
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rig import TERMINAL, Rig
 
 from firmware.journal import record as rec
 from simulator.slot import Cut
+from tests.rig import TERMINAL, Rig
 
 GENERATIONS = ["1.0", "2.0", "3.0"]
 

@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import Rig
-from torn import (
+
+from firmware.journal import record as rec
+from simulator.slot import AFTER, BEFORE, LOST, Cut
+from simulator.switches import Switches
+from tests.rig import Rig
+from tests.torn import (
     CARD_EXCHANGES,
     DEBIT,
     PAID,
@@ -26,10 +30,6 @@ from torn import (
     settle,
     tac_of,
 )
-
-from firmware.journal import record as rec
-from simulator.slot import AFTER, BEFORE, LOST, Cut
-from simulator.switches import Switches
 
 
 @pytest.fixture

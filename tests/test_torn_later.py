@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rig import Rig
-from torn import DEBIT, PAID, START_FEN, check_money, pay_torn, put_back, settle
 
 from firmware.authorize import identify, recovery
 from firmware.authorize.pin import PinBuffer
@@ -14,6 +12,8 @@ from firmware.authorize.visit import begin
 from firmware.journal import record as rec
 from simulator.slot import AFTER, BEFORE, LOST, Cut
 from simulator.switches import Switches
+from tests.rig import Rig
+from tests.torn import DEBIT, PAID, START_FEN, check_money, pay_torn, put_back, settle
 
 
 @pytest.fixture

@@ -11,15 +11,15 @@ import tempfile
 import time
 from pathlib import Path
 
-import pcscd_rig
 import pytest
-from rig import Rig
 
 from firmware.channel import Reader
 from firmware.drivers.pcsc import open_pcsc
 from firmware.drivers.recorder import Transcript
 from firmware.drivers.replay import open_replay
 from simulator.vpcd import Plug
+from tests import pcscd_rig
+from tests.rig import Rig
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 SOON_S = 20.0

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 
-import pcscd_rig
 import pytest
 
 from firmware.apdu import CommandApdu
@@ -19,6 +18,7 @@ from simulator.client import ControlClient
 from simulator.region import Region
 from simulator.slot import LOST, Cut
 from simulator.world import World
+from tests import pcscd_rig
 
 USER = pcscd_rig.USER_READER + " 00 00"
 PSAM = pcscd_rig.PSAM_READER + " 00 00"
@@ -202,6 +202,16 @@ def test_a_lost_answer_is_silence_and_the_reader_recovers(monkeypatch):
         user.close()
 
 
+@contextlib.contextmanager
+def plugging(argv):
+    """The process, ended whatever becomes of the test."""
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
 @pcscd
 def test_plug_puts_one_card_into_pcscd(tmp_path):
     """`sscsim plug`, here with a contactless card: it shows PC/SC's ATR and speaks T=CL."""
@@ -210,7 +220,7 @@ def test_plug_puts_one_card_into_pcscd(tmp_path):
     make_region().save(state)
     argv = [sys.executable, "-m", "simulator", "plug", "--state", str(state)]
     argv += ["--card", "card-3", "--port", str(rig.user_port)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+    with plugging(argv) as process:
         assert process.stdout.readline().startswith("plugged")
         reader = open_pcsc(USER)
         wait_for(reader, 1)

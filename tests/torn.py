@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rig import Rig
-
 from firmware.authorize import identify, limits, recovery
 from firmware.authorize.pin import PinBuffer
 from firmware.authorize.visit import begin
@@ -13,6 +11,7 @@ from firmware.journal import record as rec
 from firmware.psam import keys
 from firmware.psam.cipher import des_encrypt
 from simulator.slot import Cut
+from tests.rig import Rig
 
 START_FEN = 100_000
 PAID = (1000, 200, 300)
