@@ -2,8 +2,8 @@
 
 pcscd has no option for the path of its socket, so it runs in a mount namespace in which /run/pcscd
 is ours.  Its two readers are vsmartcard-vpcd's, which listens on TCP: simulator/vpcd.py plugs cards
-in.  libpcsclite reads PCSCLITE_CSOCK_NAME once a process: take `shared()`, one pcscd for all tests
-of a Python process, and import this module as `pcscd_rig` only (another name makes another one).
+in.  libpcsclite reads PCSCLITE_CSOCK_NAME once a process, at its first call, so this module sets it
+when it is imported (conftest.py does it): take `shared()`, one pcscd for all tests of a process.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+
+FOLDER = Path(tempfile.gettempdir()) / f"ssc-pcscd-{os.getpid()}"
+SOCKET = FOLDER / "run" / "pcscd.comm"
+os.environ["PCSCLITE_CSOCK_NAME"] = str(SOCKET)
 
 USER_READER = "SSC Terminal User"
 PSAM_READER = "SSC Terminal PSAM"
@@ -61,10 +65,9 @@ def missing() -> str | None:
 
 @functools.cache
 def shared() -> PcscdRig:
-    """The one rig of this Python process, for which PCSCLITE_CSOCK_NAME is set; ends with it."""
+    """The one rig of this Python process; ends with it."""
     rig = PcscdRig()
     atexit.register(rig.stop)
-    os.environ["PCSCLITE_CSOCK_NAME"] = str(rig.socket_path)
     return rig
 
 
@@ -75,9 +78,9 @@ class PcscdRig:
     """
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="ssc-pcscd-"))
-        self.socket_path = self.folder / "run" / "pcscd.comm"
-        (self.folder / "run").mkdir()
+        self.folder, self.socket_path = FOLDER, SOCKET
+        shutil.rmtree(FOLDER, ignore_errors=True)  # of a process that was killed
+        (FOLDER / "run").mkdir(parents=True)
         Path("/run/pcscd").mkdir(exist_ok=True)  # the place to mount over
         try:
             for _ in range(_TRIES):
