@@ -25,7 +25,6 @@ _RESERVED = tuple(
         write=key(f"UK{number}DF01"),
         structure=TRANSPARENT,
         size=0x128,
-        versions=FROM_2,
     )
     for at, number in enumerate("789AB")
 )
@@ -119,7 +118,6 @@ DF01 = application(
             "学历信息文件",
             read=_READ,
             write=key("UK6DF01"),
-            versions=FROM_2,
             items=(
                 cn(0x2A, 0x01, "education", "学历"),
                 group(

@@ -166,7 +166,6 @@ DF02 = application(
             "就业援助对象认定信息文件",
             read=_READ,
             write=key("UK5DF02"),
-            versions=FROM_2,
             items=(
                 group(
                     0x99,
@@ -190,7 +189,6 @@ DF02 = application(
             structure=CYCLIC,
             size=0x12,
             records=4,
-            versions=FROM_2,
             items=(
                 an(0, 0x03, "type", "政策类别"),
                 cn(0, 0x04, "approved", "审批日期", "date"),

@@ -15,18 +15,26 @@ from firmware.card.items import (
 
 _READ = pin_or("RK1DF03")
 _DRIVER = "FIELD, a driver's table of 1.0 cards"
-# The draft puts further files in EF08-EF0A instead of EF15-EF19; their items are not published.
+_INJURY = (cn(0x7A, 0x03), cn(0x7B, 0x04), cn(0x7C, 0x04))
+_MATERNITY = (cn(0x51, 0x03), an(0x5F, 0x01))
+_RULING = (an(0x3B, 0x14), an(0x3C, 0x46), an(0x3D, 0x01), cn(0x3E, 0x04), an(0x3F, 0x3C))
+# The draft has EF08-EF0A instead of EF15-EF19; which is which is inferred, the tags tell on a card.
 _DRAFT = tuple(
     Ef(
         sfi,
-        "draft file",
-        "草案文件",
+        name,
+        label,
         read=_READ,
-        write=key(f"UK{4 + at}DF03"),
-        versions=ONLY_1,
+        write=key(f"UK{number}DF03"),
+        items=items,
+        instead_of=instead_of,
         source="SPEC-P6",
     )
-    for at, sfi in enumerate((0x08, 0x09, 0x0A))
+    for sfi, name, label, number, items, instead_of in (
+        (0x08, "work injury insurance", "工伤保险信息文件", 4, _INJURY, 0x15),
+        (0x09, "maternity insurance", "生育保险信息文件", 5, _MATERNITY, 0x16),
+        (0x0A, "injury ruling", "工伤认定信息文件", 6, _RULING, 0x17),
+    )
 )
 
 DF03 = application(
@@ -104,14 +112,13 @@ DF03 = application(
                 cn(0x73, 0x04, "updated", "更新日期", "date"),
             ),
         ),
-        *_DRAFT,
         Ef(
             0x15,
             "work injury insurance",
             "工伤保险信息文件",
             read=_READ,
             write=key("UK4DF03"),
-            items=(cn(0x7A, 0x03), cn(0x7B, 0x04), cn(0x7C, 0x04)),
+            items=_INJURY,
         ),
         Ef(
             0x16,
@@ -119,7 +126,7 @@ DF03 = application(
             "生育保险信息文件",
             read=_READ,
             write=key("UK5DF03"),
-            items=(cn(0x51, 0x03), an(0x5F, 0x01)),
+            items=_MATERNITY,
         ),
         Ef(
             0x17,
@@ -127,7 +134,7 @@ DF03 = application(
             "工伤认定信息文件",
             read=_READ,
             write=key("UK6DF03"),
-            items=(an(0x3B, 0x14), an(0x3C, 0x46), an(0x3D, 0x01), cn(0x3E, 0x04), an(0x3F, 0x3C)),
+            items=_RULING,
         ),
         Ef(
             0x18,
@@ -159,5 +166,6 @@ DF03 = application(
                 ),
             ),
         ),
+        *_DRAFT,
     ),
 )

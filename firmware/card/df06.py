@@ -11,6 +11,7 @@ _SOURCE = "V2.0 annex, tags only"
 
 EF05_TAGS = (0xC0, 0xC2, 0xC3, 0xC4, 0xC5)
 EF06_TAGS = tuple(range(0xC6, 0xE3))
+PART_TAGS = tuple(range(0xE3, 0xE8))
 
 DF06 = application(
     "DF06",

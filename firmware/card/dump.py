@@ -5,7 +5,7 @@ Needs a card that is powered up.  Authentication is handed in: card and PSAM do 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from firmware.card import values
@@ -81,7 +81,7 @@ class _Dump:
         files = [self._file(issuer)]
         self._version = version_of(_raw(files[0], _VERSION.tag))
         self._files = FileReader(self._session, self._version)
-        files += [self._file(ef) for ef in others if self._version in ef.versions]
+        files += self._all_files(others)
         if self._session.directory_sfi is not None:
             self._directory = self._read_directory(self._session.directory_sfi)
         return _told(df, "read", files=files)
@@ -96,8 +96,20 @@ class _Dump:
             if error.sw == SW_FILE_NOT_FOUND:
                 return _told(df, "absent")
             return _told(df, "refused", str(error))
-        files = [self._file(ef) for ef in df.files if self._version in ef.versions]
-        return _told(df, "read", files=files)
+        return _told(df, "read", files=self._all_files(df.files))
+
+    def _all_files(self, files: Iterable[Ef]) -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = []
+        absent: set[int] = set()
+        for ef in files:
+            if self._version not in ef.versions or (ef.instead_of and ef.instead_of not in absent):
+                continue
+            file = self._file(ef)
+            if file["state"] == "absent":
+                absent.add(ef.sfi)
+            if file["state"] != "absent" or not ef.instead_of:
+                told.append(file)
+        return told
 
     def _is_ruled_out(self, df: Df) -> bool:
         """The directory lists every application that has an AID; one without may be there."""

@@ -119,7 +119,8 @@ class Ef:
     size: bytes of one record (cyclic) or of the file (transparent), else 0.  other_sizes: record
     sizes seen besides.  records: how many a cyclic file holds at least.  read_in: read rules of
     single versions that differ from `read`.  draft_read: the rule of SPEC-P6, which some cards
-    still follow: try it on 6982.
+    still follow: try it on 6982.  instead_of: the SFI of the file in whose place the draft has this
+    one: only looked for where that is absent.
     """
 
     sfi: int
@@ -135,6 +136,7 @@ class Ef:
     versions: tuple[str, ...] = VERSIONS
     read_in: tuple[tuple[str, Rule], ...] = ()
     draft_read: Rule | None = None
+    instead_of: int = 0
     source: str = "V2.0"
     df: str = ""
 

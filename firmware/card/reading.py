@@ -102,10 +102,12 @@ class FileReader:
         raise ProtocolError("a file without an end")
 
     def _by_tag(self, ef: Ef) -> list[Record]:
+        """Every tag that any version's table has in this file; a group's next ones as well."""
         found: list[Record] = []
-        for row in ef.rows(self._version):
+        rows = {row.tag: row for row in (*ef.items, *ef.rows(self._version))}
+        for row in rows.values():
             mode = commands.READ_FIRST
-            for _ in range(row.count):
+            while len(found) < MOST_RECORDS:
                 answer = self._read(ef, row.tag, mode, 2 + row.length)
                 if answer.sw in _ENDS:
                     break
@@ -114,6 +116,8 @@ class FileReader:
                     raise ProtocolError(f"tag {row.tag:02X} is cut off")
                 found += records
                 mode = commands.READ_NEXT
+                if row.form != "tlv":
+                    break
         return found
 
     # -- cyclic records --------------------------------------------------------------------------

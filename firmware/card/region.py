@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from firmware.board_lines import Place
 from firmware.board_schema import BoardError, File
 from firmware.card import keys
-from firmware.card.df06 import EF05_TAGS, EF06_TAGS
+from firmware.card.df06 import EF05_TAGS, EF06_TAGS, PART_TAGS
 from firmware.card.items import (
     CYCLIC,
     FREE,
@@ -93,7 +93,8 @@ def parse(found: str, source: str) -> RegionTable:
 def _standard_tags() -> frozenset[int]:
     rows = [item for df in APPLICATIONS for ef in df.files for item in ef.items]
     rows += [part for row in rows for part in row.parts]
-    return frozenset((*(row.tag for row in rows), *EF05_TAGS, *EF06_TAGS, *_DIRECTORY_TAGS))
+    open_tags = (*EF05_TAGS, *EF06_TAGS, *PART_TAGS)
+    return frozenset((*(row.tag for row in rows), *open_tags, *_DIRECTORY_TAGS))
 
 
 class _Table:
