@@ -94,12 +94,11 @@ class RpcServer:
                 is_full = len(self._talks) >= MAX_CONNECTIONS
                 if not is_full:
                     self._talks[thread] = connection
+                    thread.start()  # under the lock: close() joins only what runs
             if is_full:
                 with connection, contextlib.suppress(OSError):
                     connection.settimeout(_RETRY_S)
                     connection.sendall(_line(_error(None, TOO_MANY, "too many connections")))
-            else:
-                thread.start()
 
     def _talk(self, connection: socket.socket) -> None:
         try:
