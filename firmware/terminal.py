@@ -12,13 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 from firmware.authorize import condition, recovery
-from firmware.authorize.balance import balance
 from firmware.authorize.inbox import Inbox
 from firmware.authorize.jobs import Job, Jobs
 from firmware.authorize.psamwatch import PsamWatch
 from firmware.authorize.purchase import Declined, check_before_card, decline, purchase
 from firmware.authorize.request import Request
 from firmware.authorize.result import outcome_of
+from firmware.authorize.service import ServiceCall, serve
+from firmware.authorize.services import SERVICES
 from firmware.authorize.unit import Unit, yuan
 from firmware.authorize.welcome import welcome
 from firmware.channel import Reader
@@ -254,10 +255,10 @@ class Terminal:
         self._begin("serving")
         result, told = outcome("UNIT_FAULT"), dict[str, Any]()
         try:
-            if job.request is None:
-                result, told = self._balance(job)
+            if isinstance(job.work, ServiceCall):
+                result, told = self._service(job, job.work)
             else:
-                result = self._purchase(job, job.request)
+                result = self._purchase(job, job.work)
         except Exception as error:
             result = self._broken_off(job, error)
         finally:
@@ -271,16 +272,16 @@ class Terminal:
     def _broken_off(self, job: Job, error: Exception) -> Outcome:
         """What the journal knows of the order counts; while it knows nothing, what went wrong."""
         result = _trouble(error)
-        if job.request is None:
+        if isinstance(job.work, ServiceCall):
             self._unit.show(result.name)
             return result
         try:
-            known = outcome_of(self._unit.journal.by_order(job.request.order_no))
+            known = outcome_of(self._unit.journal.by_order(job.work.order_no))
         except JournalError:
             known = outcome("PUT_CARD_BACK") if job.has_begun else None
         result = known or result
-        amount = yuan(job.request.total_fen)
-        self._unit.show(result.name, amount=amount, order_no=job.request.order_no)
+        amount = yuan(job.work.total_fen)
+        self._unit.show(result.name, amount=amount, order_no=job.work.order_no)
         return result
 
     def _purchase(self, job: Job, request: Request) -> Outcome:
@@ -297,14 +298,14 @@ class Terminal:
         job.has_begun = True
         return purchase(self._unit, card, request)
 
-    def _balance(self, job: Job) -> tuple[Outcome, dict[str, Any]]:
+    def _service(self, job: Job, call: ServiceCall) -> tuple[Outcome, dict[str, Any]]:
         self._look_at_psam()
         card = self._psam.refused or self._wait_for_card("")
         if isinstance(card, Outcome):
             self._unit.show(card.name)
             return card, {}
         job.has_begun = True
-        return balance(self._unit, card)
+        return serve(self._unit, card, call.name, SERVICES[call.name], call.params)
 
     def _wait_for_card(self, amount: str) -> Reader | Outcome:
         """The reader with the one card; a card found at start must leave first."""

@@ -40,7 +40,7 @@ class Hosts:
 
         def call() -> None:
             try:
-                self.answers[name] = getattr(loop.desk, method)(**params)
+                self.answers[name] = loop.desk.methods()[method](**params)
             except RpcError as error:
                 self.answers[name] = error
             waits.set()

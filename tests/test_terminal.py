@@ -9,6 +9,7 @@ import pytest
 
 from firmware import terminal
 from firmware.authorize.jobs import MAX_WAITING
+from firmware.authorize.service import ServiceCall
 from firmware.authorize.stoplist import StopList
 from firmware.journal import record as rec
 from firmware.outcome import outcome
@@ -172,7 +173,7 @@ def test_a_card_pulled_in_its_recovery_is_wanted_back(loop: Loop) -> None:
 def test_balance_settles_an_open_intent_first(loop: Loop) -> None:
     card = issue(loop)
     open_intent(loop, card)
-    answer = loop.jobs.submit(None)
+    answer = loop.jobs.submit(ServiceCall("balance"))
     loop.plan(0.5, loop.insert(card.label))
     loop.world.holder.type_pin("123456")
     loop.run(4)
@@ -246,10 +247,10 @@ def test_cancel_after_intent_cancels_no_payment(loop: Loop, monkeypatch: Any) ->
 
 def test_a_full_queue_takes_no_more_and_those_left_are_answered(loop: Loop) -> None:
     answers = [loop.ask(f"A-{n}") for n in range(MAX_WAITING)]
-    assert loop.jobs.submit(None) is None
+    assert loop.jobs.submit(ServiceCall("balance")) is None
     loop.run(0.5)
     assert {name_of(each) for each in answers} == {"CANCELLED"}
-    assert loop.jobs.submit(None) is None, "a stopped terminal takes nothing"
+    assert loop.jobs.submit(ServiceCall("balance")) is None, "a stopped terminal takes nothing"
 
 
 def test_an_order_that_was_queued_twice_is_served_once(loop: Loop) -> None:

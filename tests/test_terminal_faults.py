@@ -11,6 +11,7 @@ import pytest
 from firmware import terminal
 from firmware.authorize import recovery
 from firmware.authorize.pin import PinBuffer
+from firmware.authorize.service import ServiceCall
 from firmware.authorize.visit import begin
 from firmware.authorize.welcome import settle_open
 from firmware.journal import record as rec
@@ -231,7 +232,7 @@ def test_faults_of_any_part_never_end_the_loop(
 
 def test_a_broken_psam_answers_a_balance_with_its_outcome(tmp_path: Path) -> None:
     loop = Loop(tmp_path)
-    answer = loop.jobs.submit(None)
+    answer = loop.jobs.submit(ServiceCall("balance"))
     loop.run(1)
     assert name_of(answer) == "PSAM_MISSING"
 

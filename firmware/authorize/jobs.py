@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from firmware.authorize.request import Request
+from firmware.authorize.service import ServiceCall
 from firmware.outcome import Outcome, outcome
 
 MAX_WAITING = 4
@@ -18,9 +19,9 @@ Answer = Future[tuple[Outcome, dict[str, Any]]]
 
 @dataclass
 class Job:
-    """request is None for a balance."""
+    """A payment, or a service besides it."""
 
-    request: Request | None
+    work: Request | ServiceCall
     answer: Answer = field(default_factory=Future)
     is_cancelled: bool = False
     has_begun: bool = False
@@ -42,9 +43,9 @@ class Jobs:
         """How many wait; the one being served is not among them."""
         return len(self._waiting)
 
-    def submit(self, request: Request | None) -> Answer | None:
+    def submit(self, work: Request | ServiceCall) -> Answer | None:
         """None when too many wait already, or the terminal is stopping."""
-        job = Job(request)
+        job = Job(work)
         with self._lock:
             if self._is_closed or len(self._waiting) >= MAX_WAITING:
                 return None
@@ -56,7 +57,9 @@ class Jobs:
         """The answer to come of an order that waits or is served at this moment."""
         with self._lock:
             for job in (self.current, *self._waiting):
-                if job and job.request and job.request.order_no == order_no:
+                if job is None or isinstance(job.work, ServiceCall):
+                    continue
+                if job.work.order_no == order_no:
                     return job.answer
         return None
 

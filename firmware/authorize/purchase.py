@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from firmware.authorize import identify, limits, offline, psamwatch, recovery
 from firmware.authorize.pin import PinBuffer, prove_holder
 from firmware.authorize.request import MAPPINGS, Request
+from firmware.authorize.service import settled
 from firmware.authorize.unit import Unit, yuan
 from firmware.authorize.visit import Visit, begin, factors, outcome_of
 from firmware.card import commands, files, settlement
@@ -89,7 +90,7 @@ def _prepare(
         visit = begin(unit, reader)  # power-up
         refused = identify.read_identity(unit, visit)  # 1, 2
         if refused is None:
-            visit, refused = _settle_the_past(unit, visit, buffer)
+            visit, refused = settled(unit, visit, buffer)
         refused = (
             refused
             or identify.check_identity(unit, visit)
@@ -106,19 +107,6 @@ def _prepare(
         return _initialize(unit, visit, request)  # 8, 9
     except Fault as fault:
         return Declined(outcome_of(fault), visit, fault.what)
-
-
-def _settle_the_past(unit: Unit, visit: Visit, buffer: PinBuffer) -> tuple[Visit, Outcome | None]:
-    """Recovery of this card's open INTENTs, then a fresh visit for the new purchase."""
-    for intent in recovery.open_intents_of(unit, visit):
-        result = recovery.recover(unit, visit, intent, buffer)
-        if result.name == "PUT_CARD_BACK":
-            return visit, outcome("EARLIER_PAYMENT_OPEN")
-        visit = begin(unit, visit.reader)
-        refused = identify.read_identity(unit, visit)
-        if refused is not None:
-            return visit, refused
-    return visit, None
 
 
 def _select_df04(visit: Visit) -> Outcome | None:

@@ -1,14 +1,17 @@
-"""The methods a host may call: status, purchase, balance, records, cancel."""
+"""The methods a host may call: status, purchase, records, cancel, and every service."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from firmware.authorize.jobs import Answer, Jobs
 from firmware.authorize.request import Request
 from firmware.authorize.result import amounts_of, outcome_of, result_of
+from firmware.authorize.service import ServiceCall
+from firmware.authorize.services import SERVICES
 from firmware.authorize.unit import Unit, yuan
 from firmware.display.messages import message
 from firmware.display.screen import Display, Shown
@@ -54,9 +57,9 @@ class Desk:
         return {
             "status": self.status,
             "purchase": self.purchase,
-            "balance": self.balance,
             "records": self.records,
             "cancel": self.cancel,
+            **{name: partial(self._service, name) for name in SERVICES},
         }
 
     def status(self, shown_after: int = 0) -> dict[str, Any]:
@@ -107,8 +110,13 @@ class Desk:
             )
         return told | _outcome(result, request)
 
-    def balance(self) -> dict[str, Any]:
-        result, told = self._wait(self._jobs.submit(None))
+    def _service(self, name: str, **params: Any) -> dict[str, Any]:
+        """One of services.SERVICES; the outcome, and what the service tells."""
+        try:
+            SERVICES[name].check(params)
+        except ValueError as error:
+            raise RpcError(INVALID_PARAMS, str(error)) from None
+        result, told = self._wait(self._jobs.submit(ServiceCall(name, params)))
         return _outcome(result) | told
 
     def records(self, after: int = 0, limit: int = 100) -> dict[str, Any]:

@@ -1,0 +1,10 @@
+"""Every service a host may ask for besides the payment: name -> what it does."""
+
+from __future__ import annotations
+
+from firmware.authorize.balance import balance
+from firmware.authorize.service import Service
+
+SERVICES: dict[str, Service] = {
+    "balance": Service(balance, is_journaled=False, message="BALANCE"),
+}
