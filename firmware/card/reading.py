@@ -148,7 +148,8 @@ class FileReader:
         fitting = [size for size in (ef.size, *ef.other_sizes) if not len(data) % size]
         if len(fitting) < 2:
             return fitting[0] if fitting else ef.size
-        return len(_data(self._read(ef, 1, commands.READ_NUMBER, ef.size)))
+        size = len(_data(self._read(ef, 1, commands.READ_NUMBER, ef.size)))
+        return size if size in fitting else ef.size
 
     # -- transparent files -----------------------------------------------------------------------
 
