@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firmware.apdu import CommandApdu, ResponseApdu
@@ -55,6 +55,7 @@ FCI = "6F1C840F7378312E73682EC9E7BBE1B1A3D5CFA50988011E9F0C03860103"
 
 @settings(deadline=None, max_examples=60)
 @given(ANSWERS, st.sampled_from([Scripted, AfterSelect]))
+@example([ResponseApdu(b"", 0x9000)], AfterSelect)
 def test_a_card_that_answers_anything_neither_breaks_nor_holds_a_dump(answers, kind) -> None:
     """Every exchange is bounded by the tables: no file takes more than its 255 records."""
     card = kind(answers)
