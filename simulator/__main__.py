@@ -55,9 +55,9 @@ def main(argv: list[str] | None = None) -> int:
 def _new(arguments: argparse.Namespace) -> None:
     if arguments.state.exists():
         raise ValueError(f"{arguments.state} exists: choose another name, or remove it first")
-    region = Region(arguments.region, arguments.seed)
+    region = Region(arguments.region, arguments.seed, algorithm=arguments.algorithm)
     for sample in _SAMPLES:
-        region.issue_card(pin=_SAMPLE_PIN, **sample)
+        region.issue_card(pin=_SAMPLE_PIN, full=True, **sample)
     region.issue_psam(terminal_number=f"{arguments.region[:6]}000001")
     region.save(arguments.state)
     print(f"{arguments.state}: region {arguments.region}, PIN of each card {_SAMPLE_PIN}")
@@ -143,6 +143,12 @@ def _parser() -> argparse.ArgumentParser:
     new = command("new", _new, "make a state file with three sample cards and a PSAM")
     new.add_argument("--region", default="510100", help="region code, six digits")
     new.add_argument("--seed", default="TEST", help="the invented root keys come from it")
+    new.add_argument(
+        "--algorithm",
+        default="3des",
+        choices=["3des", "sm4", "both"],
+        help="both: the 3.0 card is SM4, and the PSAM has both environments",
+    )
 
     serve = command("serve", _serve, "hold the region and its readers as a process")
     serve.add_argument("--socket", type=Path, required=True, help="AF_UNIX socket to listen on")

@@ -16,7 +16,7 @@ _FIRST_DF, _FIRST_EF = 0xDF0A, 0x0C
 
 @dataclass(frozen=True)
 class Local:
-    """values: what the issuer writes, place -> tag -> hexadecimal; the rest stays empty."""
+    """values: what the issuer writes, place -> tag -> text, digits for cn; others are empty."""
 
     dfs: dict[str, Df] = field(default_factory=dict)
     files: dict[Place, Ef] = field(default_factory=dict)
@@ -94,6 +94,6 @@ PERSON_CODE = Local.from_json(
             ["UKEF0CSSSE", "SSSE", 0x07, None, None],
             ["UKEF0DSSSE", "SSSE", 0x0D, 0x48, 0x13],
         ],
-        "values": {"SSSE/0D": {"EA": "303030303132333435363738", "EB": "510100"}},
+        "values": {"SSSE/0D": {"EA": "000012345678", "EB": "510100"}},
     }
 )

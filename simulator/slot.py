@@ -17,6 +17,7 @@ from typing import Protocol
 
 from firmware.outcome import TransportError
 from simulator.misbehaviour import Silence
+from simulator.pace import Pace, characters
 
 BEFORE = "before"  # the command never reached the card
 AFTER = "after"  # the card executed it, the answer was not seen
@@ -75,6 +76,7 @@ class SimulatedSlot:
 
     lock: one for all slots of a region, held while a card works and while it is saved.
     save: called under the lock after an exchange that changed the card's lasting state.
+    pace: how long contact characters take on the line; None, as at first: no time at all.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class SimulatedSlot:
     ):
         self.name = name
         self.counters = Counters()
+        self.pace: Pace | None = None
         self._save = save
         self._changed = threading.Condition(lock)
         self._cards: list[Card] = []
@@ -189,7 +192,8 @@ class SimulatedSlot:
                 raise TransportError(f"no answer to reset in slot {self.name}", "silent") from None
             self._powered, self._powered_at = card, self._changes
             self._session += 1
-            return answer
+        self._take_time(card, len(answer))
+        return answer
 
     def power_off(self) -> None:
         with self._changed:
@@ -229,10 +233,16 @@ class SimulatedSlot:
                 self._pull(command)
             if due == LOST:
                 raise self._lost(command)
-            return answer
+        self._take_time(card, characters(command, answer))
+        return answer
 
     def close(self) -> None:
         self.power_off()
+
+    def _take_time(self, card: Card, count: int) -> None:
+        """Without the lock: another slot, or the hand, need not wait for these characters."""
+        if self.pace is not None and not card.contactless:
+            self.pace.passes(count)
 
     # --- inside; the lock is held
 

@@ -79,7 +79,8 @@ TABLE = (
         "access_rules",
         ("v2.0", "p6_draft"),
         "V2.0; SPEC-P6",
-        "DF01 EF05 and DF04 EF05 by PIN or read key, or by PIN only; DF03 EF05 and EF07 by both",
+        "DF01 EF05 and DF04 EF05 by PIN or read key, or by PIN only; DF03 EF05 and EF07 by both;"
+        " DF03 has EF15 to EF19, or EF08 to EF0A",
     ),
     Switch(
         "external_auth_kept",

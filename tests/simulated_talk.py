@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+from firmware.psam import keys
+from simulator.algorithm import ALGORITHMS
 from simulator.card import SimulatedCard
+from simulator.keytable import KEYS
 from simulator.psam import SimulatedPsam
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "card.json").read_text())
@@ -51,9 +54,11 @@ def in_df04(card: SimulatedCard, pin: bool = True) -> SimulatedCard:
     return card
 
 
-def in_psam(psam: SimulatedPsam) -> SimulatedPsam:
+def in_psam(psam: SimulatedPsam, algorithm: str | None = None) -> SimulatedPsam:
+    """In DF01 of the environment for that algorithm; None: the first."""
     psam.power_on()
-    data(psam, "00A40400 0F" + psam.algorithm.psam_environment.hex())
+    wanted = ALGORITHMS[algorithm] if algorithm else psam.algorithm
+    data(psam, "00A404000F" + wanted.psam_environment.hex())
     data(psam, "00A4000002DF01")
     return psam
 
@@ -92,6 +97,69 @@ def authenticate(card, region, name: str, reference: int) -> str:
     """EXTERNAL AUTHENTICATE with the right key; the status word."""
     challenge = bytes.fromhex(data(card, "0084000008"))
     original = bytes(range(8))
-    session = region.algorithm.session_key(region.card_key(name, card.factor), challenge)
-    proof = region.algorithm.authentication_data(session, original)
+    key = region.tree_of(card).card_key(name, card.factor)
+    session = card.algorithm.session_key(key, challenge)
+    proof = card.algorithm.authentication_data(session, original)
     return send(card, f"008200{reference:02X}10" + proof.hex() + original.hex())
+
+
+def enter(card, df: str) -> None:
+    card.power_on()
+    data(card, SSSE)
+    if df != "SSSE":
+        data(card, f"00A4000002{df}")
+
+
+def allow(card, region, name: str) -> None:
+    """Authenticate that key, or the PIN for "P"."""
+    if name == "P":
+        data(card, PIN_OK)
+    elif name:
+        row = next(row for row in KEYS if row.name == name)
+        assert authenticate(card, region, name, row.reference) == "9000"
+
+
+def read_all(card, sfi: int) -> list[str]:
+    """Every record in hexadecimal, by number, until 6A83."""
+    out = []
+    for number in range(1, 40):
+        answer = send(card, f"00B2{number:02X}{sfi << 3 | 4:02X}00")
+        if answer == "6A83":
+            return out
+        assert answer.startswith("6C"), answer
+        out.append(data(card, f"00B2{number:02X}{sfi << 3 | 4:02X}{answer[2:]}"))
+    raise AssertionError("no end of records")
+
+
+def factors(card, count: int = 3) -> str:
+    """The first `count` diversification factors: card, city, province."""
+    province = card.memory.code[:2].encode() + b"0000sh"
+    return (card.factor + card.memory.code.encode() + b"sx" + province)[: 8 * count].hex()
+
+
+def prepare(psam, card, usage_id: str, challenge: str) -> None:
+    """DELIVERY SESSION KEY for that card and its challenge of 8 bytes."""
+    body = factors(card, int(usage_id[:2], 16) >> 5) + challenge.ljust(
+        2 * card.algorithm.block, "0"
+    )
+    assert data(psam, f"BFDE{usage_id}{len(body) // 2:02X}" + body) == ""
+
+
+def authenticate_by_psam(card, psam, usage_id: str, reference: int) -> str:
+    """EXTERNAL AUTHENTICATE as a terminal does it, the PSAM in DF01; the status word."""
+    challenge, original = data(card, "0084000008"), "0102030405060708"
+    prepare(psam, card, usage_id, challenge)
+    block = original.ljust(2 * card.algorithm.block, "0")
+    out = bytes.fromhex(data(psam, f"80FA0000{len(block) // 2:02X}" + block))
+    if len(out) == 16:
+        out = bytes(a ^ b for a, b in zip(out[:8], out[8:], strict=True))
+    return send(card, f"008200{reference:02X}10" + out.hex() + original)
+
+
+def mac_by_psam(psam, card, message: bytes) -> str:
+    """The MAC of secure messaging over header, Lc and data, by the prepared session key."""
+    block = card.algorithm.block
+    padded = message + b"\x80" + bytes(-(len(message) + 1) % block)
+    body = bytes(block) + padded
+    out = bytes.fromhex(data(psam, f"80FA0500{len(body):02X}" + body.hex()))
+    return keys.fold_mac(out).hex()

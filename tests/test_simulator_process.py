@@ -388,6 +388,12 @@ def test_the_command_line_makes_and_shows_a_region(tmp_path, capsys):
     assert table[0].index("generation") == table[3].index("3.0") + len("王五")
     assert "120000" in table[2]
     assert main(["plug", "--state", str(state), "--card", "card-7", "--port", "1"]) == 1
+    both = tmp_path / "both.json"
+    assert main(["new", "--state", str(both), "--algorithm", "both"]) == 0
+    region = Region.load(both)
+    families = [card.memory.algorithm for card in region.cards.values()]
+    assert families == ["3des", "3des", "sm4"]
+    assert all(card.memory.files["DF01/15"][1][2:].strip(b"\0") for card in region.cards.values())
     assert "card-1, card-2, card-3" in capsys.readouterr().err
     state.write_text("{}")
     assert main(["show", "--state", str(state)]) == 1

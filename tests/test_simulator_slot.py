@@ -10,6 +10,8 @@ import pytest
 from firmware.outcome import TransportError
 from simulator.holder import Holder
 from simulator.misbehaviour import Silence
+from simulator.pace import Pace, characters
+from simulator.region import Region
 from simulator.slot import AFTER, BEFORE, LOST, Cut, SimulatedSlot
 
 DEBIT = bytes.fromhex("B02C010000")
@@ -254,3 +256,69 @@ def test_the_holder_types_cancels_or_stays_away():
     assert "98a7" not in str(caught.value)
     holder.type_pin("987654")
     assert "987654" not in repr(holder)
+
+
+# -- the time on the line (issue section 12: 12 etu a character, GET RESPONSE counted) ------------
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "count"),
+    [
+        ("00B2012D40", "AA" * 64 + "9000", 5 + 1 + 64 + 2),
+        ("0020000003123456", "9000", 5 + 1 + 3 + 2),
+        ("0084000008", "6700", 5 + 2),
+        ("00A40400", "6700", 5 + 2),
+        ("00A4040002ABCD", "6118", 5 + 1 + 2 + 2),
+        ("00C0000018", "AA" * 24 + "9000", 5 + 1 + 24 + 2),
+    ],
+)
+def test_characters_of_an_exchange(command, answer, count):
+    """ISO 7816-3: header, one procedure byte where data follows, data, status word."""
+    assert characters(bytes.fromhex(command), bytes.fromhex(answer)) == count
+
+
+def test_a_paced_slot_adds_up_every_exchange_and_the_atr():
+    card = Region().issue_card(1)
+    slot = SimulatedSlot("user")
+    slot.pace = Pace(9600, sleep=None)
+    assert slot.pace.byte_time_s == 12 / 9600
+    slot.insert(card)
+    slot.power_on()
+    assert slot.pace.characters == 17
+    slot.exchange(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))
+    slot.exchange(bytes.fromhex("00C0000018"))
+    assert slot.pace.characters == 17 + (5 + 1 + 15 + 2) + (5 + 1 + 24 + 2)
+    assert slot.pace.total_s == pytest.approx(72 * 12 / 9600)
+
+
+def test_a_paced_slot_sleeps_that_long_and_another_slot_need_not_wait():
+    slept: list[float] = []
+    lock = threading.RLock()
+    slot = SimulatedSlot("user", lock)
+
+    def another() -> None:
+        slept.append(lock.acquire(timeout=SOON_S))
+        lock.release()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        thread = threading.Thread(target=another)
+        thread.start()
+        thread.join()
+
+    slot.insert(CountingCard())
+    slot.power_on()
+    slot.pace = Pace(115200, sleep)
+    slot.exchange(INITIALIZE)
+    assert slept == [7 * 12 / 115200, True]
+    began = time.perf_counter()
+    slot.pace = Pace(9600)
+    slot.exchange(INITIALIZE)
+    assert time.perf_counter() - began >= 7 * 12 / 9600
+
+
+def test_a_contactless_card_takes_no_contact_time():
+    slot = powered(CountingCard(contactless=True))
+    slot.pace = Pace(sleep=None)
+    slot.exchange(INITIALIZE)
+    assert slot.pace.characters == 0
