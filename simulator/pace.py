@@ -23,13 +23,21 @@ def characters(command: bytes, answer: bytes) -> int:
 class Pace:
     """baud: etu a second; 9600 is 372 clocks an etu at 3.5712 MHz.
 
-    sleep: lets that many seconds pass; None: they are only added up, in `total_s`.
+    sleep: lets that many seconds pass by `clock`; None: they are only added up, in `total_s`.
+    What a sleep took too long, the next one takes less.
     """
 
-    def __init__(self, baud: int = 9600, sleep: Callable[[float], None] | None = time.sleep):
+    def __init__(
+        self,
+        baud: int = 9600,
+        sleep: Callable[[float], None] | None = time.sleep,
+        clock: Callable[[], float] = time.perf_counter,
+    ):
         self.byte_time_s = ETU_PER_CHARACTER / baud
         self.characters = 0
         self._sleep = sleep
+        self._clock = clock
+        self._owed_s = 0.0
 
     @property
     def total_s(self) -> float:
@@ -39,5 +47,10 @@ class Pace:
     def passes(self, count: int) -> None:
         """So many characters cross the line."""
         self.characters += count
-        if self._sleep is not None:
-            self._sleep(count * self.byte_time_s)
+        if self._sleep is None:
+            return
+        self._owed_s += count * self.byte_time_s
+        began = self._clock()
+        if self._owed_s > 0:
+            self._sleep(self._owed_s)
+        self._owed_s -= self._clock() - began

@@ -317,6 +317,22 @@ def test_a_paced_slot_sleeps_that_long_and_another_slot_need_not_wait():
     assert time.perf_counter() - began >= 7 * 12 / 9600
 
 
+def test_a_sleep_that_was_too_long_is_taken_off_the_next_ones():
+    now = 0.0
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        slept.append(seconds)
+        now += seconds + 0.001
+
+    pace = Pace(12_000, sleep, lambda: now)  # a millisecond a character
+    for count in (10, 10, 1, 1):
+        pace.passes(count)
+    assert slept == pytest.approx([0.010, 0.009, 0.001])
+    assert now == pytest.approx(pace.total_s, abs=0.0011)
+
+
 def test_a_contactless_card_takes_no_contact_time():
     slot = powered(CountingCard(contactless=True))
     slot.pace = Pace(sleep=None)
