@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 
+from firmware.authorize.limits import check_psam_identity
 from firmware.authorize.stoplist import StopList
 from firmware.authorize.unit import Unit
 from firmware.authorize.visit import Visit, external_authenticate, factors
@@ -24,6 +25,9 @@ def read_identity(unit: Unit, visit: Visit) -> Outcome | None:
             return outcome("NOT_A_SOCIAL_SECURITY_CARD")
         raise
     unit.psam.select(visit.algorithm)
+    refused = check_psam_identity(unit)  # this environment's own dates
+    if refused is not None:
+        return refused
     card_id = session.read_item(files.CARD_ID)
     version = session.read_item(files.SPEC_VERSION)
     expiry = session.read_item(files.EXPIRY)

@@ -33,14 +33,15 @@ def check_psam(unit: Unit) -> Outcome | None:
     was_up = unit.psam.is_up
     if not was_up:
         unit.psam.start(unit.board.purchase.dpk_factors)
-    refused = _check_identity(unit)
+    refused = check_psam_identity(unit)
     if refused is not None and was_up:  # somebody may have put the right one in since
         unit.psam.start(unit.board.purchase.dpk_factors)
-        refused = _check_identity(unit)
+        refused = check_psam_identity(unit)
     return refused
 
 
-def _check_identity(unit: Unit) -> Outcome | None:
+def check_psam_identity(unit: Unit) -> Outcome | None:
+    """By the environment selected last; asks the PSAM nothing."""
     identity = unit.psam.identity
     if identity is None:
         return outcome("PSAM_MISSING")

@@ -6,7 +6,7 @@ from firmware.authorize import limits
 from firmware.authorize.unit import Unit
 from firmware.journal import record as rec
 from firmware.outcome import Outcome, outcome
-from firmware.psam.session import ALGORITHM_3DES, PsamFault, PsamIdentity
+from firmware.psam.session import PsamFault, PsamIdentity
 
 
 class PsamWatch:
@@ -23,7 +23,7 @@ class PsamWatch:
         psam = self._unit.psam
         try:
             if psam.is_up:
-                psam.select(ALGORITHM_3DES)
+                psam.select(psam.algorithms[0])
         except PsamFault:
             psam.drop()  # it left or was exchanged: find out which
         was_up = psam.is_up
@@ -40,29 +40,32 @@ class PsamWatch:
 
 
 def note_serial(unit: Unit) -> None:
-    """PSAM_SEEN with the serial (0019), and whether the records explain it.
+    """PSAM_SEEN with the serial (0019) of each environment, and whether the records explain it.
 
     Whether the serial moves at INIT SAM or at CREDIT SAM is not known, and an INIT SAM before an
     INTENT leaves no record: a step of one is explained, a larger one is for the office to see.
     """
+    psam = unit.psam
     try:
-        if not unit.psam.is_up:
-            unit.psam.start(unit.board.purchase.dpk_factors)
-        else:
-            unit.psam.select(ALGORITHM_3DES)
-        identity = unit.psam.identity
-        if identity is None:
-            return
-        serial = unit.psam.read_serial()
+        if not psam.is_up:
+            psam.start(unit.board.purchase.dpk_factors)
+        for algorithm in psam.algorithms:
+            psam.select(algorithm)
+            if psam.identity is not None:
+                _note(unit, algorithm, psam.identity.terminal, psam.read_serial())
+        psam.select(psam.algorithms[0])
     except PsamFault:
-        unit.psam.drop()
-        return  # a missing PSAM is an outcome of its own at the next payment
-    last = unit.journal.last_terminal_serial(identity.terminal)
+        psam.drop()  # a missing PSAM is an outcome of its own at the next payment
+
+
+def _note(unit: Unit, algorithm: int, terminal: bytes, serial: bytes) -> None:
+    last = unit.journal.last_terminal_serial(terminal, algorithm)
     step = 0 if last is None else _step(last[0], serial)
-    body = {
-        rec.KEY_TERMINAL: identity.terminal,
+    body: dict[int, object] = {
+        rec.KEY_TERMINAL: terminal,
         rec.KEY_TERMINAL_SERIAL: serial,
         rec.KEY_EXPLAINED: step in (0, 1),
+        rec.KEY_ALGORITHM: algorithm,
     }
     if step not in (0, 1):
         body[rec.KEY_DETAIL] = f"{step} steps on from the last record's"

@@ -194,7 +194,7 @@ KINDS = {
     KIND_TOTALS: Kind("TOTALS", frozenset({30, 44}), frozenset({42, 43, 50})),
     KIND_DECLINED: Kind("DECLINED", frozenset({1, 2, 22, 23, 24, 36}), frozenset({5, 6, 50})),
     KIND_START: Kind("START", frozenset({53, 54, 55})),
-    KIND_PSAM_SEEN: Kind("PSAM_SEEN", frozenset({3, 4, 41}), frozenset({50})),
+    KIND_PSAM_SEEN: Kind("PSAM_SEEN", frozenset({3, 4, 41}), frozenset({8, 50})),
     KIND_CLOCK: Kind("CLOCK", frozenset({60, 61})),
     KIND_TAMPER: Kind("TAMPER", frozenset({50})),
     KIND_SERVICE: Kind("SERVICE", frozenset({2, 50, 36}), frozenset({5, 6})),

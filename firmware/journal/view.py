@@ -15,6 +15,7 @@ from typing import Any
 from firmware.journal import record, schema
 from firmware.journal.lifecycle import STATE_NONE
 from firmware.journal.record import (
+    KEY_ALGORITHM,
     KEY_EF06,
     KEY_FIRST,
     KEY_LAST,
@@ -163,15 +164,22 @@ class View:
         )
         return [each for each in self._sound(rows) if each.body.get(KEY_EF06) is not None]
 
-    def last_terminal_serial(self, terminal: bytes) -> tuple[bytes, Record] | None:
-        """The newest record that gives the serial of that PSAM (INTENT or PSAM_SEEN)."""
+    def last_terminal_serial(
+        self, terminal: bytes, algorithm: int = 1
+    ) -> tuple[bytes, Record] | None:
+        """The newest record that gives the serial of that PSAM (INTENT or PSAM_SEEN).
+
+        Each environment counts its own: 3 is SM4; 0, 1 and none are the DES family.
+        """
         rows = self.rows(
             "SELECT number, raw, damaged FROM records WHERE terminal = ?"
-            " ORDER BY number DESC LIMIT 8",
+            " ORDER BY number DESC LIMIT 64",
             terminal,
         )
-        for found in self._sound(rows):
-            return found.body[KEY_TERMINAL_SERIAL], found
+        for row in rows:
+            for found in self._sound([row]):
+                if (found.body.get(KEY_ALGORITHM, 1) or 1) == algorithm:
+                    return found.body[KEY_TERMINAL_SERIAL], found
         return None
 
     def applied(self, what: str) -> int:

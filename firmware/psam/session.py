@@ -11,8 +11,6 @@ from firmware.outcome import Fault, ProtocolError, StatusError, TransportError
 from firmware.psam import commands
 from firmware.psam.keytable import PURCHASE_KEYS, PsamKey
 
-ALGORITHM_3DES = 0x01
-
 
 @dataclass(frozen=True)
 class PsamIdentity:
@@ -36,6 +34,21 @@ class PsamFault(Fault):
         self.name = name
 
 
+@dataclass
+class Environment:
+    """One algorithm's tree in the PSAM, and what start-up found out of it."""
+
+    algorithm: int
+    identity: PsamIdentity
+    purchase_factors: int
+    factors: dict[str, int]
+    """Key name -> number of diversification factors this PSAM takes; a missing key is not in it."""
+
+    @property
+    def block(self) -> int:
+        return commands.ENVIRONMENTS[self.algorithm][1]
+
+
 class PsamSession:
     """Named commands.  Everything but CREDIT raises PsamFault."""
 
@@ -43,37 +56,53 @@ class PsamSession:
         """power_on: power-cycles the slot and gives its channel; may raise TransportError."""
         self._power_on = power_on
         self._channel: Channel | None = None
-        self._block = 8
-        self._factors: dict[str, int] = {}
-        self._missing: set[str] = set()
-        self._purchase_factors = 1
-        self.identity: PsamIdentity | None = None
+        self._environments: dict[int, Environment] = {}
+        self._current: Environment | None = None
+
+    @property
+    def algorithms(self) -> tuple[int, ...]:
+        """Of the environments this PSAM has, the first found first; empty before `start`."""
+        return tuple(self._environments)
+
+    @property
+    def algorithm(self) -> int | None:
+        """Of the environment selected last."""
+        return None if self._current is None else self._current.algorithm
+
+    @property
+    def identity(self) -> PsamIdentity | None:
+        """By the environment selected last; dates and key index may differ between them."""
+        return None if self._current is None else self._current.identity
 
     # -- start -----------------------------------------------------------------------------------
 
     def start(self, purchase_factors: int = 1) -> PsamIdentity:
-        """Power up, find the 3DES environment, DF01 and file 0016, read dates, probe the keys."""
-        self.identity = None
-        self._factors = {}
-        self._missing = set()
-        self._purchase_factors = purchase_factors
+        """Power up; in each environment there is: file 0016, DF01, dates, the keys' levels."""
+        self._environments, self._current = {}, None
         try:
             self._channel = self._power_on()
         except TransportError as error:
             raise PsamFault(error.what, "PSAM_MISSING") from error
-        terminal = self._terminal_number()
-        self.select(ALGORITHM_3DES)
-        self.identity = self._validity(terminal)
-        self._probe()
-        return self.identity
-
-    def _terminal_number(self) -> bytes:
-        """File 0016 at the MF: what makes this card a PSAM (its roles are proved, not named)."""
-        self._transmit(commands.select_environment(ALGORITHM_3DES))
-        answer = self._transmit(commands.read_binary(commands.SFI_TERMINAL_INFO, 6))
-        if answer.sw != SW_OK or len(answer.data) != 6:
+        for algorithm in commands.ENVIRONMENTS:
+            terminal = self._terminal_number(algorithm)
+            if terminal is None:
+                continue
+            self._ok("SELECT DF01", self._transmit(commands.select_df01()))
+            found = Environment(algorithm, self._validity(terminal), purchase_factors, {})
+            self._probe(found)
+            self._environments[algorithm] = found
+        if not self._environments:
             raise PsamFault("the card in this slot has no file 0016: no PSAM", "PSAM_MISSING")
-        return answer.data
+        first = next(iter(self._environments.values()))
+        self.select(first.algorithm)
+        return first.identity
+
+    def _terminal_number(self, algorithm: int) -> bytes | None:
+        """File 0016 at the environment's MF: what makes this card a PSAM (its role is proved)."""
+        if self._transmit(commands.select_environment(algorithm)).sw != SW_OK:
+            return None
+        answer = self._transmit(commands.read_binary(commands.SFI_TERMINAL_INFO, 6))
+        return answer.data if answer.sw == SW_OK and len(answer.data) == 6 else None
 
     def _validity(self, terminal: bytes) -> PsamIdentity:
         start, until, index = 0, 99991231, None
@@ -90,35 +119,43 @@ class PsamSession:
             until = min(until, _date(raw[6:10]))
         return PsamIdentity(terminal, start, until, index)
 
-    def _probe(self) -> None:
+    def _probe(self, environment: Environment) -> None:
         """For each key: the number of factors this PSAM takes, or that it lacks the key."""
         for key in PURCHASE_KEYS:
-            tried = [key.usual_factors, *(n for n in (3, 2, 1) if n != key.usual_factors)]
-            for count in tried:
-                answer = self._deliver(key, count, bytes(8 * count), bytes(self._block))
-                if answer.sw == SW_OK:
-                    self._factors[key.name] = count
-                    break
-                if answer.sw not in commands.LEGAL_DELIVER_SESSION_KEY:
-                    raise PsamFault(f"BFDE answered {answer.sw:04X}", "PSAM_REFUSED")
-            else:
-                self._missing.add(key.name)
+            count = self._level_of(key, environment.block)
+            if count is not None:
+                environment.factors[key.name] = count
+
+    def _level_of(self, key: PsamKey, block: int) -> int | None:
+        for count in (key.usual_factors, *(n for n in (3, 2, 1) if n != key.usual_factors)):
+            answer = self._deliver(key, count, bytes(8 * count), bytes(block))
+            if answer.sw == SW_OK:
+                return count
+            if answer.sw not in commands.LEGAL_DELIVER_SESSION_KEY:
+                raise PsamFault(f"BFDE answered {answer.sw:04X}", "PSAM_REFUSED")
+        return None
 
     def has_key(self, key: PsamKey) -> bool:
-        return key.name in self._factors
+        """In the environment selected last."""
+        return self._current is not None and key.name in self._current.factors
 
     # -- use -------------------------------------------------------------------------------------
 
     def select(self, algorithm: int) -> None:
         """The environment for that algorithm byte, then its DF01."""
-        if algorithm not in commands.ENVIRONMENTS:
-            raise PsamFault(f"no environment for algorithm {algorithm:02X}", "PSAM_KEY_MISSING")
-        self._block = commands.ENVIRONMENTS[algorithm][1]
-        answer = self._transmit(commands.select_environment(algorithm))
-        if answer.sw == 0x6A82:
+        environment = self._environments.get(algorithm)
+        if environment is None:
+            self._selected()  # no PSAM at all is another fault
             raise PsamFault(f"the PSAM lacks algorithm {algorithm:02X}", "PSAM_KEY_MISSING")
+        answer = self._transmit(commands.select_environment(algorithm))
         self._ok("SELECT environment", answer)
         self._ok("SELECT DF01", self._transmit(commands.select_df01()))
+        self._current = environment
+
+    def _selected(self) -> Environment:
+        if self._channel is None or not self._environments:
+            raise PsamFault("the PSAM is not powered", "PSAM_MISSING")
+        return self._current or next(iter(self._environments.values()))
 
     def read_serial(self) -> bytes:
         """Terminal serial (EF 0019), 4 bytes: the value the next purchase will carry."""
@@ -126,6 +163,27 @@ class PsamSession:
         if raw is None:
             raise PsamFault("file 0019 is missing", "PSAM_REFUSED")
         return raw
+
+    def deliver_session_key(
+        self, key: PsamKey, factors: tuple[bytes, bytes, bytes], process_factor: bytes
+    ) -> None:
+        """Prepare the card's session key for process factor 8; factors: card, city, province.
+
+        The number of factors is known from `start`, or found at a key's first use.
+        """
+        environment = self._selected()
+        count = environment.factors.get(key.name)
+        if count is None and key not in PURCHASE_KEYS:
+            count = self._level_of(key, environment.block)
+            if count is not None:
+                environment.factors[key.name] = count
+        if count is None:
+            raise PsamFault(f"the PSAM lacks {key.name}", "PSAM_KEY_MISSING")
+        padded = process_factor + bytes(environment.block - 8)
+        answer = self._deliver(key, count, b"".join(factors[:count]), padded)
+        if answer.sw == 0x6A88:
+            raise PsamFault(f"the PSAM lacks {key.name}", "PSAM_KEY_MISSING")
+        self._ok("DELIVERY SESSION KEY", answer)
 
     def authentication_data(
         self,
@@ -135,18 +193,13 @@ class PsamSession:
         original: bytes,
     ) -> bytes:
         """8 bytes for process factor 8 and original 8; factors: card, city, province, 8 each."""
-        if key.name in self._missing:
-            raise PsamFault(f"the PSAM lacks {key.name}", "PSAM_KEY_MISSING")
-        count = self._factors[key.name]
-        padding = bytes(self._block - 8)
-        answer = self._deliver(key, count, b"".join(factors[:count]), process_factor + padding)
-        if answer.sw == 0x6A88:
-            raise PsamFault(f"the PSAM lacks {key.name}", "PSAM_KEY_MISSING")
-        self._ok("DELIVERY SESSION KEY", answer)
-        answer = self._ok("CIPHER DATA", self._transmit(commands.cipher_data(original + padding)))
-        if len(answer.data) != self._block:
+        self.deliver_session_key(key, factors, process_factor)
+        block = self._selected().block
+        padded = original + bytes(block - 8)
+        answer = self._ok("CIPHER DATA", self._transmit(commands.cipher_data(padded)))
+        if len(answer.data) != block:
             raise PsamFault("CIPHER DATA answered a wrong length", "PSAM_REFUSED")
-        if self._block == 8:
+        if block == 8:
             return answer.data
         return bytes(a ^ b for a, b in zip(answer.data[:8], answer.data[8:], strict=True))
 
@@ -162,7 +215,8 @@ class PsamSession:
         factors: tuple[bytes, bytes, bytes],
     ) -> tuple[bytes, bytes]:
         """(terminal serial, MAC1), 4 bytes each.  Key version and algorithm pass unchanged."""
-        usual = self._purchase_factors
+        environment = self._selected()
+        usual = environment.purchase_factors
         for count in (usual, *(n for n in (1, 2, 3) if n != usual)):
             answer = self._transmit(
                 commands.init_sam_for_purchase(
@@ -183,7 +237,7 @@ class PsamSession:
         self._ok("INIT SAM FOR PURCHASE", answer)
         if len(answer.data) != 8:
             raise PsamFault("INIT SAM FOR PURCHASE answered a wrong length", "PSAM_REFUSED")
-        self._purchase_factors = count
+        environment.purchase_factors = count
         return answer.data[:4], answer.data[4:]
 
     def credit_sam_for_purchase(self, mac2: bytes) -> bool | None:
