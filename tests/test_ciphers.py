@@ -89,3 +89,25 @@ def test_each_environments_serial_is_journaled_and_explained_by_itself(rig: Rig)
     seen = [each for each in rig.unit.journal.records() if each.kind == rec.KIND_PSAM_SEEN]
     assert {each.body[rec.KEY_ALGORITHM] for each in seen} == {1, SM4}
     assert all(each.body[rec.KEY_EXPLAINED] for each in seen)
+
+
+@pytest.mark.parametrize("generation", ["2.0", "3.0"])
+def test_a_card_one_key_version_behind_its_psam_pays(rig: Rig, generation: str) -> None:
+    rig.psam(key_versions=(1, 2))
+    card = rig.card(generation=generation, key_version=1)
+    newer = rig.region.issue_card(2, generation=generation, key_version=2, balance_fen=START_FEN)
+    assert rig.pay(*PAID).name == "APPROVED"
+    assert rig.unit.journal.by_order(rig.order_no)[0].body[rec.KEY_KEY_VERSION] == 1
+    rig.user.remove()
+    rig.world.insert("user", newer.label)
+    assert rig.pay(*PAID).name == "APPROVED"
+    assert rig.unit.journal.by_order(rig.order_no)[0].body[rec.KEY_KEY_VERSION] == 2
+    assert card.balance_fen == newer.balance_fen == START_FEN - PAID[0]
+
+
+def test_a_card_whose_key_version_the_psam_lacks_is_told_so(rig: Rig) -> None:
+    rig.psam(key_versions=(1,))
+    card = rig.card(key_version=2)
+    assert rig.pay(*PAID).name == "PSAM_KEY_MISSING"
+    assert rig.result()["detail"] == "the PSAM lacks DPK version 2"
+    assert card.balance_fen == START_FEN

@@ -17,6 +17,7 @@ from firmware.channel import Reader
 from firmware.drivers.pcsc import open_pcsc
 from firmware.drivers.recorder import Transcript
 from firmware.drivers.replay import open_replay
+from simulator.region import Region
 from simulator.vpcd import Plug
 from tests import pcscd_rig
 from tests.rig import Rig
@@ -28,11 +29,13 @@ KINDS = {
     "1.0": {"generation": "1.0", "has_ef06": False},
     "2.0": {"generation": "2.0"},
     "3.0": {"generation": "3.0"},
+    "3.0-sm4": {"generation": "3.0"},
 }
 
 
 def prepared(folder: Path, kind: str) -> Rig:
-    rig = Rig(folder)
+    algorithm = "both" if kind.endswith("sm4") else "3des"
+    rig = Rig(folder, Region("510100", seed="TEST", algorithm=algorithm))
     rig.psam()
     rig.card(**KINDS[kind])
     return rig

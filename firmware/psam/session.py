@@ -233,7 +233,7 @@ class PsamSession:
             if answer.sw != 0x6A80:  # 6A80: another number of factors; nothing has moved
                 break
         if answer.sw == 0x6A88:
-            raise PsamFault("the PSAM lacks this purchase key version", "PSAM_KEY_MISSING")
+            raise PsamFault(f"the PSAM lacks DPK version {key_version}", "PSAM_KEY_MISSING")
         self._ok("INIT SAM FOR PURCHASE", answer)
         if len(answer.data) != 8:
             raise PsamFault("INIT SAM FOR PURCHASE answered a wrong length", "PSAM_REFUSED")
