@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from firmware.authorize import stoplistkeeper
+from firmware.authorize import filekeeper
 from firmware.journal import record as rec
 from firmware.journal import spool
 from firmware.journal.cose import Ed25519Signer
@@ -179,7 +179,7 @@ def test_a_list_rolled_back_behind_the_journal_stops_payments(tmp_path: Path) ->
     """Somebody exchanged the files: the journal remembers the number."""
     rig = make_rig(tmp_path, signed(5))
     look(rig)
-    own = rig.board.unit.data_dir / stoplistkeeper.APPLIED / "stoplist.cose"
+    own = rig.board.unit.data_dir / filekeeper.APPLIED / "stoplist.cose"
     own.unlink()
     (tmp_path / "list.cose").write_bytes(signed(4))
     rig.restart()
@@ -196,7 +196,7 @@ def test_a_list_missing_after_it_was_applied_stops_payments(
     rig = make_rig(tmp_path, edit=edit)
     bring_down(rig, signed(5))
     look(rig)
-    for folder in (stoplistkeeper.APPLIED, spool.DOWN):
+    for folder in (filekeeper.APPLIED, spool.DOWN):
         (rig.board.unit.data_dir / folder / "stoplist.cose").unlink()
     rig.restart()
     assert look(rig) == "STOP_LIST_REFUSED"
@@ -229,8 +229,8 @@ def test_a_journal_that_fails_puts_no_list_in_force_and_none_aside(
 def test_a_list_that_does_not_change_is_not_read_again(tmp_path: Path, monkeypatch: Any) -> None:
     """It may be megabytes, and is looked at each second."""
     read: list[Any] = []
-    real = stoplistkeeper.signed_file
-    monkeypatch.setattr(stoplistkeeper, "signed_file", lambda *all_: read.append(1) or real(*all_))
+    real = filekeeper.signed_file
+    monkeypatch.setattr(filekeeper, "signed_file", lambda *all_: read.append(1) or real(*all_))
     rig = make_rig(tmp_path, signed(5))
     look(rig, 2)
     read.clear()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.authorize.refusals import Refusals
-from firmware.authorize.stoplistkeeper import StopListKeeper
+from firmware.authorize.stoplistkeeper import stop_list_keeper
 from firmware.authorize.unit import Unit
 from firmware.clock import TRUST_NONE, TRUST_OFFICE, TRUST_RTC
 from firmware.journal import batch, spool
@@ -35,7 +35,7 @@ class Inbox:
         spool.make_folders(self._data_dir)
         # Nobody knows how long these have been lying here: they tell no time.
         self._timeless = {number for number, _ in spool.receipts(self._data_dir)}
-        self.stop_list = StopListKeeper(unit, self._refusals)
+        self.stop_list = stop_list_keeper(unit, self._refusals)
 
     def touch(self) -> None:
         """A service has just ended."""
