@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import daemon, exchanges, pace, syncs
+from tests.bench import daemon, dump, exchanges, floor, pace, syncs
 from tests.bench.figure import Figure, Figures, table, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,13 +49,15 @@ def measure(folder: Path, extent: Extent) -> Figures:
     before = os.getloadavg()[0]
     large = _large_journal(folder, extent.records)
     with tempfile.TemporaryDirectory(dir=folder, prefix="run-") as name:
-        places = [Path(name, each) for each in ("exchanges", "syncs", "pace", "daemon")]
+        places = [Path(name, each) for each in ("exchanges", "syncs", "pace", "floor", "daemon")]
         for place in places:
             place.mkdir()
         rows = exchanges.measure(places[0])
         rows |= syncs.measure(places[1], extent.traced_payments)
         rows |= pace.measure(places[2], extent.payments)
-        rows |= daemon.measure(places[3], large, extent.starts, extent.rest_s)
+        rows |= floor.measure(places[3], extent.payments // 4)
+        rows |= dump.measure(places[3])
+        rows |= daemon.measure(places[4], large, extent.starts, extent.rest_s)
     rows["machine.load"] = _load(before)
     return rows
 
