@@ -59,6 +59,10 @@ _ROWS = (
     (204, "PIN_NOT_ENTERED", HOLDER),
     (205, "PIN_CANCELLED", HOLDER),
     (206, "PIN_PAD_MISSING", TECHNICIAN),
+    (207, "PIN_IS_INITIAL", HOLDER),
+    (208, "PIN_NOT_CHANGED", HOLDER),
+    (209, "PIN_CHANGE_UNCERTAIN", HOLDER),  # the card left: the old or the new one holds
+    (210, "PIN_REMOVAL_NOT_ALLOWED", CLERK),
     # 3xx: the PSAM
     (301, "PSAM_MISSING", TECHNICIAN),
     (302, "PSAM_SWAPPED", TECHNICIAN),

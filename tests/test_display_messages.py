@@ -18,12 +18,17 @@ PROGRESS_IDS = {
     "INSERT_CARD", "READING_CARD", "CARD_READ", "WORKING_LEAVE_CARD", "TAKE_CARD",
     "ENTER_PIN", "PIN_WRONG_RETRY", "CHECKING_LAST_PAYMENT", "RECOVERY_PIN",
     "BALANCE", "PSAM_WARNING",
+    "OLD_PIN", "NEW_PIN", "NEW_PIN_AGAIN", "NEW_PIN_DIFFERED", "NEW_PIN_TOO_EASY", "NEW_PIN_FORCED",
+    "INITIAL_PIN_WARNING", "REMOVE_PIN", "PIN_CHANGE_CHECKING", "PIN_CHANGED", "PIN_REMOVED",
 }  # fmt: skip
 
 FIELDS = {
     "ENTER_PIN": {"tries_left"},
     "PIN_WRONG_RETRY": {"tries_left"},
     "PIN_WRONG": {"tries_left"},
+    "OLD_PIN": {"tries_left"},
+    "REMOVE_PIN": {"tries_left"},
+    "PIN_CHANGE_UNCERTAIN": {"tries_left"},
     "CARD_READ": {"name"},
     "BALANCE": {"balance"},
     "INSUFFICIENT_FUNDS": {"balance"},

@@ -99,6 +99,14 @@ def verify(pin: bytes) -> CommandApdu:
     return CommandApdu(0x00, 0x20, 0x00, 0x00, pin)
 
 
+def change_pin(old: bytes, new: bytes) -> CommandApdu:
+    """CHANGE PIN, both parts as VERIFY takes them: no old one sets a PIN, no new one removes it.
+
+    63Cx = the old one is wrong, 6983 = locked, 6984 = none is set; the counter is reset (SPEC-P5).
+    """
+    return CommandApdu(0x80, 0x5E, 0x01, 0x00, old + b"\xff" + new)
+
+
 def initialize_for_purchase(key_index: int, amounts: bytes, terminal: bytes) -> CommandApdu:
     data = bytes((key_index,)) + amounts + terminal
     return CommandApdu(0xB0, 0x28, 0x01, 0x01, data, 0x16)

@@ -176,6 +176,15 @@ class CardSession:
         assert tries is not None
         return tries
 
+    def change_pin(self, old: Pin | None, new: Pin | None) -> None:
+        """CHANGE PIN; old None sets one where none is set, new None removes it (not both).
+
+        StatusError as commands.change_pin tells.  After any other fault either may hold.
+        """
+        before = b"" if old is None else old.reveal()
+        after = b"" if new is None else new.reveal()
+        checked("CHANGE PIN", self._channel.transmit(commands.change_pin(before, after)))
+
     @staticmethod
     def _tries(answer: ResponseApdu, when_ok: int | None) -> int | None:
         if commands.is_tries_left(answer.sw):

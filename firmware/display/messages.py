@@ -53,6 +53,65 @@ PROGRESS = {
         "请核对后重新输入密码。", "Enter the PIN again.",
         "密码错误请重输\n还可输入 {tries_left} 次", "Wrong, try again\nTries left: {tries_left}",
     ),
+    "OLD_PIN": Text(
+        "请输入原密码，还可输入 {tries_left} 次。",
+        "Enter your present PIN. Tries left: {tries_left}.",
+        "请遮挡键盘，输入后按确认键。", "Cover the keypad, then press OK.",
+        "请输入原密码\n还可输入 {tries_left} 次", "Present PIN\nTries left: {tries_left}",
+    ),
+    "NEW_PIN": Text(
+        "请输入新密码，4 至 12 位数字。", "Enter the new PIN, 4 to 12 digits.",
+        "请遮挡键盘，输入后按确认键。", "Cover the keypad, then press OK.",
+        "请输入新密码\n4 至 12 位数字", "Enter a new PIN\n4 to 12 digits",
+    ),
+    "NEW_PIN_AGAIN": Text(
+        "请再次输入新密码。", "Enter the new PIN once more.",
+        "请遮挡键盘，输入后按确认键。", "Cover the keypad, then press OK.",
+        "请再次输入\n新密码", "The new PIN\nonce more",
+    ),
+    "NEW_PIN_DIFFERED": Text(
+        "两次输入的新密码不一致。", "The two new PINs differ.",
+        "请重新输入新密码，4 至 12 位数字。", "Enter the new PIN again, 4 to 12 digits.",
+        "两次输入不一致\n请重输新密码", "PINs differ\nNew PIN again",
+    ),
+    "NEW_PIN_TOO_EASY": Text(
+        "新密码不能是原密码或初始密码。", "The new PIN must not be the present or an initial one.",
+        "请输入另一个新密码，4 至 12 位数字。", "Enter another new PIN, 4 to 12 digits.",
+        "新密码不能使用\n请换一个新密码", "Not that PIN\nEnter another",
+    ),
+    "NEW_PIN_FORCED": Text(
+        "密码仍为初始密码，须先修改才能付款。",
+        "The PIN is still the initial one: change it to pay.",
+        "请输入新密码，4 至 12 位数字。", "Enter a new PIN, 4 to 12 digits.",
+        "须修改初始密码\n请输入新密码", "Change your PIN\nEnter a new one",
+    ),
+    "INITIAL_PIN_WARNING": Text(
+        "密码仍为初始密码，风险由持卡人承担，请尽快修改。",
+        "The PIN is still the initial one, at your own risk. Change it soon.",
+        "如仍要付款，请再次输入密码确认。", "To pay all the same, enter the PIN once more.",
+        "仍是初始密码\n付款请再输一次", "Initial PIN:\nonce more to pay",
+    ),
+    "REMOVE_PIN": Text(
+        "为取消密码，请输入原密码，还可输入 {tries_left} 次。",
+        "To remove the PIN, enter it. Tries left: {tries_left}.",
+        "请遮挡键盘，输入后按确认键。", "Cover the keypad, then press OK.",
+        "取消密码请输入\n还可输入 {tries_left} 次", "PIN, to remove\nTries left: {tries_left}",
+    ),
+    "PIN_CHANGE_CHECKING": Text(
+        "正在核对密码是否已修改。", "Checking whether the PIN was changed.",
+        "请插回原来的卡，请勿取走。", "Put the same card back and leave it.",
+        "正在核对密码\n请插回原来的卡", "Checking the PIN\nPut card back",
+    ),
+    "PIN_CHANGED": Text(
+        "密码修改成功。", "The PIN was changed.",
+        "请牢记新密码，取回社保卡。", "Keep the new PIN in mind and take your card.",
+        "密码已修改\n请取回社保卡", "PIN changed\nTake your card",
+    ),
+    "PIN_REMOVED": Text(
+        "密码已取消。", "The PIN was removed.",
+        "请取回社保卡。", "Please take your card.",
+        "密码已取消\n请取回社保卡", "PIN removed\nTake your card",
+    ),
     "WORKING_LEAVE_CARD": Text(
         "正在处理。", "Working.",
         "请勿取走卡片，请稍候。", "Leave the card where it is.",

@@ -165,6 +165,29 @@ PAYMENT = {
         "请技术人员检查密码键盘及连线。", "Technician: check the PIN pad and its cable.",
         "无密码键盘\n请找技术人员", "No PIN pad\nCall technician",
     ),
+    "PIN_IS_INITIAL": Text(
+        "密码仍为初始密码，未扣款。", "The PIN is still the initial one. Nothing was taken.",
+        "请先修改密码，再办理付款。", "Change the PIN first, then start again.",
+        "仍是初始密码\n请先修改密码", "Initial PIN\nChange it first",
+    ),
+    "PIN_NOT_CHANGED": Text(
+        "密码没有修改，未扣款。", "The PIN was not changed. Nothing was taken.",
+        "请继续使用原来的密码；要修改请再办理一次。",
+        "Use the PIN as it was; start again to change it.",
+        "密码没有修改\n请用原来的密码", "Not changed\nUse the old PIN",
+    ),
+    "PIN_CHANGE_UNCERTAIN": Text(
+        "密码是否已修改不能确定，还可输入 {tries_left} 次，未扣款。",
+        "Whether the PIN was changed is not known, tries left: {tries_left}. Nothing was taken.",
+        "下次请先试新密码；若不对，再试原密码。",
+        "Next time try the new PIN first, then the old one.",
+        "密码修改待定\n请先试新密码", "PIN unsure\nTry the new one",
+    ),
+    "PIN_REMOVAL_NOT_ALLOWED": Text(
+        "本机不可取消密码，未扣款。", "This unit does not remove PINs. Nothing was taken.",
+        "请到社保经办机构办理。", "See the social security office.",
+        "不可取消密码\n请到社保办理", "Not removed\nSee SSC office",
+    ),
     # 4xx: the rules
     "OVER_TRANSACTION_LIMIT": Text(
         "金额 {amount} 元超过单笔限额，未扣款。",
