@@ -17,7 +17,7 @@ from pathlib import Path
 from firmware.journal.cose import key_id
 from firmware.journal.enrolment import EnrolmentError, verify_enrolment
 from firmware.journal.spool import write_atomic
-from office import day, folder, stoplist
+from office import day, folder, stoplist, tac
 from office.check import check
 from office.errors import OfficeError
 from office.folder import Folder
@@ -85,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--range", type=stoplist.range_entry, action="append", metavar="FROM-TO")
     one.add_argument("--psam", type=stoplist.terminal_entry, action="append", metavar="TERMINAL")
     one.add_argument("--out", type=Path, required=True, metavar="FILE")
+
+    one = act("tac-key", _tac_key, "TAC 密钥 · take over DTK, to verify TACs")
+    one.add_argument("--file", type=Path, required=True, metavar="KEY_FILE")
 
     one = act("export", _export, "导出 · write the records as CSV")
     one.add_argument("--csv", type=Path, required=True, metavar="FILE")
@@ -197,7 +200,9 @@ def _day(arguments: argparse.Namespace) -> int:
         kinds = ", ".join(f"{kind} {count}" for kind, count in totals["kinds"].items())
         print(f"记录 records {totals['records']}, 已核对 verified {totals['verified']}: {kinds}")
         print(f"完成金额 done, yuan: {sums}")
-    return 0 if totals["records"] == totals["verified"] else 1
+        print("TAC: " + (", ".join(f"{state} {n}" for state, n in totals["tac"].items()) or "-"))
+    is_sound = totals["records"] == totals["verified"] and tac.WRONG not in totals["tac"]
+    return 0 if is_sound else 1
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -227,6 +232,15 @@ def _stop_list(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _tac_key(arguments: argparse.Namespace) -> int:
+    with _office(arguments.dir) as office:
+        keys = office.keep_tac_keys(arguments.file)
+    for root in keys.roots:
+        region = root.region or "全国 nation"
+        print(f"DTK: {root.algorithm}, 地区 region {region}, 版本 version {root.version}")
+    return 0
+
+
 def _export(arguments: argparse.Namespace) -> int:
     with _office(arguments.dir) as office:
         listed = _rows(office, arguments.date)
@@ -241,7 +255,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 def _rows(office: Folder, date: str | None) -> list[day.Row]:
     try:
-        return list(day.rows(office.store, date))
+        return list(day.rows(office.store, date, office.tac_keys()))
     except ValueError:
         raise OfficeError(906, f"{date}: YYYY-MM-DD") from None
 

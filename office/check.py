@@ -13,7 +13,13 @@ from typing import Any
 from firmware.journal.batch import BatchContents, BatchError
 from firmware.journal.cose import CoseError, peek1
 from firmware.journal.cose import key_id as id_of
-from firmware.journal.lifecycle import PAYMENT_KINDS, STATE_NONE, LifecycleError, next_state
+from firmware.journal.lifecycle import (
+    OUTCOME_KINDS,
+    PAYMENT_KINDS,
+    STATE_NONE,
+    LifecycleError,
+    next_state,
+)
 from firmware.journal.record import (
     KEY_CARD_ID,
     KEY_FIRST,
@@ -36,6 +42,7 @@ from office import chain
 from office.errors import Refused
 from office.folder import Folder
 from office.store import BatchRow, Store
+from office.tac import WRONG, Body, TacKeys
 
 Range = tuple[int, int]
 """First and last record number."""
@@ -53,7 +60,8 @@ _STATES = {
 class Findings:
     """missing, damaged: (unit, first, last).  damaged: what the unit itself declared lost.
     duplicates: (unit, DONE) of every payment after the first of the same purchase.
-    states: purchases by the kind that decides them, an open one under KIND_INTENT."""
+    states: purchases by the kind that decides them, an open one under KIND_INTENT.
+    tacs: payments by the state of their TAC; wrong_tacs: (unit, number of the DONE or SUSPECT)."""
 
     units: int = 0
     records: int = 0
@@ -62,13 +70,15 @@ class Findings:
     damaged: list[tuple[str, int, int]] = field(default_factory=list)
     duplicates: list[tuple[str, int]] = field(default_factory=list)
     states: Counter[int] = field(default_factory=Counter)
+    tacs: Counter[str] = field(default_factory=Counter)
+    wrong_tacs: list[tuple[str, int]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     refused: int = 0
 
     @property
     def is_whole(self) -> bool:
         lost = self.missing or self.damaged or self.duplicates or self.problems
-        return self.records == self.verified and not lost
+        return self.records == self.verified and not lost and not self.wrong_tacs
 
     def to_json(self) -> dict[str, Any]:
         purchases = {
@@ -85,6 +95,8 @@ class Findings:
             "purchases": purchases,
             "open": self.states[KIND_INTENT],
             "refused": self.refused,
+            "tac": dict(self.tacs),
+            "wrong_tac": [list(each) for each in self.wrong_tacs],
             "missing": [list(each) for each in self.missing],
             "declared_damaged": [list(each) for each in self.damaged],
             "problems": self.problems,
@@ -96,9 +108,10 @@ def check(folder: Folder) -> Findings:
     found = Findings(refused=len(list(folder.refused.glob("*.batch"))))
     found.records = folder.store.rows("SELECT count(*) FROM records")[0][0]
     purchases: dict[tuple[bytes, int], list[tuple[str, int]]] = defaultdict(list)
+    tac_keys = folder.tac_keys()
     for unit in folder.store.units():
         found.units += 1
-        walk = _Unit(folder.store, unit, found)
+        walk = _Unit(folder.store, unit, found, tac_keys)
         for record in walk.records():
             walk.follow(record)
         walk.close()
@@ -112,8 +125,10 @@ def check(folder: Folder) -> Findings:
 class _Unit:
     """One unit's batches in order, and what its payments came to."""
 
-    def __init__(self, store: Store, unit: str, found: Findings):
+    def __init__(self, store: Store, unit: str, found: Findings, tac_keys: TacKeys):
         self._store = store
+        self._tac_keys = tac_keys
+        self._about: dict[int, Body] = {}  # of INTENTs whose TAC is still to come
         self._unit = unit
         self._found = found
         self._held: list[Range] = []
@@ -172,6 +187,7 @@ class _Unit:
             self._intents[record.number] = (body[KEY_CARD_ID], body[KEY_PURCHASE_SERIAL])
         if record.kind == KIND_DONE:
             self._dones[body[KEY_INTENT]].append(record.number)
+        self._check_tac(record)
         if record.kind in PAYMENT_KINDS:
             intent = record.number if record.kind == KIND_INTENT else body[KEY_INTENT]
             state = self._states.get(intent, STATE_NONE)
@@ -179,6 +195,17 @@ class _Unit:
                 self._states[intent] = next_state(state, record.kind)
             except LifecycleError as error:
                 self._problem(f"record {record.number}, purchase {intent}: {error}")
+
+    def _check_tac(self, record: Record) -> None:
+        if record.kind == KIND_INTENT:
+            self._about[record.number] = record.body
+        elif record.kind in OUTCOME_KINDS and record.kind != KIND_UNCERTAIN:
+            about = self._about.pop(record.body[KEY_INTENT], None)
+            state = self._tac_keys.state(record, about)
+            if state is not None:
+                self._found.tacs[state] += 1
+            if state == WRONG:
+                self._found.wrong_tacs.append((self._unit, record.number))
 
     def close(self) -> None:
         """Count the states; what is neither held nor declared lost is missing.

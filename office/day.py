@@ -23,6 +23,7 @@ from firmware.journal.record import (
     KEY_OUTCOME,
     KEY_POOLED_FEN,
     KEY_SELF_FEN,
+    KIND_INTENT,
     NO_PREVIOUS,
     Record,
     RecordError,
@@ -30,7 +31,9 @@ from firmware.journal.record import (
     parse,
 )
 from firmware.outcome import outcomes
+from office import tac
 from office.store import Store
+from office.tac import Body, TacKeys
 
 CHINA = timezone(timedelta(hours=8))
 OUTCOME_NAMES = {each.number: each.name for each in outcomes()}
@@ -47,11 +50,13 @@ COLUMNS = {
     "self": "自付 self",
     "pooled": "统筹 pooled",
     "outcome": "结果 outcome",
+    "tac": "TAC",
     "verified": "核对 verified",
 }
 
 Row = dict[str, Any]
-"""The keys of COLUMNS.  Amounts are int fen or None, `verified` is a bool."""
+"""The keys of COLUMNS.  Amounts are int fen or None, `verified` is a bool, `tac` one of tac.STATES
+or None."""
 
 
 def newest_day(store: Store) -> str | None:
@@ -60,7 +65,7 @@ def newest_day(store: Store) -> str | None:
     return None if row is None or row[0] is None else _local(row[0]).strftime("%Y-%m-%d")
 
 
-def rows(store: Store, date: str | None) -> Iterator[Row]:
+def rows(store: Store, date: str | None, tac_keys: TacKeys) -> Iterator[Row]:
     """By unit and number; date: YYYY-MM-DD, None for every day.  Raises ValueError."""
     first_ms, end_ms = 0, 1 << 62
     if date is not None:
@@ -77,7 +82,8 @@ def rows(store: Store, date: str | None) -> Iterator[Row]:
         if record is None:
             yield _blank() | {"unit": unit, "number": number}
         else:
-            yield _row(store, record, keys[unit])
+            about = _about(store, record, keys[unit])
+            yield _row(store, record, about) | {"tac": tac_keys.state(record, about)}
 
 
 def _parsed(raw: bytes, keys: dict[bytes, bytes]) -> Record | None:
@@ -91,13 +97,16 @@ def _blank() -> Row:
     return dict.fromkeys(COLUMNS) | {"kind": "?", "verified": False}
 
 
-def _row(store: Store, record: Record, keys: dict[bytes, bytes]) -> Row:
-    body = record.body
-    intent = body.get(KEY_INTENT)
-    if intent is not None:
-        raw = store.record(record.unit, intent)
-        about = None if raw is None else _parsed(raw, keys)
-        body = (about.body if about else {}) | body
+def _about(store: Store, record: Record, keys: dict[bytes, bytes]) -> Body | None:
+    """The body of the INTENT that the record names."""
+    intent = record.body.get(KEY_INTENT)
+    raw = None if intent is None else store.record(record.unit, intent)
+    found = None if raw is None else _parsed(raw, keys)
+    return None if found is None or found.kind != KIND_INTENT else found.body
+
+
+def _row(store: Store, record: Record, about: Body | None) -> Row:
+    body = (about or {}) | record.body
     outcome = body.get(KEY_OUTCOME)
     return _blank() | {
         "unit": record.unit,
@@ -132,8 +141,10 @@ def summary(listed: Iterable[Row]) -> dict[str, Any]:
     """Counts by kind, and what the DONE records came to in fen."""
     kinds: Counter[str] = Counter()
     fen: Counter[str] = Counter()
+    tacs: Counter[str] = Counter()
     unverified = 0
     for row in listed:
+        tacs.update([row["tac"]] if row["tac"] else [])
         kinds[row["kind"]] += 1
         unverified += not row["verified"]
         if row["kind"] == "DONE":
@@ -142,6 +153,7 @@ def summary(listed: Iterable[Row]) -> dict[str, Any]:
         "records": sum(kinds.values()),
         "verified": sum(kinds.values()) - unverified,
         "kinds": dict(kinds),
+        "tac": dict(tacs),
         "done_fen": {name: fen[name] for name in AMOUNTS},
     }
 
@@ -154,6 +166,7 @@ def texts(row: Row) -> list[str]:
     """A row's cells as text, in the order of COLUMNS."""
     shown = row | {name: yuan(row[name]) for name in AMOUNTS}
     shown["verified"] = "✓" if row["verified"] else "✗"
+    shown["tac"] = tac.STATES.get(row["tac"])
     return ["" if shown[name] is None else str(shown[name]) for name in COLUMNS]
 
 

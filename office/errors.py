@@ -154,6 +154,12 @@ ROWS = {
         "恢复备份；权限须为 0600。",
         "Put back the backup; its mode must be 0600.",
     ),
+    911: Row(
+        "TAC 密钥文件格式有误",
+        "the TAC key file is not in its form",
+        "按所示改正后再执行 sscoffice tac-key；格式见 docs/backoffice.md。",
+        "Put right what it names, run sscoffice tac-key again; its form: docs/backoffice.md.",
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 office.key (0600)   Ed25519 seed, 32 bytes; whoever has it can sign receipts and stop lists
 office.pub          the public key as hex, for every unit's board.toml
 office.db           the store
+tac.key (0600)      DTK roots, if the office holds any (tac.py); whoever has it can forge TACs
 partial/            batch files that have not arrived whole
 refused/            batch files that must not be stored, each with a .json telling why
 """
@@ -15,10 +16,13 @@ from pathlib import Path
 
 from firmware.journal.cose import SEED_LENGTH, Ed25519Signer, new_seed
 from firmware.journal.spool import sync_folder, write_atomic
+from office import tac
 from office.errors import OfficeError
 from office.store import Store
+from office.tac import TacKeys
 
-KEY, PUB, DB = "office.key", "office.pub", "office.db"
+KEY, PUB, DB, TAC_KEY = "office.key", "office.pub", "office.db", "tac.key"
+_MAX_TAC_KEY = 1 << 16
 
 
 class Folder:
@@ -33,6 +37,26 @@ class Folder:
 
     def close(self) -> None:
         self.store.close()
+
+    def tac_keys(self) -> TacKeys:
+        """The DTK roots this office holds; none is no error.  Raises OfficeError 910, 911."""
+        path = self.path / TAC_KEY
+        return tac.parse(_read_secret(path, _MAX_TAC_KEY), path) if path.exists() else TacKeys()
+
+    def keep_tac_keys(self, path: Path) -> TacKeys:
+        """Take over a key file, in place of the one before.  Raises OfficeError 906, 910, 911."""
+        raw = _read_secret(path, _MAX_TAC_KEY)
+        keys = tac.parse(raw, path)
+        kept = self.path / TAC_KEY
+        fresh = kept.with_suffix(".new")
+        try:
+            fresh.unlink(missing_ok=True)
+            _create_secret(fresh, raw)
+            fresh.replace(kept)
+            sync_folder(self.path)
+        except OSError as error:
+            raise OfficeError(906, f"{kept}: {error.strerror}") from None
+        return keys
 
 
 def init(path: Path, name: str) -> str:
@@ -56,17 +80,30 @@ def init(path: Path, name: str) -> str:
 
 def _create_seed(path: Path) -> bytes:
     seed = new_seed()
+    _create_secret(path, seed)
+    return seed
+
+
+def _create_secret(path: Path, content: bytes) -> None:
+    """A new file, mode 0600, on the disk when this returns.  Raises OSError."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
-        os.write(handle, seed)
+        os.write(handle, content)
         os.fsync(handle)
     finally:
         os.close(handle)
     sync_folder(path.parent)
-    return seed
 
 
 def _read_seed(path: Path) -> bytes:
+    seed = _read_secret(path, SEED_LENGTH)
+    if len(seed) != SEED_LENGTH:
+        raise OfficeError(910, f"{path}: {len(seed)} bytes instead of {SEED_LENGTH}")
+    return seed
+
+
+def _read_secret(path: Path, length: int) -> bytes:
+    """At most length + 1 bytes of a file that only its owner can read; raises OfficeError 910."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as error:
@@ -76,9 +113,6 @@ def _read_seed(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
             mode = stat.S_IMODE(status.st_mode)
             raise OfficeError(910, f"{path}: mode {mode:04o}, others could read it")
-        seed = os.read(handle, SEED_LENGTH + 1)
+        return os.read(handle, length + 1)
     finally:
         os.close(handle)
-    if len(seed) != SEED_LENGTH:
-        raise OfficeError(910, f"{path}: {len(seed)} bytes instead of {SEED_LENGTH}")
-    return seed

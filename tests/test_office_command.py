@@ -154,13 +154,14 @@ def test_a_day_over_the_serial_line(run, unit, line, office_pub):
     assert status == 0
     lines = out.splitlines()
     assert lines[0] == "2026-11-22 (UTC+8)"
-    assert len(lines) == 2 + 6 + 2
+    assert len(lines) == 2 + 6 + 3
     assert "A3" in lines[7]
     assert "DONE" in lines[7]
     assert "12.50" in lines[7]
     assert "1 APPROVED" in lines[7]
     assert lines[7].endswith("✓")
-    assert "account 37.50" in lines[-1]
+    assert "account 37.50" in lines[-2]
+    assert lines[-1] == "TAC: not checked 3"
 
 
 def test_a_pull_over_http_and_again(run, unit, web, office_pub, tmp_path):
