@@ -33,8 +33,7 @@ class Request:
             raise ValueError("the total is more than 0 and at most 42949672.95 yuan")
         if not 1 <= len(self.order_no) <= MAX_ORDER_NO or not self.order_no.isprintable():
             raise ValueError(f"order_no has 1 to {MAX_ORDER_NO} printable characters")
-        if not 1 <= len(self.operator) <= MAX_OPERATOR or not self.operator.isprintable():
-            raise ValueError(f"operator has 1 to {MAX_OPERATOR} printable characters")
+        check_operator(self.operator)
 
     @property
     def total_fen(self) -> int:
@@ -49,3 +48,9 @@ class Request:
         if mapping == NATIONAL:
             return amounts_bytes(0, self.total_fen, self.account_fen + self.pooled_fen)
         return amounts_bytes(self.account_fen, self.self_fen, self.pooled_fen)
+
+
+def check_operator(operator: str) -> None:
+    """Raises ValueError."""
+    if not 1 <= len(operator) <= MAX_OPERATOR or not operator.isprintable():
+        raise ValueError(f"operator has 1 to {MAX_OPERATOR} printable characters")

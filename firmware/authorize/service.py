@@ -12,6 +12,7 @@ from typing import Any
 
 from firmware.authorize import identify, recovery
 from firmware.authorize.pin import PinBuffer, prove_holder
+from firmware.authorize.request import check_operator
 from firmware.authorize.unit import Unit
 from firmware.authorize.visit import Visit, begin, outcome_of
 from firmware.authorize.welcome import settle_open
@@ -69,6 +70,8 @@ class Service:
                 raise ValueError(f"{name} is unknown; there are {', '.join(known) or 'none'}")
             if type(value) is not known[name]:
                 raise ValueError(f"{name} is a {known[name].__name__}")
+            if name == "operator":
+                check_operator(str(value))
 
 
 def serve(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from firmware.authorize.balance import balance
+from firmware.authorize.carddump import card_dump
 from firmware.authorize.service import Service
 
 SERVICES: dict[str, Service] = {
     "balance": Service(balance, is_journaled=False, message="BALANCE"),
+    "card.dump": Service(card_dump, {"operator": str}),
 }

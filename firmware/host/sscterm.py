@@ -1,11 +1,13 @@
 """`sscterm`: the terminal's socket from a command line.
 
 sscterm status | purchase ORDER_NO --account 12.34 --operator 07 | balance | records | cancel
+sscterm card dump [--json]
 """
 
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import re
 import socket
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.board import BoardError, load
+from firmware.card.dump_table import table
 
 EXIT_OK, EXIT_NOT_TAKEN, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_OPEN = 0, 1, 2, 3, 4
 """EXIT_OPEN: whether money was taken is not known (yet): ask again with the same order number."""
@@ -61,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     try:
         path = arguments.socket or load(arguments.board).host.socket
-        answer = call(Path(path), arguments.command, _params(arguments))
+        answer = call(Path(path), _method(arguments), _params(arguments))
     except (BoardError, ValueError) as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
@@ -73,6 +76,8 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_OPEN
     if arguments.json:
         print(json.dumps(answer, ensure_ascii=False))
+    elif "card" in answer:
+        print(table(answer["card"]), end="")
     else:
         _print(answer)
     return _exit_status(answer)
@@ -106,10 +111,19 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     for name, what in (("account", "account"), ("self", "self-pay"), ("pooled", "pooled fund")):
         purchase.add_argument(f"--{name}", default="0", help=f"yuan from the {what}")
     purchase.add_argument("--operator", required=True)
+    card = commands.add_parser("card").add_subparsers(dest="act", required=True)
+    dump = card.add_parser("dump", parents=[common], help="every readable item of the card")
+    dump.add_argument("--operator", default=None, help="as it is journaled (else the login name)")
     return parser.parse_args(argv)
 
 
+def _method(arguments: argparse.Namespace) -> str:
+    return f"card.{arguments.act}" if arguments.command == "card" else str(arguments.command)
+
+
 def _params(arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.command == "card":
+        return {"operator": arguments.operator or getpass.getuser()}
     if arguments.command == "records":
         return {"after": arguments.after, "limit": arguments.limit}
     if arguments.command != "purchase":
