@@ -52,6 +52,8 @@ _ROWS = (
     (118, "CARD_OF_OTHER_REGION", CLERK),
     (119, "REMOVE_CARD", CLERK),
     (120, "CARD_REFUSED_TERMINAL", TECHNICIAN),
+    (123, "NOT_BLOCKED", CLERK),
+    (124, "BLOCK_UNCERTAIN", CLERK),
     # 2xx: the PIN
     (201, "PIN_WRONG", HOLDER),
     (202, "PIN_LOCKED", HOLDER),
@@ -63,6 +65,8 @@ _ROWS = (
     (208, "PIN_NOT_CHANGED", HOLDER),
     (209, "PIN_CHANGE_UNCERTAIN", HOLDER),  # the card left: the old or the new one holds
     (210, "PIN_REMOVAL_NOT_ALLOWED", CLERK),
+    (221, "PIN_NOT_LOCKED", CLERK),
+    (222, "PIN_STILL_LOCKED", CLERK),
     # 3xx: the PSAM
     (301, "PSAM_MISSING", TECHNICIAN),
     (302, "PSAM_SWAPPED", TECHNICIAN),
@@ -83,6 +87,11 @@ _ROWS = (
     (408, "AMOUNTS_REFUSED", CLERK),
     (409, "BUSY", CLERK),
     (410, "ORDER_MISMATCH", CLERK),  # a repeated order number with other amounts
+    (421, "OPERATOR_REFUSED", CLERK),
+    (422, "OPERATOR_LOCKED", CLERK),
+    (423, "OPERATOR_NOT_LOGGED_ON", CLERK),
+    (424, "OPERATOR_NOT_ALLOWED", CLERK),
+    (425, "SECOND_OPERATOR_NEEDED", CLERK),  # two different people, within two minutes
     # 5xx: a payment whose end was not seen
     (501, "NOT_TAKEN", CLERK),  # VOID by evidence
     (502, "PAYMENT_UNCERTAIN", OFFICE),
@@ -99,6 +108,8 @@ _ROWS = (
     (607, "NEWER_STOP_LIST_HELD", OFFICE),
     (608, "DEVICE_KEY_REFUSED", TECHNICIAN),
     (609, "ALREADY_RUNNING", TECHNICIAN),
+    (621, "OPERATOR_LIST_REFUSED", OFFICE),
+    (622, "NEWER_OPERATOR_LIST_HELD", OFFICE),
     (699, "UNIT_FAULT", TECHNICIAN),
 )
 

@@ -20,12 +20,14 @@ PROGRESS_IDS = {
     "BALANCE", "PSAM_WARNING",
     "OLD_PIN", "NEW_PIN", "NEW_PIN_AGAIN", "NEW_PIN_DIFFERED", "NEW_PIN_TOO_EASY", "NEW_PIN_FORCED",
     "INITIAL_PIN_WARNING", "REMOVE_PIN", "PIN_CHANGE_CHECKING", "PIN_CHANGED", "PIN_REMOVED",
+    "PIN_UNBLOCKED", "PIN_RELOADED", "BLOCK_CHECKING", "BLOCKED",
 }  # fmt: skip
 
 FIELDS = {
     "ENTER_PIN": {"tries_left"},
     "PIN_WRONG_RETRY": {"tries_left"},
     "PIN_WRONG": {"tries_left"},
+    "PIN_NOT_LOCKED": {"tries_left"},
     "OLD_PIN": {"tries_left"},
     "REMOVE_PIN": {"tries_left"},
     "PIN_CHANGE_UNCERTAIN": {"tries_left"},

@@ -7,6 +7,7 @@ are below.  Fields in braces are filled in when the message is shown, amounts in
 from __future__ import annotations
 
 from firmware.display.text import Text
+from firmware.display.texts_operators import OPERATORS
 from firmware.display.texts_payment import PAYMENT
 from firmware.display.texts_unit import UNIT
 
@@ -142,6 +143,26 @@ PROGRESS = {
         "请尽早联系后台安排更换。", "Ask the office for a new one soon.",
         "PSAM{days}天后到期\n请联系后台", "PSAM: {days} days\nAsk the office",
     ),
+    "PIN_UNBLOCKED": Text(
+        "密码已解锁，密码不变。", "The PIN is unlocked and is the same as before.",
+        "请取回社保卡。", "Please take your card.",
+        "密码已解锁\n请取回社保卡", "PIN unlocked\nTake your card",
+    ),
+    "PIN_RELOADED": Text(
+        "密码重置成功，新密码已启用。", "The PIN was reset: the new one holds.",
+        "请牢记新密码，取回社保卡。", "Keep the new PIN in mind and take your card.",
+        "密码已重置\n请取回社保卡", "PIN was reset\nTake your card",
+    ),
+    "BLOCK_CHECKING": Text(
+        "正在核对卡片是否已锁定。", "Checking whether the card was blocked.",
+        "请插回原来的卡，请勿取走。", "Put the same card back and leave it.",
+        "正在核对\n请插回原来的卡", "Checking\nPut card back",
+    ),
+    "BLOCKED": Text(
+        "已永久锁定。", "It is blocked for ever.",
+        "请按规定处理此卡。", "Deal with the card as your rules say.",
+        "已永久锁定\n请按规定处理", "Blocked\nTake the card",
+    ),
     "STOPPED": Text(
         "终端已停止服务。", "The terminal has stopped.",
         "如需使用，请重新启动终端。", "Start it again to use it.",
@@ -150,7 +171,7 @@ PROGRESS = {
 }
 # fmt: on
 
-MESSAGES: dict[str, Text] = {**PROGRESS, **PAYMENT, **UNIT}
+MESSAGES: dict[str, Text] = {**PROGRESS, **PAYMENT, **OPERATORS, **UNIT}
 
 
 def message(message_id: str) -> Text:
