@@ -209,6 +209,7 @@ class Rig:
         *,
         pin: str | None = "123456",
         order_no: str | None = None,
+        special: str | None = None,
     ) -> Outcome:
         """One purchase with what is in the slots; the clock moves on a second first."""
         self.hands.wall_offset_s += 1
@@ -216,7 +217,7 @@ class Rig:
         if pin is not None:
             self.world.holder.type_pin(pin)
         self.order_no = order_no or f"ORDER-{self.orders}"
-        request = Request(self.order_no, "clerk-07", account_fen, self_fen, pooled_fen)
+        request = Request(self.order_no, "clerk-07", account_fen, self_fen, pooled_fen, special)
         refused = check_before_card(self.unit, request)
         if refused is not None:
             return refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from firmware.authorize import special
 from firmware.authorize.request import Request
 from firmware.authorize.unit import Unit
 from firmware.authorize.visit import Visit, external_authenticate
@@ -76,23 +77,26 @@ def close_open_totals(unit: Unit, visit: Visit) -> None:
     online settlement in between has zeroed them, and another terminal may have counted on.
     """
     for intent in unit.journal.open_totals(visit.card_id):
-        if visit.ef06 is None:
-            _totals(unit, intent, NOT_WRITTEN, detail="the card shows no EF06 any more")
-            continue
         write_totals(unit, visit, intent)
 
 
 def write_totals(unit: Unit, visit: Visit, intent: Record) -> None:
-    """Steps 14 and 15 for that payment.  Faults of the card leave the totals open."""
+    """Steps 14 and 15 for that payment, which read EF06 or has a special class.
+
+    Faults of the card leave the totals open.
+    """
+    kept = special.write(unit, visit, intent)
     before = intent.body.get(rec.KEY_EF06)
     if before is None or visit.ef06 is None:
+        detail = "no EF06 was read" if before is None else "the card shows no EF06 any more"
+        _totals(unit, intent, NOT_WRITTEN, detail=detail, kept=kept)
         return
     _, old_fen, old_count = before
     new_fen, new_count = old_fen + _total_fen(intent), old_count + 1
     permitted, now_fen, now_count = visit.ef06
     if now_fen not in (old_fen, new_fen) or now_count not in (old_count, new_count):
         detail = f"92 holds {now_fen}, 93 holds {now_count}: changed elsewhere"
-        _totals(unit, intent, NOT_WRITTEN, detail=detail)
+        _totals(unit, intent, NOT_WRITTEN, detail=detail, kept=kept)
         return
     if (now_fen, now_count) != (new_fen, new_count):
         external_authenticate(unit, visit, UK2DF04, files.KEY_UK2DF04)
@@ -101,7 +105,7 @@ def write_totals(unit: Unit, visit: Visit, intent: Record) -> None:
         if _read_again(unit, visit) != (new_fen, new_count):
             raise ProtocolError("the card's totals read back otherwise than written")
     visit.ef06 = (permitted, new_fen, new_count)
-    _totals(unit, intent, WRITTEN, new_fen, new_count)
+    _totals(unit, intent, WRITTEN, new_fen, new_count, kept=kept)
 
 
 def _read_again(unit: Unit, visit: Visit) -> tuple[int, int]:
@@ -127,10 +131,14 @@ def _totals(
     total_fen: int | None = None,
     count: int | None = None,
     detail: str = "",
+    kept: int | None = None,
 ) -> None:
+    """kept: what became of the special settlement's record, None for a payment without a class."""
     body: dict[int, object] = {rec.KEY_INTENT: intent.number, rec.KEY_TOTALS_STATE: state}
     if total_fen is not None and count is not None:
         body |= {rec.KEY_TOTAL_FEN: total_fen, rec.KEY_COUNT: count}
     if detail:
         body[rec.KEY_DETAIL] = detail
+    if kept is not None:
+        body[rec.KEY_SPECIAL_STATE] = kept
     unit.journal.append(rec.KIND_TOTALS, body, ride=True)

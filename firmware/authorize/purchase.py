@@ -253,6 +253,8 @@ def _intent_body(p: Prepared, request: Request) -> dict[int, object]:
     return body
 
 
+    if request.special is not None:
+        body[rec.KEY_SPECIAL] = request.special
 def _shown_fields(request: Request, visit: Visit | None) -> dict[str, str]:
     fields = {"amount": yuan(request.total_fen), "order_no": request.order_no}
     if visit is not None and visit.tries_left is not None:

@@ -64,10 +64,11 @@ def recover(unit: Unit, visit: Visit, intent: Record, buffer: PinBuffer) -> Outc
 
 def finish_totals(unit: Unit, visit: Visit, intent: Record) -> None:
     """Steps 14 and 15; a card torn here leaves the totals open for its next visit."""
-    if intent.body.get(rec.KEY_EF06) is None:
+    has_ef06 = intent.body.get(rec.KEY_EF06) is not None
+    if not has_ef06 and rec.KEY_SPECIAL not in intent.body:
         return
     try:
-        if visit.ef06 is None:
+        if has_ef06 and visit.ef06 is None:
             offline.read_totals(unit, visit)
         offline.write_totals(unit, visit, intent)
     except Fault:

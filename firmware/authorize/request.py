@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from firmware.card.codes import TABLES
 from firmware.card.settlement import amounts_bytes
 
 LITERAL = 1
@@ -12,17 +13,22 @@ MAPPINGS = {"literal": LITERAL, "national": NATIONAL}
 MAX_FEN = 0xFFFFFFFF  # b 4 in the commands
 MAX_ORDER_NO = 64
 MAX_OPERATOR = 32
+SPECIAL_CLASSES = tuple(TABLES["special"])
 
 
 @dataclass(frozen=True)
 class Request:
-    """order_no: the host's, 1 to 64 characters, never used twice.  Amounts in fen."""
+    """order_no: the host's, 1 to 64 characters, never used twice.  Amounts in fen.
+
+    special: the class of a special settlement, one of SPECIAL_CLASSES; None for a usual one.
+    """
 
     order_no: str
     operator: str
     account_fen: int
     self_fen: int
     pooled_fen: int
+    special: str | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError when a field is out of its bounds."""
@@ -34,6 +40,9 @@ class Request:
         if not 1 <= len(self.order_no) <= MAX_ORDER_NO or not self.order_no.isprintable():
             raise ValueError(f"order_no has 1 to {MAX_ORDER_NO} printable characters")
         check_operator(self.operator)
+
+        if self.special is not None and self.special not in SPECIAL_CLASSES:
+            raise ValueError(f"special is one of {', '.join(SPECIAL_CLASSES)}")
 
     @property
     def total_fen(self) -> int:

@@ -50,6 +50,8 @@ def result_of(records: list[Record]) -> dict[str, Any] | None:
             "tac": _hex(_newest(records, rec.KEY_TAC, None)),
             "balance_before_fen": body[rec.KEY_ACCOUNT_BALANCE_FEN],
         }
+        if rec.KEY_SPECIAL in body:
+            result["special"] = body[rec.KEY_SPECIAL]
     elif rec.KEY_DETAIL in body:
         result["detail"] = body[rec.KEY_DETAIL]
     return result

@@ -78,6 +78,11 @@ def update_record_by_tag(sfi: int, tag: int, value: bytes) -> CommandApdu:
     return CommandApdu(0x00, 0xDC, tag, sfi << 3, bytes((tag, len(value))) + value)
 
 
+def append_record(sfi: int, record: bytes) -> CommandApdu:
+    """A new record of a cyclic file: P2 mode 011, "previous", with no identifier (SPEC-P5)."""
+    return CommandApdu(0x00, 0xDC, 0x00, sfi << 3 | 0x03, record)
+
+
 def get_challenge(length: int) -> CommandApdu:
     return CommandApdu(0x00, 0x84, 0x00, 0x00, b"", length)
 

@@ -22,6 +22,7 @@ OFFLINE_PERMITTED = DF04.item(0x06, 0x90)
 OFFLINE_TOTAL = DF04.item(0x06, 0x92)
 OFFLINE_COUNT = DF04.item(0x06, 0x93)
 LOG = DF04.file(0x08)
+SPECIAL_SETTLEMENTS = DF04.file(0x15)
 
 
 def _reference(name: str) -> int:

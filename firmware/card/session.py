@@ -114,6 +114,11 @@ class CardSession:
         )
         checked("UPDATE RECORD", answer)
 
+    def append_record(self, sfi: int, record: bytes) -> None:
+        """A new first record of a cyclic file; StatusError 6A82 when the card has no such file."""
+        answer = self._addressed(sfi, lambda chosen: commands.append_record(chosen, record))
+        checked("UPDATE RECORD", answer)
+
     def _addressed(self, sfi: int, build: Callable[[int], CommandApdu]) -> ResponseApdu:
         """Address a file by SFI in P2; on a card that refuses that, SELECT EF first (P1 02 or 00).
 

@@ -27,6 +27,7 @@ ORDER_MISMATCH = -32001
 BUSY = -32002
 DAMAGED = -32003
 STILL_SERVING = -32004
+_PINS_ENTERED = 3  # a change: the old one, and the new one twice
 _JOBS = 5  # one being served, four that wait
 _MARGIN_S = 30.0
 
@@ -50,7 +51,8 @@ class Desk:
         self._version = version
         timing = unit.board.timing
         waits_s = timing.card_wait_s + timing.removal_s
-        one_s = waits_s + timing.pin_s * unit.board.purchase.pin_attempts + _MARGIN_S
+        entries = unit.board.purchase.pin_attempts * _PINS_ENTERED
+        one_s = waits_s + timing.pin_s * entries + _MARGIN_S
         self._patience_s = one_s * _JOBS
 
     def methods(self) -> dict[str, Method]:
@@ -72,12 +74,14 @@ class Desk:
             "shown": [_screen(each) for each in self._display.since(shown_after)],
         }
 
-    def purchase(self, order_no: str, amounts: dict[str, int], operator: str) -> dict[str, Any]:
-        """amounts: account_fen, self_fen, pooled_fen (0 where absent).
+    def purchase(
+        self, order_no: str, amounts: dict[str, int], operator: str, special: str | None = None
+    ) -> dict[str, Any]:
+        """amounts: account_fen, self_fen, pooled_fen (0 where absent).  special: a class of EF15.
 
         A repeated order_no answers the first result, waiting for it if need be, and debits nothing.
         """
-        request = _request(order_no, amounts, operator)
+        request = _request(order_no, amounts, operator, special)
         answer = self._jobs.running(order_no)
         is_repeated = answer is not None
         if answer is None:
@@ -146,7 +150,7 @@ def _check_number(name: str, value: object) -> None:
         raise RpcError(INVALID_PARAMS, f"{name} is a whole number, 0 or more")
 
 
-def _request(order_no: str, amounts: dict[str, int], operator: str) -> Request:
+def _request(order_no: str, amounts: dict[str, int], operator: str, special: str | None) -> Request:
     """Raises RpcError."""
     if not isinstance(order_no, str) or not isinstance(operator, str):
         raise RpcError(INVALID_PARAMS, "order_no and operator are texts")
@@ -154,7 +158,8 @@ def _request(order_no: str, amounts: dict[str, int], operator: str) -> Request:
         refused = _outcome(outcome("AMOUNTS_REFUSED"))
         raise RpcError(INVALID_PARAMS, f"amounts is an object of {', '.join(AMOUNTS)}", refused)
     try:
-        return Request(order_no, operator, *(amounts.get(each, 0) for each in AMOUNTS))
+        account_fen, self_fen, pooled_fen = (amounts.get(each, 0) for each in AMOUNTS)
+        return Request(order_no, operator, account_fen, self_fen, pooled_fen, special)
     except ValueError as error:
         refused = _outcome(outcome("AMOUNTS_REFUSED"))
         raise RpcError(INVALID_PARAMS, str(error), refused) from None

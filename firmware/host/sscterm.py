@@ -113,6 +113,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     purchase.add_argument("--operator", required=True)
     card = commands.add_parser("card").add_subparsers(dest="act", required=True)
     dump = card.add_parser("dump", parents=[common], help="every readable item of the card")
+    purchase.add_argument("--special", help="1 injury, 2 maternity, 3 relief, 9 other")
     dump.add_argument("--operator", default=None, help="as it is journaled (else the login name)")
     return parser.parse_args(argv)
 
@@ -142,6 +143,7 @@ def _fen(yuan: str) -> int:
         raise ValueError(f"{yuan!r} is no amount in yuan and fen, as in 12.34")
     whole, part = found.groups()
     return int(whole) * 100 + int((part or "").ljust(2, "0"))
+        **({} if arguments.special is None else {"special": arguments.special}),
 
 
 def _print(answer: dict[str, Any]) -> None:

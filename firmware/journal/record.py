@@ -70,6 +70,7 @@ KEY_ACCOUNT_FEN = 22
 KEY_SELF_FEN = 23
 KEY_POOLED_FEN = 24
 KEY_MAPPING = 25
+KEY_SPECIAL = 28
 KEY_INTENT = 30
 KEY_TAC = 31
 KEY_MAC2 = 32
@@ -83,6 +84,7 @@ KEY_EXPLAINED = 41
 KEY_TOTAL_FEN = 42
 KEY_COUNT = 43
 KEY_TOTALS_STATE = 44
+KEY_SPECIAL_STATE = 45
 KEY_DETAIL = 50
 KEY_COUNTS = 51
 KEY_SUMS_FEN = 52
@@ -124,6 +126,7 @@ KEYS = {
     KEY_MAPPING: ("mapping", "uint"),
     KEY_INTENT: ("intent", "uint"),
     KEY_TAC: ("tac", "4 bytes"),
+    KEY_SPECIAL: ("special", "text"),
     KEY_MAC2: ("mac2", "4 bytes"),
     KEY_MAC2_STATE: ("mac2_state", "uint"),
     KEY_TAC_STATE: ("tac_state", "uint"),
@@ -137,6 +140,7 @@ KEYS = {
     KEY_TOTALS_STATE: ("totals_state", "uint"),
     KEY_DETAIL: ("detail", "text"),
     KEY_COUNTS: ("counts", "{uint: uint}"),
+    KEY_SPECIAL_STATE: ("special_state", "uint"),
     KEY_SUMS_FEN: ("sums_fen", "{uint: uint}"),
     KEY_PUBLIC_KEY: ("public_key", "32 bytes"),
     KEY_FIRMWARE: ("firmware", "text"),
@@ -185,13 +189,13 @@ _SETTLED = Kind("", frozenset({30, 33, 34, 35, 36}), frozenset({31, 32, 37}))
 _WITHOUT_TAC = Kind("", frozenset({30, 36}), frozenset({37}))
 
 KINDS = {
-    KIND_INTENT: Kind("INTENT", frozenset({*range(1, 21), *range(22, 26)}), frozenset({21})),
+    KIND_INTENT: Kind("INTENT", frozenset({*range(1, 21), *range(22, 26)}), frozenset({21, 28})),
     KIND_DONE: _SETTLED._replace(name="DONE"),
     KIND_VOID: _WITHOUT_TAC._replace(name="VOID"),
     KIND_SUSPECT: _SETTLED._replace(name="SUSPECT"),
     KIND_UNCERTAIN: _WITHOUT_TAC._replace(name="UNCERTAIN"),
     KIND_RULED: Kind("RULED", frozenset({30, 2, 50})),
-    KIND_TOTALS: Kind("TOTALS", frozenset({30, 44}), frozenset({42, 43, 50})),
+    KIND_TOTALS: Kind("TOTALS", frozenset({30, 44}), frozenset({42, 43, 45, 50})),
     KIND_DECLINED: Kind("DECLINED", frozenset({1, 2, 22, 23, 24, 36}), frozenset({5, 6, 50})),
     KIND_START: Kind("START", frozenset({53, 54, 55})),
     KIND_PSAM_SEEN: Kind("PSAM_SEEN", frozenset({3, 4, 41}), frozenset({8, 50})),

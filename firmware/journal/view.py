@@ -19,6 +19,7 @@ from firmware.journal.record import (
     KEY_EF06,
     KEY_FIRST,
     KEY_LAST,
+    KEY_SPECIAL,
     KEY_TERMINAL_SERIAL,
     KEY_WHAT,
     KIND_APPLIED,
@@ -29,6 +30,7 @@ from firmware.journal.record import (
 from firmware.journal.schema import JournalCorruptError, JournalDamagedError, JournalError
 
 MAX_LIMIT = 1000
+_TOTALLED = (KEY_EF06, KEY_SPECIAL)
 
 # (number, raw, damaged)
 Row = tuple[int, bytes, int]
@@ -155,14 +157,17 @@ class View:
         return int(row[0] or 0)
 
     def open_totals(self, card_id: bytes) -> list[Record]:
-        """The card's newest DONE INTENT if it read EF06 and has no TOTALS yet: none or one."""
+        """The card's newest DONE INTENT that still needs its TOTALS: none or one.
+
+        It does when it read EF06 or has a special class.
+        """
         rows = self.rows(
             "SELECT number, raw, damaged FROM records AS paid WHERE card_id = ? AND state = 2"
             " AND NOT EXISTS (SELECT 1 FROM records WHERE intent = paid.number AND kind = 7)"
             " ORDER BY number DESC LIMIT 1",
             card_id,
         )
-        return [each for each in self._sound(rows) if each.body.get(KEY_EF06) is not None]
+        return [each for each in self._sound(rows) if not each.body.keys().isdisjoint(_TOTALLED)]
 
     def last_terminal_serial(
         self, terminal: bytes, algorithm: int = 1
