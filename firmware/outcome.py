@@ -87,6 +87,7 @@ _ROWS = (
     (408, "AMOUNTS_REFUSED", CLERK),
     (409, "BUSY", CLERK),
     (410, "ORDER_MISMATCH", CLERK),  # a repeated order number with other amounts
+    (411, "STOP_LIST_AGED", CLERK),  # over what an old list allows
     (421, "OPERATOR_REFUSED", CLERK),
     (422, "OPERATOR_LOCKED", CLERK),
     (423, "OPERATOR_NOT_LOGGED_ON", CLERK),
@@ -110,6 +111,7 @@ _ROWS = (
     (609, "ALREADY_RUNNING", TECHNICIAN),
     (621, "OPERATOR_LIST_REFUSED", OFFICE),
     (622, "NEWER_OPERATOR_LIST_HELD", OFFICE),
+    (610, "OLDER_STOP_LIST_HELD", OFFICE),  # a difference came whose base was never here
     (699, "UNIT_FAULT", TECHNICIAN),
 )
 

@@ -163,6 +163,16 @@ PROGRESS = {
         "请按规定处理此卡。", "Deal with the card as your rules say.",
         "已永久锁定\n请按规定处理", "Blocked\nTake the card",
     ),
+    "READY_LIST_AGE": Text(
+        "终端就绪，停用名单已有 {hours} 小时。", "Ready. The stop list is {hours} h old.",
+        "请从收费系统发起业务。", "Start from the cash register.",
+        "终端就绪\n名单{hours}小时", "Ready\nList: {hours} h",
+    ),
+    "STOP_LIST_WARNING": Text(
+        "停用名单过旧，已有 {hours} 小时。", "The stop list is too old: {hours} h.",
+        "请后台下发新的停用名单。", "Ask the office for a new one.",
+        "名单已{hours}小时\n请联系后台", "List: {hours} h\nAsk the office",
+    ),
     "STOPPED": Text(
         "终端已停止服务。", "The terminal has stopped.",
         "如需使用，请重新启动终端。", "Start it again to use it.",

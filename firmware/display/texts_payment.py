@@ -220,6 +220,12 @@ PAYMENT = {
         "请后台重新签发停用名单。", "Office: sign and send the stop list again.",
         "名单验证失败\n请联系后台", "Bad list\nAsk the office",
     ),
+    "STOP_LIST_AGED": Text(
+        "停用名单过旧，金额超出限额，未扣款。",
+        "Too much for so old a stop list. Nothing was taken.",
+        "请减小金额，或联系后台。", "Take less, or ask the office.",
+        "停用名单过旧\n请联系后台", "List too old\nAsk the office",
+    ),
     "CANCELLED": Text(
         "已取消，未扣款。", "Cancelled. Nothing was taken.",
         "请取回社保卡。", "Please take your card.",

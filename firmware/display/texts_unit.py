@@ -83,6 +83,12 @@ UNIT = {
         "请后台发送最新的停用名单。", "Office: send the newest stop list.",
         "停用名单较旧\n请联系后台", "Old list\nAsk the office",
     ),
+    "OLDER_STOP_LIST_HELD": Text(
+        "收到的停用名单增量接不上现有名单，未采用。",
+        "Changes to a stop list that is not here: not used.",
+        "请后台发送完整的停用名单。", "Office: send the whole list.",
+        "名单接不上\n请联系后台", "List gap\nAsk the office",
+    ),
     "DEVICE_KEY_REFUSED": Text(
         "设备密钥无法使用，终端未启动。", "The device key is unusable: the unit did not start.",
         "请技术人员按提示检查密钥文件。", "Technician: check the key file as the log says.",
