@@ -17,7 +17,7 @@ from pathlib import Path
 from firmware.journal.cose import key_id
 from firmware.journal.enrolment import EnrolmentError, verify_enrolment
 from firmware.journal.spool import write_atomic
-from office import day, folder, stoplist, tac
+from office import day, folder, presence, stoplist, tac
 from office.check import check
 from office.errors import OfficeError
 from office.folder import Folder
@@ -85,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--range", type=stoplist.range_entry, action="append", metavar="FROM-TO")
     one.add_argument("--psam", type=stoplist.terminal_entry, action="append", metavar="TERMINAL")
     one.add_argument("--out", type=Path, required=True, metavar="FILE")
+
+    one = act("presence", _presence, "到场证明 · ask for and verify proofs of presence")
+    one.add_argument("act", choices=("make-request", "verify"))
+    one.add_argument("what", metavar="REQUEST_NO|FILE")
+    one.add_argument("--window", type=int, default=presence.WINDOW_S, metavar="SECONDS")
+    one.add_argument("--json", action="store_true")
 
     one = act("tac-key", _tac_key, "TAC 密钥 · take over DTK, to verify TACs")
     one.add_argument("--file", type=Path, required=True, metavar="KEY_FILE")
@@ -238,6 +244,27 @@ def _tac_key(arguments: argparse.Namespace) -> int:
     for root in keys.roots:
         region = root.region or "全国 nation"
         print(f"DTK: {root.algorithm}, 地区 region {region}, 版本 version {root.version}")
+    return 0
+
+
+def _presence(arguments: argparse.Namespace) -> int:
+    if arguments.act == "make-request":
+        with _office(arguments.dir) as office:
+            made = presence.make_request(office, arguments.what, _now_ms())
+        print(json.dumps({"request_no": made.request_no, "nonce": made.nonce.hex()}))
+        return 0
+    raw = presence.statement_bytes(_read(Path(arguments.what)))
+    with _office(arguments.dir) as office:
+        proof = presence.verify(office, raw, _now_ms(), arguments.window)
+    told = presence.told(proof)
+    if arguments.json:
+        print(json.dumps(told))
+    else:
+        mark = "" if told["profile"] == "production" else ", 开发 DEVELOPMENT"
+        print(
+            f"{told['request_no']}: 卡号 card {told['card_number']}, "
+            f"终端 unit {told['unit']}, {told['time']}{mark}"
+        )
     return 0
 
 

@@ -160,6 +160,31 @@ ROWS = {
         "按所示改正后再执行 sscoffice tac-key；格式见 docs/backoffice.md。",
         "Put right what it names, run sscoffice tac-key again; its form: docs/backoffice.md.",
     ),
+    912: Row(
+        "请求编号无效或已用过",
+        "the request number is not valid, or has been used",
+        "换一个新的请求编号。",
+        "Take a new request number.",
+    ),
+    913: Row(
+        "到场证明不可信",
+        "the proof of presence is not sound",
+        "不得办理。向持卡人重新请求；若再次出现，核对终端密钥并上报。",
+        "Do not go on. Ask the holder for a new one; if it comes back, compare the unit's key id "
+        "and report it.",
+    ),
+    914: Row(
+        "此请求已有到场证明，本次为重复提交",
+        "this request was answered before: the proof is a replay",
+        "不得再次办理。确有需要时用新的请求编号重新请求。",
+        "Do not serve it again. If it is needed, ask again under a new request number.",
+    ),
+    915: Row(
+        "到场证明来得太迟",
+        "the proof came too late",
+        "用新的请求编号重新请求。",
+        "Ask again under a new request number.",
+    ),
 }
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from office.errors import OfficeError
 
-VERSION = 1
+VERSION = 2
 TABLES = """
 CREATE TABLE office (name TEXT NOT NULL);
 CREATE TABLE keys (
@@ -43,6 +43,14 @@ CREATE TABLE signed_files (
 );
 """
 
+PRESENCE = """
+CREATE TABLE presence_requests (
+    request_no TEXT PRIMARY KEY, nonce BLOB NOT NULL, made_ms INTEGER NOT NULL, statement BLOB
+);
+"""
+UPGRADES = {1: PRESENCE}
+"""Version found -> what makes it the next one; a new store gets all of it."""
+
 
 class BatchRow(NamedTuple):
     """One stored batch.  first, last: record numbers covered; digests are SHA-256."""
@@ -70,8 +78,14 @@ class Store:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             if create:
-                self._db.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+                self._db.executescript(
+                    f"BEGIN; {TABLES} {PRESENCE} PRAGMA user_version = {VERSION}; COMMIT;"
+                )
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
+            while found in UPGRADES:
+                made = f"{UPGRADES[found]} PRAGMA user_version = {found + 1};"
+                self._db.executescript(f"BEGIN; {made} COMMIT;")
+                found += 1
         if found != VERSION:
             raise OfficeError(909, f"{path} has version {found}, this release knows {VERSION}")
 

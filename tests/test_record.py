@@ -18,7 +18,7 @@ from journal_maker import (
     void_body,
 )
 
-from firmware.journal import batch, cose, enrolment, receipt, record, signedfile
+from firmware.journal import batch, cose, enrolment, presence, receipt, record, signedfile
 from firmware.journal.record import ENVELOPE, KEYS, KINDS, RecordError, build, parse
 
 KEY = TEST_DEVICE_KEY.public_key
@@ -87,7 +87,7 @@ def test_the_batch_header_is_as_documented():
     assert {int(key): name for key, name, _, _ in rows("Batch")} == batch.HEADER
 
 
-@pytest.mark.parametrize("module", [batch, enrolment, receipt, record, signedfile])
+@pytest.mark.parametrize("module", [batch, enrolment, presence, receipt, record, signedfile])
 def test_the_content_types_are_as_documented(module):
     assert f'"{module.CONTENT_TYPE}"' in DOCS.read_text("utf-8").replace("`", '"')
 

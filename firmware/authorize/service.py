@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from firmware.authorize import identify, recovery
+from firmware.authorize.logon import check_two
 from firmware.authorize.pin import PinBuffer, prove_holder
 from firmware.authorize.request import check_operator
 from firmware.authorize.unit import Unit
@@ -29,7 +30,8 @@ class ServiceCall:
     """What a host asked for: a name of services.SERVICES, its parameters as JSON gave them."""
 
     name: str
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """One may be a password."""
 
 
 @dataclass
@@ -59,19 +61,64 @@ class Service:
     optional: Mapping[str, type] = field(default_factory=dict)
     is_journaled: bool = True
     message: str = "SERVED"
+    validate: Callable[[Mapping[str, Any]], None] = lambda params: None
+    """Of params that have their types; raises ValueError."""
+
+    right: str = ""
+    """Two operators with that right must have confirmed it: the parameters operator and second."""
+    takes_stopped: bool = False
+    """Also a card that is on the stop list, out of date or of another region."""
+    records: Mapping[str, int] = field(default_factory=dict)
+    """Parameter -> the body key it is journaled under."""
 
     def check(self, params: Mapping[str, Any]) -> None:
-        """Raises ValueError naming the parameter that is missing, unknown or of another type."""
-        for name in self.params.keys() - params.keys():
-            raise ValueError(f"{name} is missing")
-        known = {**self.params, **self.optional}
-        for name, value in params.items():
-            if name not in known:
-                raise ValueError(f"{name} is unknown; there are {', '.join(known) or 'none'}")
-            if type(value) is not known[name]:
-                raise ValueError(f"{name} is a {known[name].__name__}")
-            if name == "operator":
-                check_operator(str(value))
+        """Raises ValueError naming the parameter that is missing, unknown or not valid."""
+        _check(self.params, self.optional, params)
+        self.validate(params)
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What a host asks of the terminal without a card; the rest is as in Service."""
+
+    act: Callable[[Unit, Mapping[str, Any]], tuple[Outcome, Told]]
+    params: Mapping[str, type]
+    validate: Callable[[Mapping[str, Any]], None]
+    optional: Mapping[str, type] = field(default_factory=dict)
+
+    def check(self, params: Mapping[str, Any]) -> None:
+        _check(self.params, self.optional, params)
+        self.validate(params)
+
+
+def _check(
+    required: Mapping[str, type], optional: Mapping[str, type], params: Mapping[str, Any]
+) -> None:
+    for name in required.keys() - params.keys():
+        raise ValueError(f"{name} is missing")
+    known = {**required, **optional}
+    for name, value in params.items():
+        if name not in known:
+            raise ValueError(f"{name} is unknown; there are {', '.join(known) or 'none'}")
+        if type(value) is not known[name]:
+            raise ValueError(f"{name} is a {known[name].__name__}")
+        if name in ("operator", "second"):
+            check_operator(str(value))
+
+
+def admitted(unit: Unit, name: str, service: Service, params: Mapping[str, Any]) -> Outcome | None:
+    """Before any card: the two operators, where the service needs them; their confirmation is used
+    up.  A refusal is shown and journaled.  Raises JournalError."""
+    if not service.right:
+        return None
+    refused = check_two(unit, params["operator"], params["second"], service.right)
+    if refused is None:
+        unit.sessions.spend(params["operator"])
+        unit.sessions.spend(params["second"])
+        return None
+    _journal(unit, name, service, params, None, refused, "")
+    unit.show(refused.name)
+    return refused
 
 
 def serve(
@@ -90,7 +137,7 @@ def serve(
                 desk.visit, refused = settled(unit, visit, buffer)
             refused = (
                 refused
-                or identify.check_identity(unit, desk.visit)
+                or (None if service.takes_stopped else identify.check_identity(unit, desk.visit))
                 or identify.prove_genuine(unit, desk.visit)
                 or service.act(desk)
             )
@@ -100,7 +147,7 @@ def serve(
             reader.power_off()
     result = refused or outcome("SERVED")
     if service.is_journaled:
-        _journal(unit, name, desk, result, detail)
+        _journal(unit, name, service, params, desk, result, detail)
     unit.show(service.message if refused is None else result.name, **_fields(desk))
     return result, {} if desk is None else desk.told
 
@@ -114,11 +161,20 @@ def _fields(desk: Desk | None) -> dict[str, str]:
     return fields
 
 
-def _journal(unit: Unit, name: str, desk: Desk | None, result: Outcome, detail: str) -> None:
+def _journal(
+    unit: Unit,
+    name: str,
+    service: Service,
+    params: Mapping[str, Any],
+    desk: Desk | None,
+    result: Outcome,
+    detail: str,
+) -> None:
     body: dict[int, Any] = {
-        rec.KEY_OPERATOR: str(desk.params.get("operator", "-")) if desk else "-",
+        rec.KEY_OPERATOR: str(params.get("operator", "-")),
         rec.KEY_DETAIL: f"{name}: {detail}" if detail else name,
         rec.KEY_OUTCOME: result.number,
+        **{key: params[each] for each, key in service.records.items()},
     }
     if desk is not None and desk.visit.card_id:
         body |= {rec.KEY_CARD_ID: desk.visit.card_id, rec.KEY_CARD_NUMBER: desk.visit.card_number}

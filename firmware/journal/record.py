@@ -97,6 +97,8 @@ KEY_FIRST = 58
 KEY_LAST = 59
 KEY_OLD_TIME = 60
 KEY_NEW_TIME = 61
+KEY_REQUEST_NO = 74
+KEY_STATEMENT = 75
 
 KEYS = {
     KEY_ORDER_NO: ("order_no", "text"),
@@ -124,9 +126,9 @@ KEYS = {
     KEY_SELF_FEN: ("self_fen", "uint"),
     KEY_POOLED_FEN: ("pooled_fen", "uint"),
     KEY_MAPPING: ("mapping", "uint"),
+    KEY_SPECIAL: ("special", "text"),
     KEY_INTENT: ("intent", "uint"),
     KEY_TAC: ("tac", "4 bytes"),
-    KEY_SPECIAL: ("special", "text"),
     KEY_MAC2: ("mac2", "4 bytes"),
     KEY_MAC2_STATE: ("mac2_state", "uint"),
     KEY_TAC_STATE: ("tac_state", "uint"),
@@ -138,9 +140,9 @@ KEYS = {
     KEY_TOTAL_FEN: ("total_fen", "uint"),
     KEY_COUNT: ("count", "uint"),
     KEY_TOTALS_STATE: ("totals_state", "uint"),
+    KEY_SPECIAL_STATE: ("special_state", "uint"),
     KEY_DETAIL: ("detail", "text"),
     KEY_COUNTS: ("counts", "{uint: uint}"),
-    KEY_SPECIAL_STATE: ("special_state", "uint"),
     KEY_SUMS_FEN: ("sums_fen", "{uint: uint}"),
     KEY_PUBLIC_KEY: ("public_key", "32 bytes"),
     KEY_FIRMWARE: ("firmware", "text"),
@@ -151,6 +153,8 @@ KEYS = {
     KEY_LAST: ("last", "uint"),
     KEY_OLD_TIME: ("old_time", "uint"),
     KEY_NEW_TIME: ("new_time", "uint"),
+    KEY_REQUEST_NO: ("request_no", "text"),
+    KEY_STATEMENT: ("statement", "32 bytes"),
 }
 
 # --- kinds ---
@@ -201,7 +205,7 @@ KINDS = {
     KIND_PSAM_SEEN: Kind("PSAM_SEEN", frozenset({3, 4, 41}), frozenset({8, 50})),
     KIND_CLOCK: Kind("CLOCK", frozenset({60, 61})),
     KIND_TAMPER: Kind("TAMPER", frozenset({50})),
-    KIND_SERVICE: Kind("SERVICE", frozenset({2, 50, 36}), frozenset({5, 6})),
+    KIND_SERVICE: Kind("SERVICE", frozenset({2, 50, 36}), frozenset({5, 6, 74, 75})),
     KIND_DAMAGE: Kind("DAMAGE", frozenset({58, 59, 50})),
     KIND_APPLIED: Kind("APPLIED", frozenset({56, 57, 59})),
     KIND_SHIFT_OPEN: Kind("SHIFT_OPEN", frozenset({2})),
