@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.authorize.stoplist import StopList
+from firmware.authorize.stoplist import STATES, StopList, state_text
+from firmware.journal.stoprows import NO_STATE
 
 CARD = bytes(range(16))
 PSAM = bytes.fromhex("510100000001")
@@ -33,6 +34,32 @@ def test_m12_a_lost_psam_is_named() -> None:
     assert not found.names_psam(bytes(6))
 
 
+def test_a_card_without_a_number_is_named_under_any() -> None:
+    found = StopList(1, {1: [[CARD, ""]]})
+    assert found.names_card(CARD, "A00000001")
+    assert not found.names_card(bytes(16), "A00000001")
+
+
+def test_the_state_of_a_card_is_told_where_the_entry_has_one() -> None:
+    body = {1: [[CARD, "A1", 2], [CARD, "A2"]], 2: [["B1", "B5", 9], ["C1", "C5"]]}
+    found = StopList(1, body)
+    numbers = ["A1", "A2", "B3", "C3", "D1"]
+    assert [found.state_of(CARD, each) for each in numbers] == [2, NO_STATE, 9, NO_STATE, None]
+    assert (state_text(2), state_text(NO_STATE)) == ("2 挂失 reported lost", "")
+    assert [state_text(each)[0] for each in STATES] == list("012349")
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)).map(sorted), max_size=8),
+    st.integers(0, 60),
+)
+def test_ranges_may_overlap_and_lie_in_any_order(ranges: list[list[int]], number: int) -> None:
+    found = StopList(1, {2: [[f"{first:02}", f"{last:02}"] for first, last in ranges]})
+    named = any(first <= number <= last for first, last in ranges)
+    assert found.names_card(CARD, f"{number:02}") == named
+    assert not found.names_card(CARD, f"{number:03}")
+
+
 def test_length_counts_all_kinds_and_an_empty_list_names_nobody() -> None:
     body = {1: [[CARD, "A"]], 2: [["A", "B"], ["C", "D"]], 3: [PSAM]}
     assert len(StopList(7, body)) == 4
@@ -44,15 +71,19 @@ def test_length_counts_all_kinds_and_an_empty_list_names_nobody() -> None:
 
 
 def test_a_later_release_may_add_kinds_of_entries() -> None:
-    assert len(StopList(1, {3: [PSAM], 4: "something new"})) == 1
+    assert len(StopList(1, {3: [PSAM], 9: "something new"})) == 1
 
 
 MALFORMED = [
     None, 0, "", b"", [], [1],
-    {1: None}, {1: 5}, {1: {}}, {1: [CARD]}, {1: [[CARD]]}, {1: [[CARD, 5]]}, {1: [[CARD, "A", 1]]},
+    {1: None}, {1: 5}, {1: {}}, {1: [CARD]}, {1: [[CARD]]}, {1: [[CARD, 5]]},
+    {1: [[CARD, "A", 10]]}, {1: [[CARD, "A", True]]}, {2: [["A", "B", -1]]},
     {1: [[CARD[:15], "A"]]}, {1: [["A", CARD]]},
-    {2: "AB"}, {2: [["A"]]}, {2: [["A", "B", "C"]]}, {2: [["A", 5]]}, {2: [["A", "BB"]]},
+    {2: "AB"}, {2: [["A"]]}, {2: [["A", "B", "C"]]}, {2: [["A", "B", 1, 2]]},
+    {2: [["A", 5]]}, {2: [["A", "BB"]]},
     {2: [["B", "A"]]}, {2: [5]},
+    {4: None}, {4: [0, 0, 0, 0]}, {4: [0, 0, 0, 0, b"short"]}, {4: [-1, 0, 0, 0, bytes(32)]},
+    {4: [0, 0, 2_000_000, 0, bytes(32)]}, {4: [True, 0, 0, 0, bytes(32)]},
     {3: PSAM}, {3: [PSAM + b"0"]}, {3: ["510100000001"]}, {3: [[PSAM]]},
 ]  # fmt: skip
 
@@ -68,7 +99,7 @@ def any_cbor() -> st.SearchStrategy[object]:
     leaves = (
         st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.binary(max_size=17)
     )
-    keys = st.integers(0, 4) | st.text(max_size=2)
+    keys = st.integers(0, 5) | st.text(max_size=2)
     return st.recursive(
         leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3)
     )

@@ -5,7 +5,8 @@
     a file that board.toml names, where the kind has one
 
 Never an older one.  Fails closed: where a file was in force or is named and no good one is found,
-its outcome stands in its place.
+its outcome stands in its place.  The data that follow a file's message are kept apart, on the disk
+before applied/<what>.cose names them: a power cut leaves the old file in force or the new one.
 """
 
 from __future__ import annotations
@@ -13,32 +14,75 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from firmware.authorize.refusals import Refusals
 from firmware.authorize.unit import Unit
 from firmware.journal import record as rec
 from firmware.journal import spool
-from firmware.journal.cose import MAX_MESSAGE
-from firmware.journal.signedfile import SignedFile, SignedFileError, signed_file
+from firmware.journal.signedfile import (
+    MAX_FILE,
+    SignedFile,
+    SignedFileError,
+    signed_file,
+    split,
+)
 from firmware.outcome import Outcome, outcome
 
 APPLIED = "applied"
 
 _Stamp = tuple[int, int, int]
 Contents = TypeVar("Contents")
+Kept = TypeVar("Kept", contravariant=True)
+
+
+class Misfit(ValueError):
+    """A good file that does not go with the one in force.  name: the outcome's."""
+
+    def __init__(self, name: str, detail: str):
+        super().__init__(detail)
+        self.name = name
+
+
+class DataStore(Protocol[Kept]):
+    """Where the data of a kind of files are kept.  Raises ValueError for other data, OSError."""
+
+    def open(self, held: Kept) -> None:
+        """Give the contents in force the data that were kept for them."""
+
+    def take(self, came: Kept, data: memoryview, held: Kept | None) -> None:
+        """Keep what came, and give it to its contents.  Raises Misfit."""
+
+    def sweep(self, held: Kept) -> None:
+        """Forget the data of all others."""
+
+
+@dataclass(frozen=True)
+class _Found(Generic[Contents]):
+    """A file whose signature and shape are good; data: what follows its message."""
+
+    path: Path
+    signed: SignedFile
+    contents: Contents
+    data: memoryview
+
+    @property
+    def number(self) -> int:
+        return self.signed.number
 
 
 @dataclass(frozen=True)
 class FileKind(Generic[Contents]):
     """read: the contents of a verified file, ValueError when it has another shape.  put: in force
-    from now on, or why there is none.  refused, older: names of outcomes."""
+    from now on, or why there is none.  refused, older: names of outcomes.  data: where the data
+    behind the message are kept; None: none may follow."""
 
     what: str
     read: Callable[[SignedFile], Contents]
     put: Callable[[Contents | Outcome], None]
     refused: str
     older: str
+    data: DataStore[Contents] | None = None
 
 
 class FileKeeper(Generic[Contents]):
@@ -75,39 +119,79 @@ class FileKeeper(Generic[Contents]):
 
     def _choose(self, sources: list[Path], changed: set[Path]) -> None:
         applied = self._unit.journal.applied(self._kind.what)
-        good = {path: each for path in sources if (each := self._verified(path)) is not None}
-        newest = max(good.values(), key=lambda each: each[0].number, default=None)  # own before
-        if newest is None:
-            if applied or self._named is not None:
-                self._do_without(self._kind.refused)
-        elif newest[0].number < applied:
+        found = [each for path in sources if (each := self._verified(path)) is not None]
+        came = [each for each in found if each.path != self._own]
+        held = next((each for each in found if each.path == self._own and self._opens(each)), None)
+        newest = self._newest(came, held, applied)
+        if newest is not None:
+            self._put_in_force(newest, is_new=newest.number > applied, is_held=newest is held)
+            for each in came:
+                if each.path in changed:
+                    self._refuse_if_older(each.signed, newest.signed)
+        elif found and max(each.number for each in found) < applied:
             self._do_without(self._kind.older)
-        else:
-            self._put_in_force(*newest, is_new=newest[0].number > applied)
-            for path in changed & good.keys():
-                self._refuse_if_older(good[path][0], newest[0])
+        elif applied or self._named is not None:
+            self._do_without(self._kind.refused)
 
-    def _put_in_force(self, signed: SignedFile, contents: Contents, *, is_new: bool) -> None:
+    def _newest(
+        self, came: list[_Found[Contents]], held: _Found[Contents] | None, applied: int
+    ) -> _Found[Contents] | None:
+        """Of the ones that nothing newer followed; the one held before its equals."""
+        lowest = applied if held is None else max(applied, held.number + 1)
+        for each in sorted(came, key=lambda each: -each.number):
+            if each.number >= lowest and self._takes(each, held):
+                return each
+        return held if held is not None and held.number >= applied else None
+
+    def _opens(self, held: _Found[Contents]) -> bool:
+        """The data that were kept for it are there and its own."""
+        try:
+            if self._kind.data is not None:
+                self._kind.data.open(held.contents)
+        except (ValueError, OSError) as error:
+            self._refusals.add(held.signed.raw, self._kind.refused, f"{held.path.name}: {error}")
+            return False
+        return True
+
+    def _takes(self, came: _Found[Contents], held: _Found[Contents] | None) -> bool:
+        """The data behind it are its own, and on the disk now.  Raises OSError."""
+        try:
+            if self._kind.data is not None:
+                in_force = None if held is None else held.contents
+                self._kind.data.take(came.contents, came.data, in_force)
+            elif came.data:
+                raise ValueError("data follow its message")
+        except ValueError as error:
+            name = error.name if isinstance(error, Misfit) else self._kind.refused
+            raw = came.signed.raw + came.data
+            self._refusals.add(raw, name, f"{came.path.name}: {error}")
+            return False
+        return True
+
+    def _put_in_force(self, newest: _Found[Contents], *, is_new: bool, is_held: bool) -> None:
+        if not is_held:
+            spool.write_atomic(self._own, newest.signed.raw)
         if is_new:
-            spool.write_atomic(self._own, signed.raw)
             body = {
                 rec.KEY_WHAT: self._kind.what,
-                rec.KEY_DIGEST: signed.digest,
-                rec.KEY_LAST: signed.number,
+                rec.KEY_DIGEST: newest.signed.digest,
+                rec.KEY_LAST: newest.number,
             }
             self._unit.journal.append(rec.KIND_APPLIED, body)
-        self._kind.put(contents)
+        self._kind.put(newest.contents)
         self._missing_for = ""
+        if self._kind.data is not None:
+            self._kind.data.sweep(newest.contents)
 
     def _refuse_if_older(self, came: SignedFile, held: SignedFile) -> None:
         if came.number < held.number:
             detail = f"number {came.number} came, number {held.number} is in force"
             self._refusals.add(came.raw, self._kind.older, detail)
-        elif came.raw != held.raw:
+        elif came.number == held.number and came.raw != held.raw:
             detail = f"number {held.number} is in force with other contents"
             self._refusals.add(came.raw, self._kind.refused, detail)
 
-    def _verified(self, path: Path) -> tuple[SignedFile, Contents] | None:
+    def _verified(self, path: Path) -> _Found[Contents] | None:
         """What is in that file; None for one that is not there, or no good one."""
         key = self._unit.board.office.public_key
         if key is None:
@@ -115,17 +199,18 @@ class FileKeeper(Generic[Contents]):
         refused = self._kind.refused
         try:
             with path.open("rb") as file:
-                raw = file.read(MAX_MESSAGE + 1)
+                raw = file.read(MAX_FILE + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
             self._refusals.add(str(path).encode(), refused, f"{path.name}: {error}")
             return None
         try:
-            signed = signed_file(raw, key)
+            message, data = split(raw)
+            signed = signed_file(message, key)
             if signed.what != self._kind.what:
                 raise ValueError(f"it is a {signed.what!r}")
-            return signed, self._kind.read(signed)
+            return _Found(path, signed, self._kind.read(signed), data)
         except (SignedFileError, ValueError) as error:
             self._refusals.add(raw, refused, f"{path.name}: {error}")
             return None

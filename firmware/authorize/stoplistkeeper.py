@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from firmware.authorize.filekeeper import FileKeeper, FileKind
+from firmware.authorize.filekeeper import APPLIED, FileKeeper, FileKind
 from firmware.authorize.refusals import Refusals
 from firmware.authorize.stoplist import StopList
+from firmware.authorize.stoptable import StopTables
 from firmware.authorize.unit import Unit
 from firmware.journal.signedfile import STOPLIST
 from firmware.outcome import Outcome
@@ -16,9 +17,10 @@ def stop_list_keeper(unit: Unit, refusals: Refusals) -> FileKeeper[StopList]:
 
     kind = FileKind(
         what=STOPLIST,
-        read=lambda signed: StopList(signed.number, signed.body),
+        read=lambda signed: StopList(signed.number, signed.body, signed.issued_ms),
         put=put,
         refused="STOP_LIST_REFUSED",
         older="NEWER_STOP_LIST_HELD",
+        data=StopTables(unit.board.unit.data_dir / APPLIED),
     )
     return FileKeeper(unit, refusals, kind, unit.board.stop_list.file)

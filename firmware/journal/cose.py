@@ -223,6 +223,28 @@ def _parts(raw: bytes) -> tuple[bytes, dict[int, bytes], bytes, bytes]:
     return protected, unprotected, parts[2], parts[3]
 
 
+def length1(raw: bytes) -> int:
+    """The bytes of the message that `raw` begins with; raises CoseError for another shape."""
+    at = 2
+    if raw[:at] != bytes([TAG_SIGN1, 0x84]):
+        raise CoseError("not a tagged COSE_Sign1")
+    at = _end_of_bytes(raw, at)  # protected
+    at = _end_of_bytes(raw, at + 1 + 1 + 1 + KEY_ID_LENGTH)  # {4: key id}, payload
+    if at + SIGNATURE_LENGTH > len(raw):
+        raise CoseError("the message is cut short")
+    return at + SIGNATURE_LENGTH
+
+
+def _end_of_bytes(raw: bytes, at: int) -> int:
+    """Where the byte string that begins at `at` ends (RFC 8949 3, major type 2)."""
+    head = int.from_bytes(raw[at : at + 1], "big")
+    size = {0x58: 1, 0x59: 2, 0x5A: 4}.get(head, 0)
+    if not size and not 0x40 <= head <= 0x57:
+        raise CoseError("not the four parts of a COSE_Sign1")
+    length = int.from_bytes(raw[at + 1 : at + 1 + size], "big") if size else head - 0x40
+    return at + 1 + size + length
+
+
 def carve(data: bytes | mmap, content_type: str) -> Iterator[bytes]:
     """What looks like messages of that type, wherever they lie in a damaged file; unverified.
 

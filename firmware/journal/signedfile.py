@@ -1,4 +1,8 @@
-"""Signed files from the office, such as the stop list."""
+"""Signed files from the office, such as the stop list.
+
+A file is one message; data may follow it whose SHA-256 the message tells, so that a large list is
+never decoded and need not be in memory to be verified.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,9 @@ from firmware.journal.record import digest_of
 
 CONTENT_TYPE = "application/ssc-signed-file+cbor"
 STOPLIST = "stoplist"
+OPERATORS = "operators"
+
+MAX_FILE = 16 << 20  # bytes, data included
 
 PAYLOAD = {1: "what", 2: "number", 3: "issued", 4: "body"}
 
@@ -55,3 +62,12 @@ def signed_file(raw: bytes, office_public_key: bytes) -> SignedFile:
         case {1: str() as what, 2: int() as number, 3: int() as issued_ms, 4: body}:
             return SignedFile(what, number, issued_ms, body, raw)
     raise SignedFileError("the file lacks a key or holds another type")
+
+
+def split(raw: bytes) -> tuple[bytes, memoryview]:
+    """(the message, the data behind it); what has no message's shape is all message."""
+    try:
+        end = cose.length1(raw)
+    except CoseError:
+        return raw, memoryview(b"")
+    return raw[:end], memoryview(raw)[end:]

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 OUT, UP, DOWN = "out", "up", "down"
@@ -57,10 +58,16 @@ def _numbered(folder: Path, suffix: str) -> list[tuple[int, Path]]:
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Temporary file, fsync, rename, fsync of the folder: after a power cut all or nothing."""
+    write_pieces(path, (data,))
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """The same for what is not in memory at once; nothing when `pieces` raises."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         with open(beside, "wb") as handle:
-            handle.write(data)
+            for piece in pieces:
+                handle.write(piece)
             handle.flush()
             os.fsync(handle.fileno())
         os.replace(beside, path)
