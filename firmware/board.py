@@ -22,10 +22,12 @@ from firmware.board_sections import (
     Clock,
     Display,
     Host,
+    InitialPin,
     Journal,
     Limits,
     Office,
     Pad,
+    PinChange,
     Pins,
     Psam,
     Purchase,
@@ -61,6 +63,8 @@ class Board:
     stop_list: StopList = settings(StopList)
     limits: Limits = settings(Limits)
     purchase: Purchase = settings(Purchase)
+    pin_change: PinChange = settings(PinChange)
+    initial_pin: InitialPin = settings(InitialPin)
     clock: Clock = settings(Clock)
     journal: Journal = settings(Journal)
     timing: Timing = settings(Timing)

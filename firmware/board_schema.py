@@ -133,8 +133,8 @@ def number(low: float, high: float, default: Any = REQUIRED) -> Any:
     )
 
 
-def texts(pattern: str, zh: str, en: str) -> Any:
-    """A required list of at least one string, each matching the pattern, none twice; a tuple."""
+def texts(pattern: str, zh: str, en: str, default: Any = REQUIRED) -> Any:
+    """A list of at least one string, each matching the pattern, none twice; a tuple."""
 
     def keep_all(found: list[Any], place: Place, file: File) -> tuple[str, ...]:
         for index, each in enumerate(found):
@@ -150,7 +150,8 @@ def texts(pattern: str, zh: str, en: str) -> Any:
         lambda found: isinstance(found, list) and found != [],
         "至少含一项的列表",
         "a list of at least one item",
-        then=keep_all,
+        default,
+        keep_all,
     )
 
 

@@ -196,6 +196,27 @@ class Purchase:
 
 
 @dataclass(frozen=True)
+class PinChange:
+    """What a holder may do at this unit besides changing a PIN."""
+
+    allow_set: bool = flag(False)
+    allow_remove: bool = flag(False)
+
+
+@dataclass(frozen=True)
+class InitialPin:
+    """rules: names of authorize/initialpin.py::RULES, or digits that are initial PINs."""
+
+    policy: str = choice("ignore", "warn", "force_change", "refuse", default="ignore")
+    rules: tuple[str, ...] = texts(
+        "last_8|last_6|birth_date|[0-9]{4,16}",
+        ' "last_8"、"last_6"、"birth_date" 或 4 至 16 位数字',
+        '"last_8", "last_6", "birth_date" or 4 to 16 digits',
+        ["last_8", "last_6", "birth_date", "123456"],
+    )
+
+
+@dataclass(frozen=True)
 class Clock:
     rtc: bool = flag(False)
     trust_h: float = number(0, 8760, 48)

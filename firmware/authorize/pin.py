@@ -14,12 +14,23 @@ class PinBuffer:
 
     def __init__(self) -> None:
         self.pin: Pin | None = None
+        self.initial: list[Pin] = []
+        """What initialpin.py made of the card, where a policy asks for it."""
 
     def __enter__(self) -> PinBuffer:
         return self
 
     def __exit__(self, *ended: object) -> None:
         self.drop()
+        for each in self.initial:
+            each.wipe()
+
+    def keep(self, pin: Pin) -> None:
+        self.drop()
+        self.pin = pin
+
+    def is_initial(self, pin: Pin) -> bool:
+        return sum(pin == each for each in self.initial) > 0  # no sooner for the first of them
 
     def drop(self) -> None:
         if self.pin is not None:
@@ -49,11 +60,8 @@ def prove_holder(
 
 
 def _ask(unit: Unit, visit: Visit, buffer: PinBuffer, prompt: str, tries: int) -> Outcome | None:
-    if unit.pad is None:
-        return outcome("PIN_PAD_MISSING")
     for _ in range(unit.board.purchase.pin_attempts):
-        unit.show(prompt, tries_left=str(tries))
-        typed = unit.pad.read_pin(unit.board.timing.pin_s, unit.is_cancelled)
+        typed = typed_at_pad(unit, prompt, tries_left=str(tries))
         if isinstance(typed, Outcome):
             return typed
         tries = visit.session.verify(typed)
@@ -66,3 +74,11 @@ def _ask(unit: Unit, visit: Visit, buffer: PinBuffer, prompt: str, tries: int) -
             return outcome("PIN_LOCKED")
         prompt = "PIN_WRONG_RETRY"
     return outcome("PIN_WRONG")
+
+
+def typed_at_pad(unit: Unit, prompt: str, **fields: str) -> Pin | Outcome:
+    """Show the prompt; what the holder types, or why there is nothing."""
+    if unit.pad is None:
+        return outcome("PIN_PAD_MISSING")
+    unit.show(prompt, **fields)
+    return unit.pad.read_pin(unit.board.timing.pin_s, unit.is_cancelled)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from firmware.authorize import identify, limits, offline, psamwatch, recovery
+from firmware.authorize import identify, initialpin, limits, offline, psamwatch, recovery
 from firmware.authorize.pin import PinBuffer, prove_holder
+from firmware.authorize.pinpolicy import check_initial_pin
 from firmware.authorize.request import MAPPINGS, Request
 from firmware.authorize.service import settled
 from firmware.authorize.unit import Unit, yuan
@@ -97,8 +98,9 @@ def _prepare(
             or limits.check_card_limit(unit, visit.card_id, request)
             or identify.prove_genuine(unit, visit)  # 3
             or identify.read_holder(unit, visit)  # 4
-            or _select_df04(visit)  # 5
+            or _select_df04(unit, visit, buffer)  # 5
             or prove_holder(unit, visit, buffer)  # 6
+            or check_initial_pin(unit, visit, buffer, request)
             or offline.check_mode(unit, visit)  # 7
             or _check_totals(unit, visit, request)
         )
@@ -109,7 +111,8 @@ def _prepare(
         return Declined(outcome_of(fault), visit, fault.what)
 
 
-def _select_df04(visit: Visit) -> Outcome | None:
+def _select_df04(unit: Unit, visit: Visit, buffer: PinBuffer) -> Outcome | None:
+    initialpin.learn(unit, visit, buffer)  # while EF06 can be read
     visit.session.select_df(files.DF04_FID)
     return None
 

@@ -1,6 +1,7 @@
 """`sscterm`: the terminal's socket from a command line.
 
 sscterm status | purchase ORDER_NO --account 12.34 --operator 07 | balance | records | cancel
+sscterm pin change | pin remove
 sscterm card dump [--json]
 """
 
@@ -111,6 +112,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     for name, what in (("account", "account"), ("self", "self-pay"), ("pooled", "pooled fund")):
         purchase.add_argument(f"--{name}", default="0", help=f"yuan from the {what}")
     purchase.add_argument("--operator", required=True)
+    pin = commands.add_parser("pin").add_subparsers(dest="act", required=True)
+    for act, what in (("change", "change it, or set one"), ("remove", "remove it")):
+        asked = pin.add_parser(act, parents=[common], help=f"the holder's PIN, at the pad: {what}")
+        asked.add_argument("--operator", default=None, help="as it is journaled (else the login)")
     card = commands.add_parser("card").add_subparsers(dest="act", required=True)
     dump = card.add_parser("dump", parents=[common], help="every readable item of the card")
     purchase.add_argument("--special", help="1 injury, 2 maternity, 3 relief, 9 other")
@@ -119,11 +124,13 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _method(arguments: argparse.Namespace) -> str:
+    if arguments.command == "pin":
+        return f"pin.{arguments.act}"
     return f"card.{arguments.act}" if arguments.command == "card" else str(arguments.command)
 
 
 def _params(arguments: argparse.Namespace) -> dict[str, Any]:
-    if arguments.command == "card":
+    if arguments.command in ("card", "pin"):
         return {"operator": arguments.operator or getpass.getuser()}
     if arguments.command == "records":
         return {"after": arguments.after, "limit": arguments.limit}
