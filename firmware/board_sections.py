@@ -167,7 +167,11 @@ class Office:
 
 @dataclass(frozen=True)
 class StopList:
+    """max_age_h: the list is old beyond it, None: never; aged_transaction_fen: a payment then."""
+
     file: Path | None = path(None)
+    max_age_h: float | None = number(1, 8760, None)
+    aged_transaction_fen: int | None = whole(0, MAX_FEN, None)
 
 
 @dataclass(frozen=True)

@@ -208,9 +208,10 @@ class Terminal:
         message_id, fields = condition.idle_message(self._unit, self._psam.refused)
         if trouble:
             message_id, fields = trouble, {}
-        if message_id != self._idle_shown:
+        shown = " ".join((message_id, *fields.values()))  # days and hours count on
+        if shown != self._idle_shown:
             self._unit.show(message_id, **fields)
-            self._idle_shown = message_id
+            self._idle_shown = shown
 
     def _remind(self) -> None:
         """A card that should have been taken by now."""

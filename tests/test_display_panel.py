@@ -19,6 +19,7 @@ LONGEST = {
     "name": "阿卜杜热合曼·买买提艾力江阿吉",
     "tries_left": "15",
     "days": "365",
+    "hours": "9999",
     "order_no": "HIS-2026-11-22-0000000000017",
 }
 """The longest plausible value of each field."""

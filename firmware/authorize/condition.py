@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from firmware.authorize.limits import is_stop_list_aged, stop_list_hours
 from firmware.authorize.unit import Unit
 from firmware.clock import TRUST_NAMES, TRUST_NONE
 from firmware.journal.cose import key_id
 from firmware.journal.schema import JournalError
 from firmware.outcome import Outcome
+
+
+MAX_HOURS_SHOWN = 9999
 
 
 def idle_message(unit: Unit, psam_refused: Outcome | None) -> tuple[str, dict[str, str]]:
@@ -24,9 +28,15 @@ def idle_message(unit: Unit, psam_refused: Outcome | None) -> tuple[str, dict[st
         return "CLOCK_NOT_TRUSTED", {}
     if not unit.journal.has_room:
         return "DISK_FULL", {}
+    hours = stop_list_hours(unit)
+    age = {"hours": str(min(hours, MAX_HOURS_SHOWN))} if hours is not None else {}
+    if is_stop_list_aged(unit):
+        return "STOP_LIST_WARNING", age
     days = _psam_days_left(unit)
     if days is not None and days <= unit.board.psam.warn_days:
         return "PSAM_WARNING", {"days": str(days)}
+    if unit.board.stop_list.max_age_h is not None:
+        return "READY_LIST_AGE", age
     return "READY", {}
 
 
@@ -74,7 +84,12 @@ def _stop_list(unit: Unit) -> dict[str, Any]:
     stop_list = unit.stop_list
     if isinstance(stop_list, Outcome):
         return {"refused": stop_list.name}
-    return {"number": stop_list.number, "entries": len(stop_list)}
+    return {
+        "number": stop_list.number,
+        "entries": len(stop_list),
+        "age_h": stop_list_hours(unit),
+        "aged": is_stop_list_aged(unit),
+    }
 
 
 def _journal(unit: Unit) -> dict[str, Any]:

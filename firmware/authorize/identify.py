@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 
 from firmware.authorize.limits import check_psam_identity
-from firmware.authorize.stoplist import StopList
+from firmware.authorize.stoplist import StopList, state_text
 from firmware.authorize.unit import Unit
 from firmware.authorize.visit import Visit, external_authenticate, factors
 from firmware.card import files, values
@@ -47,10 +47,11 @@ def read_identity(unit: Unit, visit: Visit) -> Outcome | None:
 
 def check_identity(unit: Unit, visit: Visit) -> Outcome | None:
     """Stop list, region, validity: everything that needs no key."""
-    if isinstance(unit.stop_list, StopList) and unit.stop_list.names_card(
-        visit.card_id, visit.card_number
-    ):
-        return outcome("CARD_ON_STOP_LIST")
+    if isinstance(unit.stop_list, StopList):
+        state = unit.stop_list.state_of(visit.card_id, visit.card_number)
+        if state is not None:
+            visit.note = state_text(state)
+            return outcome("CARD_ON_STOP_LIST")
     accepted = unit.board.purchase.regions
     if accepted and not visit.region.startswith(tuple(accepted)):
         return outcome("CARD_OF_OTHER_REGION")

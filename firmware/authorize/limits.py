@@ -22,10 +22,27 @@ def check_rules(unit: Unit, request: Request) -> Outcome | None:
         return outcome("DISK_FULL")
     if request.total_fen > unit.board.limits.transaction_fen:
         return outcome("OVER_TRANSACTION_LIMIT")
+    aged_fen = unit.board.stop_list.aged_transaction_fen
+    if aged_fen is not None and request.total_fen > aged_fen and is_stop_list_aged(unit):
+        return outcome("STOP_LIST_AGED")
     spent_fen = unit.journal.spent_fen(unit.clock.day(now.epoch_ms))
     if spent_fen + request.total_fen > unit.board.limits.day_fen:
         return outcome("OVER_DAY_LIMIT")
     return check_psam(unit)
+
+
+def stop_list_hours(unit: Unit) -> int | None:
+    """Whole hours since the office signed the list in force; None without one."""
+    stop_list = unit.stop_list
+    if isinstance(stop_list, Outcome) or stop_list.issued_ms is None:
+        return None
+    return max(0, unit.clock.now().epoch_ms - stop_list.issued_ms) // 3_600_000
+
+
+def is_stop_list_aged(unit: Unit) -> bool:
+    """Older than board.toml allows; a unit that never had a list has none young enough."""
+    max_age_h, hours = unit.board.stop_list.max_age_h, stop_list_hours(unit)
+    return max_age_h is not None and (hours is None or hours >= max_age_h)
 
 
 def check_psam(unit: Unit) -> Outcome | None:

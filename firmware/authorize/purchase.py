@@ -281,7 +281,8 @@ def decline(unit: Unit, request: Request, declined: Declined) -> Outcome:
     }
     if visit is not None and visit.card_id:
         body |= {rec.KEY_CARD_ID: visit.card_id, rec.KEY_CARD_NUMBER: visit.card_number}
-    if declined.detail:
-        body[rec.KEY_DETAIL] = declined.detail
+    detail = declined.detail or (visit.note if visit is not None else "")
+    if detail:
+        body[rec.KEY_DETAIL] = detail
     unit.journal.append(rec.KIND_DECLINED, body)
     return why

@@ -35,6 +35,7 @@ class Visit:
     ef06: tuple[int, int, int] | None = None  # permitted, total in fen, count
     tries_left: int | None = None  # of the PIN, as the card last told
     balance_fen: int | None = None  # of the account, where a refusal needs it
+    note: str = ""  # what a refusal adds for the journal and the host
 
     @property
     def region(self) -> str:
