@@ -12,7 +12,6 @@ from firmware.journal.cose import key_id
 from firmware.journal.schema import JournalError
 from firmware.outcome import Outcome
 
-
 MAX_HOURS_SHOWN = 9999
 
 
