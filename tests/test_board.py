@@ -192,6 +192,10 @@ REFUSED = {
         "12 digits",
     ),
     "city factor": (SMALL + 'city_factor_hex = "00"\n', "purchase.city_factor_hex", 22, "16 hex"),
+    "an initial PIN by no rule": (
+        SMALL + '[initial_pin]\nrules = ["123456", "last_7"]\n', "initial_pin.rules[1]", 23,
+        "last_8",
+    ),
     "socket open to others": (
         SMALL + '[host]\nmode = "0666"\n', "host.mode", 23, "none for others",
     ),

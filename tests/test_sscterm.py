@@ -26,7 +26,8 @@ class FakeTerminal:
         self.path = path
         self.asked: list[dict[str, Any]] = []
         self.answer: dict[str, Any] | RpcError = {}
-        self._server = RpcServer(path, 0o600, {"purchase": self._purchase, "status": self._status})
+        methods = dict.fromkeys(("purchase", "pin.change", "pin.remove"), self._purchase)
+        self._server = RpcServer(path, 0o600, {**methods, "status": self._status})
         self._server.start()
 
     def _purchase(self, **params: Any) -> dict[str, Any]:
@@ -69,6 +70,17 @@ def test_yuan_become_fen_without_a_rounding(terminal: FakeTerminal, yuan: str, f
     terminal.answer = told("APPROVED")
     assert run(terminal, *PAY, "--account", yuan) == sscterm.EXIT_OK
     assert terminal.asked[0]["amounts"] == {"account_fen": fen, "self_fen": 0, "pooled_fen": 0}
+
+
+@pytest.mark.parametrize("act", ["change", "remove"])
+def test_m1_a_pin_is_changed_from_a_command_line(terminal: FakeTerminal, act: str) -> None:
+    """It never travels that way: only who asked does."""
+    terminal.answer = told("SERVED")
+    assert run(terminal, "pin", act, "--operator", "07") == sscterm.EXIT_OK
+    terminal.answer = told("PIN_CHANGE_UNCERTAIN")
+    assert run(terminal, "pin", act) == sscterm.EXIT_NOT_TAKEN
+    assert terminal.asked[0] == {"operator": "07"}
+    assert terminal.asked[1].keys() == {"operator"}
 
 
 WRONG = ["", "-1", "1.234", "1,5", "abc", "NaN", "Infinity", "1e5", "1e999999999", "1.", ".5",
