@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.authorize.initialpin import RULES, birth_date, initial_pins, last_6, last_8
+from firmware.authorize.pin import PinBuffer
 from firmware.card import files
 from firmware.card.items import Item
 from firmware.journal import record as rec
+from firmware.secret import Pin
 from simulator.slot import AFTER, BEFORE, LOST, Cut
 from tests.rig import Rig
 from tests.torn import put_back
@@ -48,7 +50,7 @@ def services(rig: Rig) -> list[dict[int, Any]]:
 
 
 def read_tags(rig: Rig) -> set[int]:
-    """Tags read of EF06 before DF04 is selected."""
+    """P1 of every READ RECORD of SFI 06: of the holder's file, and later of DF04/EF06."""
     return {each[2] for each, _ in rig.exchanges if each[1] == READ_RECORD and each[3] >> 3 == 6}
 
 
@@ -105,6 +107,15 @@ def test_m2_an_item_is_read_once_and_only_for_a_rule_that_needs_it() -> None:
 
     initial_pins(["last_8", "last_6", "123456"], read_item)
     assert read == [files.CITIZEN_NUMBER]
+
+
+def test_m2_what_was_made_of_the_citizen_number_is_wiped_with_the_pin() -> None:
+    with PinBuffer() as buffer:
+        buffer.keep(Pin.from_digits(NEW))
+        buffer.initial = initial_pins(RULES, lambda item: CITIZEN.encode())
+        held = [buffer.pin, *buffer.initial]
+        assert len(held) == 3
+    assert [each is not None and each.is_wiped for each in held] == [True] * 3
 
 
 @given(st.binary(max_size=40))
@@ -189,6 +200,8 @@ def test_m3_a_forced_change_goes_on_with_the_new_pin(tmp_path: Path, generation:
     card = rig.card(generation=generation, pin=CITIZEN_PIN, citizen_number=CITIZEN)
     assert pay(rig, CITIZEN_PIN, NEW, NEW) == "APPROVED"
     assert rig.shown[1:4] == ["ENTER_PIN", "NEW_PIN_FORCED", "NEW_PIN_AGAIN"]
+    verified = [each[5:].hex() for each, _ in rig.exchanges if each[1] == VERIFY]
+    assert verified[1:] == [CITIZEN_PIN, NEW], "the card takes what it says it has taken"
     assert card.memory.pin.hex() == NEW
     assert card.balance_fen == 99_000
     assert services(rig)[0][rec.KEY_DETAIL] == "initial PIN: changed; order ORDER-1"

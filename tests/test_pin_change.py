@@ -202,6 +202,26 @@ def test_m1_a_torn_change_tells_which_pin_to_try_and_tries_none(
     assert rig.pay(pin=pin_of(card)).name == "APPROVED"
 
 
+@pytest.mark.parametrize("when", [BEFORE, AFTER, LOST])
+def test_m1_torn_at_any_exchange_the_outcome_is_true_and_no_try_is_spent(
+    rig: Rig, when: str
+) -> None:
+    card = rig.card(tries=4)
+    told = {"SERVED": {NEW}, "PIN_CHANGE_UNCERTAIN": {OLD, NEW}}
+    for nth in range(1, 99):
+        card.memory.pin = bytes.fromhex(OLD)
+        put_back(rig, card)()
+        rig.user.arm(Cut(None, nth, when))
+        rig.hands.later(0.5, put_back(rig, card))
+        name = ask(rig, "pin.change", OLD, NEW, NEW)
+        rig.hands.wait(1)
+        assert pin_of(card) in told.get(name, {OLD}), (nth, name)
+        assert card.memory.pin_tries == 4
+        if name == "SERVED":
+            break
+    assert nth > 10, "the cut struck at every exchange before the last"
+
+
 @pytest.mark.parametrize(
     ("when", "service", "before", "names"),
     [
@@ -223,6 +243,14 @@ def test_m1_a_torn_set_or_removal_is_found_out(
     assert ask(rig, service, *typed) == names
     is_done = names == "SERVED"
     assert bool(card.memory.pin) == (is_done == (service == "pin.change"))
+
+
+def test_m1_a_card_that_comes_back_locked_is_told_as_locked(rig: Rig) -> None:
+    card = rig.card()
+    rig.user.arm(Cut(CHANGE_PIN, 1, AFTER))
+    rig.hands.later(0.4, lambda: setattr(card.memory, "pin_tries", 0))  # tried elsewhere
+    rig.hands.later(0.5, put_back(rig, card))
+    assert ask(rig, "pin.change", OLD, NEW, NEW) == "PIN_LOCKED"
 
 
 def test_m1_a_card_that_stays_away_and_another_in_its_place(rig: Rig) -> None:
