@@ -16,8 +16,9 @@ from pathlib import Path
 
 from firmware.journal.cose import key_id
 from firmware.journal.enrolment import EnrolmentError, verify_enrolment
+from firmware.journal.signedfile import MAX_FILE
 from firmware.journal.spool import write_atomic
-from office import day, folder, presence, stoplist, tac
+from office import day, folder, presence, stoplist, stoprows, tac
 from office.check import check
 from office.errors import OfficeError
 from office.folder import Folder
@@ -26,7 +27,6 @@ from office.link import Link
 from office.pull import Pulled, pull
 from office.web import HttpLink
 
-MAX_FILE = 8 << 20
 Act = Callable[[argparse.Namespace], int]
 
 
@@ -80,10 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true")
 
     one = act("stop-list", _stop_list, "止付名单 · change and sign the stop list")
-    one.add_argument("act", choices=("make", "add", "remove"))
-    one.add_argument("--card", type=stoplist.card_entry, action="append", metavar="ID[:NUMBER]")
-    one.add_argument("--range", type=stoplist.range_entry, action="append", metavar="FROM-TO")
+    one.add_argument("act", choices=("make", "add", "remove", "import"))
+    card, several = "ID[:NUMBER[:STATE]]", "FROM-TO[:STATE]"
+    one.add_argument("--card", type=stoplist.card_entry, action="append", metavar=card)
+    one.add_argument("--range", type=stoplist.range_entry, action="append", metavar=several)
     one.add_argument("--psam", type=stoplist.terminal_entry, action="append", metavar="TERMINAL")
+    one.add_argument("--csv", type=Path, metavar="FILE", help="import: every card of the list")
+    one.add_argument("--since", type=int, default=0, metavar="N", help="what changed since list N")
     one.add_argument("--out", type=Path, required=True, metavar="FILE")
 
     one = act("presence", _presence, "到场证明 · ask for and verify proofs of presence")
@@ -225,17 +228,27 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _stop_list(arguments: argparse.Namespace) -> int:
     named = [e for each in (arguments.card, arguments.range, arguments.psam) for e in each or []]
-    if bool(named) == (arguments.act == "make"):
+    is_change = arguments.act in ("add", "remove")
+    if bool(named) != is_change or (arguments.csv is None) == (arguments.act == "import"):
         raise OfficeError(907, f"{arguments.act}: {len(named)}")
     with _office(arguments.dir) as office:
-        if named:
+        if arguments.csv is not None:
+            cards, odd = stoprows.import_cards(office, arguments.csv, _done)
+            print(f"{arguments.csv}: 卡 cards {cards}, 校验位不符 odd check characters {odd}")
+        elif named:
             adding = arguments.act == "add"
             stoplist.change(office, named if adding else [], [] if adding else named)
-        signed = stoplist.make(office, _now_ms())
-        count = len(stoplist.entries(office))
-    _write(arguments.out, signed.raw)
-    print(f"{arguments.out}: {signed.what} {signed.number}, 条目 entries {count}")
+        made = stoplist.make(office, _now_ms(), arguments.since, _done)
+        count = stoplist.count(office)
+    _write(arguments.out, made.raw)
+    since = f", 自 since {made.base}" if made.base else ""
+    print(f"{arguments.out}: stoplist {made.signed.number}{since}, 条目 entries {count}")
     return 0
+
+
+def _done(what: str, count: int) -> None:
+    end = "\r" if sys.stderr.isatty() else "\n"
+    print(f"{what}: {count}", end=end, file=sys.stderr, flush=True)
 
 
 def _tac_key(arguments: argparse.Namespace) -> int:
@@ -317,7 +330,7 @@ def _progress(number: int, held: int, size: int) -> None:
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(MAX_FILE)
+            return file.read(MAX_FILE + 1)
     except OSError as error:
         raise OfficeError(906, f"{path}: {error.strerror}") from None
 

@@ -7,7 +7,7 @@ found again from them.  The exact-once key of a record is (unit, number).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -117,6 +117,11 @@ class Store:
     def write(self, sql: str, *arguments: object) -> None:
         with _sqlite():
             self._db.execute(sql, arguments)
+
+    def write_all(self, sql: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """The same for each of the rows; what they raise passes through."""
+        with _sqlite():
+            self._db.executemany(sql, rows)
 
     def name(self) -> str:
         row = self.row("SELECT name FROM office")

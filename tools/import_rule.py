@@ -46,6 +46,7 @@ MAY_USE = {
         "firmware.psam.keys",
         "firmware.psam.cipher",
         "firmware.tlv",
+        "firmware.card.checks",
     },
     "tools": {"firmware.board", "firmware.journal"},
     "simulator": {

@@ -15,7 +15,7 @@ from mmap import mmap
 
 KEY = 8
 ROW = KEY + 1
-MAX_ROWS = 1_600_000
+MAX_ROWS = 1_300_000  # in one file, see signedfile.MAX_FILE
 NO_STATE = 0xFF
 _PIECE = 1 << 16  # bytes copied at a time
 

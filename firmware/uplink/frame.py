@@ -45,7 +45,7 @@ STORAGE_FAILED = 4
 MAX_CHUNK = 4096
 MAX_MESSAGE = MAX_CHUNK + 512
 MAX_RECEIPT = 2048
-MAX_DOWN = 4 << 20
+MAX_DOWN = 16 << 20  # a stop list of a million cards has 9 MB
 _CRC_SIZE = 4
 # COBS adds one byte in 254, and one (Cheshire and Baker, "Consistent Overhead Byte Stuffing").
 _MAX_STUFFED = MAX_MESSAGE + _CRC_SIZE + (MAX_MESSAGE + _CRC_SIZE) // 254 + 1
