@@ -26,6 +26,7 @@ from firmware.board_sections import (
     Journal,
     Limits,
     Office,
+    Operators,
     Pad,
     PinChange,
     Pins,
@@ -61,6 +62,7 @@ class Board:
     uplink: Uplink = settings(Uplink)
     office: Office = settings(Office)
     stop_list: StopList = settings(StopList)
+    operators: Operators = settings(Operators)
     limits: Limits = settings(Limits)
     purchase: Purchase = settings(Purchase)
     pin_change: PinChange = settings(PinChange)

@@ -175,6 +175,14 @@ class StopList:
 
 
 @dataclass(frozen=True)
+class Operators:
+    required: bool = flag(False)
+    timeout_s: float = number(1, 86400, 900)
+    attempts: int = whole(1, 100, 5)
+    lockout_s: float = number(1, 86400, 900)
+
+
+@dataclass(frozen=True)
 class Limits:
     transaction_fen: int = whole(1, MAX_FEN)
     day_fen: int = whole(1, MAX_FEN)

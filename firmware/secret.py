@@ -69,6 +69,10 @@ class Key(_Secret):
     """A 16-byte (3DES two-key, SM4) or 8-byte (DES) key."""
 
 
+class Password(_Secret):
+    """What an operator typed to log on, UTF-8."""
+
+
 class Pin(_Secret):
     """A card holder's PIN as the card takes it: cn, 2 to 8 bytes, an odd digit padded with F."""
 

@@ -18,7 +18,7 @@ from firmware.authorize.psamwatch import PsamWatch
 from firmware.authorize.purchase import Declined, check_before_card, decline, purchase
 from firmware.authorize.request import Request
 from firmware.authorize.result import outcome_of
-from firmware.authorize.service import ServiceCall, serve
+from firmware.authorize.service import Errand, ServiceCall, admitted, serve
 from firmware.authorize.services import SERVICES
 from firmware.authorize.unit import Unit, yuan
 from firmware.authorize.welcome import welcome
@@ -107,6 +107,7 @@ class Terminal:
     def _start(self) -> None:
         self._unit.show("STARTING")
         self._chore(self._inbox.stop_list.look)
+        self._chore(self._inbox.operators.look)
         self._chore(self._note_damage)
         self._chore(self._look_at_psam)
         self.state = "idle"
@@ -131,6 +132,7 @@ class Terminal:
             self._chore(self._look_at_psam)
         self._chore(self._inbox.collect)
         self._chore(self._inbox.stop_list.look)
+        self._chore(self._inbox.operators.look)
         self._chore(lambda: recovery.write_overdue(self._unit))
         self._chore(self._inbox.settle)
         self._chore(lambda: self._unit.journal.scrub(SCRUB_RECORDS))
@@ -300,13 +302,19 @@ class Terminal:
         return purchase(self._unit, card, request)
 
     def _service(self, job: Job, call: ServiceCall) -> tuple[Outcome, dict[str, Any]]:
+        service = SERVICES[call.name]
+        if isinstance(service, Errand):
+            return service.act(self._unit, call.params)
+        refused = admitted(self._unit, call.name, service, call.params)
+        if refused is not None:
+            return refused, {}
         self._look_at_psam()
         card = self._psam.refused or self._wait_for_card("")
         if isinstance(card, Outcome):
             self._unit.show(card.name)
             return card, {}
         job.has_begun = True
-        return serve(self._unit, card, call.name, SERVICES[call.name], call.params)
+        return serve(self._unit, card, call.name, service, call.params)
 
     def _wait_for_card(self, amount: str) -> Reader | Outcome:
         """The reader with the one card; a card found at start must leave first."""

@@ -110,6 +110,7 @@ BY_TYPE = {
     "bool": st.booleans(),
     "{text: any}": st.dictionaries(st.text(max_size=5), UINTS | st.binary(max_size=9), max_size=3),
     "{uint: uint}": st.dictionaries(UINTS, UINTS, max_size=4),
+    "[text, ...]": st.lists(st.text(max_size=12), max_size=4),
     "[uint, uint, uint]": st.lists(UINTS, min_size=3, max_size=3),
 }
 
@@ -171,6 +172,7 @@ EXAMPLES = {
     "bool": True,
     "{text: any}": {"x": [1]},
     "{uint: uint}": {1: 2},
+    "[text, ...]": ["x", "y"],
     "[uint, uint, uint]": [0, 1, 2],
     **{f"{length} bytes": bytes(length) for length in (2, 4, 6, 7, 12, 13, 16, 32)},
 }
@@ -180,6 +182,7 @@ WRONG = {
     "bool": [0, 1, None],
     "{text: any}": [{1: 2}, [], None],
     "{uint: uint}": [{"x": 1}, {1: -1}, []],
+    "[text, ...]": ["x", [1], ["x", b"y"], None],
     "[uint, uint, uint]": [[0, 1], [0, 1, 2, 3], [0, 1, -2], (0, 1, 2)],
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from firmware.authorize.operatorskeeper import operators_keeper
 from firmware.authorize.refusals import Refusals
 from firmware.authorize.stoplistkeeper import stop_list_keeper
 from firmware.authorize.unit import Unit
@@ -36,6 +37,7 @@ class Inbox:
         # Nobody knows how long these have been lying here: they tell no time.
         self._timeless = {number for number, _ in spool.receipts(self._data_dir)}
         self.stop_list = stop_list_keeper(unit, self._refusals)
+        self.operators = operators_keeper(unit, self._refusals)
 
     def touch(self) -> None:
         """A service has just ended."""

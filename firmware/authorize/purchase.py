@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from firmware.authorize import identify, initialpin, limits, offline, psamwatch, recovery
+from firmware.authorize.logon import check_payer
 from firmware.authorize.pin import PinBuffer, prove_holder
 from firmware.authorize.pinpolicy import check_initial_pin
 from firmware.authorize.request import MAPPINGS, Request
@@ -59,7 +60,7 @@ class Declined:
 def check_before_card(unit: Unit, request: Request) -> Outcome | None:
     """The rules that need no card; a refusal is shown and journaled."""
     try:
-        why, detail = limits.check_rules(unit, request), ""
+        why, detail = check_payer(unit, request.operator) or limits.check_rules(unit, request), ""
     except Fault as fault:
         why, detail = outcome_of(fault), fault.what
     return None if why is None else decline(unit, request, Declined(why, detail=detail))
@@ -253,11 +254,11 @@ def _intent_body(p: Prepared, request: Request) -> dict[int, object]:
     }
     if p.visit.ef06 is not None:
         body[rec.KEY_EF06] = list(p.visit.ef06)
+    if request.special is not None:
+        body[rec.KEY_SPECIAL] = request.special
     return body
 
 
-    if request.special is not None:
-        body[rec.KEY_SPECIAL] = request.special
 def _shown_fields(request: Request, visit: Visit | None) -> dict[str, str]:
     fields = {"amount": yuan(request.total_fen), "order_no": request.order_no}
     if visit is not None and visit.tries_left is not None:

@@ -3,13 +3,61 @@
 from __future__ import annotations
 
 from firmware.authorize.balance import balance
+from firmware.authorize.blocks import application_block, card_block, check_application
 from firmware.authorize.carddump import card_dump
+from firmware.authorize.logon import check_logon, log_off, log_on
+from firmware.authorize.operators import RIGHT_BLOCK, RIGHT_PIN
 from firmware.authorize.pinchange import pin_change, pin_remove
-from firmware.authorize.service import Service
+from firmware.authorize.reload import check_identification, pin_reload, pin_unblock
+from firmware.authorize.service import Errand, Service
+from firmware.journal import record as rec
 
-SERVICES: dict[str, Service] = {
+_TWO: dict[str, type] = {"operator": str, "second": str}
+_SEEN: dict[str, type] = {"id_kind": str, "id_tail": str}
+_SEEN_KEYS = {
+    "second": rec.KEY_SECOND,
+    "id_kind": rec.KEY_ID_KIND,
+    "id_tail": rec.KEY_ID_TAIL,
+}
+
+SERVICES: dict[str, Service | Errand] = {
     "balance": Service(balance, is_journaled=False, message="BALANCE"),
     "card.dump": Service(card_dump, {"operator": str}),
     "pin.change": Service(pin_change, {"operator": str}, message="PIN_CHANGED"),
     "pin.remove": Service(pin_remove, {"operator": str}, message="PIN_REMOVED"),
+    "operator.logon": Errand(log_on, {"code": str, "password": str}, check_logon),
+    "operator.logoff": Errand(log_off, {"code": str}, check_logon),
+    "pin.unblock": Service(
+        pin_unblock,
+        _TWO | _SEEN,
+        message="PIN_UNBLOCKED",
+        validate=check_identification,
+        right=RIGHT_PIN,
+        records=_SEEN_KEYS,
+    ),
+    "pin.reload": Service(
+        pin_reload,
+        _TWO | _SEEN,
+        message="PIN_RELOADED",
+        validate=check_identification,
+        right=RIGHT_PIN,
+        records=_SEEN_KEYS,
+    ),
+    "application.block": Service(
+        application_block,
+        _TWO | {"application": str},
+        message="BLOCKED",
+        validate=check_application,
+        right=RIGHT_BLOCK,
+        takes_stopped=True,
+        records={"second": rec.KEY_SECOND},
+    ),
+    "card.block": Service(
+        card_block,
+        _TWO,
+        message="BLOCKED",
+        right=RIGHT_BLOCK,
+        takes_stopped=True,
+        records={"second": rec.KEY_SECOND},
+    ),
 }

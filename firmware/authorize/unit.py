@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from firmware.authorize.operators import Operators
+from firmware.authorize.sessions import Sessions
 from firmware.authorize.stoplist import StopList
 from firmware.board import Board
 from firmware.channel import Reader, Recorder
@@ -40,10 +42,16 @@ class Unit:
     """Sleep that long or until something happened (a cancel, a stop)."""
     stop_list: StopList | Outcome = field(default_factory=StopList)
     """The list in force, or why there is none and nothing may be paid."""
+    operators: Operators | Outcome = field(default_factory=Operators)
+    """The list in force, or why there is none and nobody can log on."""
+    sessions: Sessions = field(init=False)
     is_cancelled: Callable[[], bool] = lambda: False
     recorder: Recorder | None = None
     last_moment: tuple[bytes, bytes] | None = None
     """Card id and time7 of the newest payment."""
+
+    def __post_init__(self) -> None:
+        self.sessions = Sessions(self.monotonic, self.board.operators)
 
     def cards_in_reach(self) -> list[Reader]:
         """One entry for each card in the field of any reader."""

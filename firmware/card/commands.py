@@ -112,6 +112,31 @@ def change_pin(old: bytes, new: bytes) -> CommandApdu:
     return CommandApdu(0x80, 0x5E, 0x01, 0x00, old + b"\xff" + new)
 
 
+# Headers of the commands that carry a MAC (SPEC-P5).
+PIN_UNBLOCK = bytes.fromhex("84240000")
+PIN_RELOAD = bytes.fromhex("84240001")
+APPLICATION_BLOCK = bytes.fromhex("841E0001")
+CARD_BLOCK = bytes.fromhex("84160000")
+
+
+def secured(header: bytes, data: bytes) -> CommandApdu:
+    """header: CLA INS P1 P2; data: as psam.session.secure_message made it, MAC included."""
+    return CommandApdu(header[0], header[1], header[2], header[3], data)
+
+
+def pin_block(pin: bytes, block: int) -> bytes:
+    """Length byte, PIN cn, then 80 00... to whole blocks; none when they are full (SPEC-P5)."""
+    plain = bytes((len(pin),)) + pin
+    if len(plain) % block:
+        plain += b"\x80"
+    return plain + bytes(-len(plain) % block)
+
+
+def is_state_unknown(sw: int) -> bool:
+    """The card may have executed it all the same: 64xx, 65xx, 6Fxx (ISO 7816-4 5.6)."""
+    return sw >> 8 in (0x64, 0x65, 0x6F)
+
+
 def initialize_for_purchase(key_index: int, amounts: bytes, terminal: bytes) -> CommandApdu:
     data = bytes((key_index,)) + amounts + terminal
     return CommandApdu(0xB0, 0x28, 0x01, 0x01, data, 0x16)

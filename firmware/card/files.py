@@ -34,3 +34,4 @@ def _reference(name: str) -> int:
 KEY_RKSSSE = _reference("RKSSSE")
 KEY_RK1DF04 = _reference("RK1DF04")
 KEY_UK2DF04 = _reference("UK2DF04")
+KEY_PUK = _reference("PUK")

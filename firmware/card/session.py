@@ -190,6 +190,10 @@ class CardSession:
         after = b"" if new is None else new.reveal()
         checked("CHANGE PIN", self._channel.transmit(commands.change_pin(before, after)))
 
+    def secured(self, name: str, header: bytes, data: bytes) -> None:
+        """A command with a MAC; raises StatusError 6982, 6984, 6987, 6988 when it is refused."""
+        checked(name, self._channel.transmit(commands.secured(header, data)))
+
     @staticmethod
     def _tries(answer: ResponseApdu, when_ok: int | None) -> int | None:
         if commands.is_tries_left(answer.sw):

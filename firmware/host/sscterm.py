@@ -112,13 +112,16 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     for name, what in (("account", "account"), ("self", "self-pay"), ("pooled", "pooled fund")):
         purchase.add_argument(f"--{name}", default="0", help=f"yuan from the {what}")
     purchase.add_argument("--operator", required=True)
+    purchase.add_argument("--special", help="1 injury, 2 maternity, 3 relief, 9 other")
     pin = commands.add_parser("pin").add_subparsers(dest="act", required=True)
     for act, what in (("change", "change it, or set one"), ("remove", "remove it")):
         asked = pin.add_parser(act, parents=[common], help=f"the holder's PIN, at the pad: {what}")
         asked.add_argument("--operator", default=None, help="as it is journaled (else the login)")
     card = commands.add_parser("card").add_subparsers(dest="act", required=True)
     dump = card.add_parser("dump", parents=[common], help="every readable item of the card")
-    purchase.add_argument("--special", help="1 injury, 2 maternity, 3 relief, 9 other")
+    presence = commands.add_parser("presence", parents=[common], help="prove card and PIN")
+    presence.add_argument("request_no")
+    presence.add_argument("nonce", help="the office's, in hex")
     dump.add_argument("--operator", default=None, help="as it is journaled (else the login name)")
     return parser.parse_args(argv)
 
@@ -141,6 +144,7 @@ def _params(arguments: argparse.Namespace) -> dict[str, Any]:
         "order_no": arguments.order_no,
         "operator": arguments.operator,
         "amounts": {f"{each}_fen": _fen(getattr(arguments, each)) for each in names},
+        **({} if arguments.special is None else {"special": arguments.special}),
     }
 
 
@@ -150,7 +154,6 @@ def _fen(yuan: str) -> int:
         raise ValueError(f"{yuan!r} is no amount in yuan and fen, as in 12.34")
     whole, part = found.groups()
     return int(whole) * 100 + int((part or "").ljust(2, "0"))
-        **({} if arguments.special is None else {"special": arguments.special}),
 
 
 def _print(answer: dict[str, Any]) -> None:

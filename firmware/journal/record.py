@@ -97,8 +97,15 @@ KEY_FIRST = 58
 KEY_LAST = 59
 KEY_OLD_TIME = 60
 KEY_NEW_TIME = 61
+KEY_ACT = 70
+KEY_ITEMS = 71
+KEY_BEFORE = 72
+KEY_AFTER = 73
 KEY_REQUEST_NO = 74
 KEY_STATEMENT = 75
+KEY_SECOND = 80
+KEY_ID_KIND = 81
+KEY_ID_TAIL = 82
 
 KEYS = {
     KEY_ORDER_NO: ("order_no", "text"),
@@ -153,8 +160,15 @@ KEYS = {
     KEY_LAST: ("last", "uint"),
     KEY_OLD_TIME: ("old_time", "uint"),
     KEY_NEW_TIME: ("new_time", "uint"),
+    KEY_ACT: ("act", "text"),
+    KEY_ITEMS: ("items", "[text, ...]"),
+    KEY_BEFORE: ("before", "32 bytes"),
+    KEY_AFTER: ("after", "32 bytes"),
     KEY_REQUEST_NO: ("request_no", "text"),
     KEY_STATEMENT: ("statement", "32 bytes"),
+    KEY_SECOND: ("second", "text"),
+    KEY_ID_KIND: ("id_kind", "text"),
+    KEY_ID_TAIL: ("id_tail", "text"),
 }
 
 # --- kinds ---
@@ -205,7 +219,9 @@ KINDS = {
     KIND_PSAM_SEEN: Kind("PSAM_SEEN", frozenset({3, 4, 41}), frozenset({8, 50})),
     KIND_CLOCK: Kind("CLOCK", frozenset({60, 61})),
     KIND_TAMPER: Kind("TAMPER", frozenset({50})),
-    KIND_SERVICE: Kind("SERVICE", frozenset({2, 50, 36}), frozenset({5, 6, 74, 75})),
+    KIND_SERVICE: Kind(
+        "SERVICE", frozenset({2, 50, 36}), frozenset({5, 6, *range(70, 76), 80, 81, 82})
+    ),
     KIND_DAMAGE: Kind("DAMAGE", frozenset({58, 59, 50})),
     KIND_APPLIED: Kind("APPLIED", frozenset({56, 57, 59})),
     KIND_SHIFT_OPEN: Kind("SHIFT_OPEN", frozenset({2})),
@@ -238,6 +254,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "map": lambda value: _is_map(value, _is_uint, lambda _: True),
     "{text: any}": lambda value: _is_map(value, _is_text, lambda _: True),
     "{uint: uint}": lambda value: _is_map(value, _is_uint, _is_uint),
+    "[text, ...]": lambda value: isinstance(value, list) and all(map(_is_text, value)),
     "[uint, uint, uint]": lambda v: isinstance(v, list) and len(v) == 3 and all(map(_is_uint, v)),
 }
 

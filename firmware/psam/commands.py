@@ -8,6 +8,7 @@ from firmware.apdu import CommandApdu
 
 TYPE_PURCHASE = 2
 TYPE_ENCRYPT = 7
+TYPE_BOTH = 8  # MAC and encryption
 
 # Algorithm byte -> (DF name of the PSAM's environment, cipher block)   SPEC-P9
 ENVIRONMENTS = {
@@ -63,8 +64,13 @@ def deliver_session_key(
 
 
 def cipher_data(block: bytes) -> CommandApdu:
-    """80FA 00: encrypt one block with the prepared session key."""
+    """80FA 00: encrypt whole blocks with the prepared session key (ECB)."""
     return CommandApdu(0x80, 0xFA, 0x00, 0x00, block, len(block))
+
+
+def mac_data(iv: bytes, padded: bytes) -> CommandApdu:
+    """80FA 05: the last block of a CBC-MAC over padded data, at most seven blocks of it."""
+    return CommandApdu(0x80, 0xFA, 0x05, 0x00, iv + padded, len(iv))
 
 
 def init_sam_for_purchase(

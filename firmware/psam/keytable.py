@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from firmware.psam.commands import TYPE_ENCRYPT, TYPE_PURCHASE
+from firmware.psam.commands import TYPE_BOTH, TYPE_ENCRYPT, TYPE_PURCHASE
 
 _MAC = 6
-_BOTH = 8  # MAC and encryption
 
 
 class PsamKey(NamedTuple):
@@ -46,9 +45,9 @@ UK2DF04 = PsamKey("UK2DF04", 0x2A, TYPE_ENCRYPT, 2)  # write DF04/EF06
 PURCHASE_KEYS = (IRK, RKSSSE, RK1DF04, UK2DF04)
 """Probed at every start: what a payment needs."""
 
-STK = PsamKey("STKSSSE", 0x09, _BOTH, 2)  # P9: usage 26, 8 bytes in DES
-UKSSSE = PsamKey("UKSSSE", 0x12, _BOTH, 2)
-PUK = PsamKey("PUK", 0x10, _BOTH, 2)
+STK = PsamKey("STKSSSE", 0x09, TYPE_BOTH, 2)  # P9: usage 26, 8 bytes in DES
+UKSSSE = PsamKey("UKSSSE", 0x12, TYPE_BOTH, 2)
+PUK = PsamKey("PUK", 0x10, TYPE_BOTH, 2)
 
 DPK = tuple(PsamKey("DPK", version, TYPE_PURCHASE, 1) for version in (1, 2, 3))
 """By version 1 to 3; INIT SAM FOR PURCHASE names the version itself.  Others: region.py."""
@@ -75,7 +74,7 @@ KEYS = (
         "UK1DF03 UK2DF03 UK3DF03 UK4DF03 UK5DF03 UK6DF03 UK7DF03 UK8DF03",
         "4847    4729    4848    4737    4738    4739    473A    473B",
     ),
-    PsamKey("UK1DF04", 0x49, _BOTH, 2),
+    PsamKey("UK1DF04", 0x49, TYPE_BOTH, 2),
     *(PsamKey(f"STKDF0{at + 1}", 0x20 + at, _MAC, 1) for at in range(4)),
 )
 """Every key whose id, type and usual factors are published."""
@@ -97,3 +96,4 @@ OPEN_KEYS = (
 """A region's table file gives type and factors (card/region.py): nothing here is guessed."""
 
 BY_NAME = {each.name: each for each in KEYS}
+OPEN_BY_NAME = {each.name: each for each in OPEN_KEYS}

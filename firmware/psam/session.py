@@ -9,7 +9,10 @@ from firmware.apdu import SW_OK, CommandApdu, ResponseApdu
 from firmware.channel import Channel
 from firmware.outcome import Fault, ProtocolError, StatusError, TransportError
 from firmware.psam import commands
-from firmware.psam.keytable import PURCHASE_KEYS, PsamKey
+from firmware.psam.keys import fold_mac, pad
+from firmware.psam.keytable import PURCHASE_KEYS, OpenKey, PsamKey
+
+MAC_LENGTH = 4
 
 
 @dataclass(frozen=True)
@@ -196,12 +199,10 @@ class PsamSession:
         self.deliver_session_key(key, factors, process_factor)
         block = self._selected().block
         padded = original + bytes(block - 8)
-        answer = self._ok("CIPHER DATA", self._transmit(commands.cipher_data(padded)))
-        if len(answer.data) != block:
-            raise PsamFault("CIPHER DATA answered a wrong length", "PSAM_REFUSED")
+        proof = self._ciphered(commands.cipher_data(padded), block)
         if block == 8:
-            return answer.data
-        return bytes(a ^ b for a, b in zip(answer.data[:8], answer.data[8:], strict=True))
+            return proof
+        return bytes(a ^ b for a, b in zip(proof[:8], proof[8:], strict=True))
 
     def init_sam_for_purchase(
         self,
@@ -255,6 +256,53 @@ class PsamSession:
         if answer.sw == SW_OK:
             return True
         return False if answer.sw in commands.LEGAL_CREDIT_SAM_FOR_PURCHASE else None
+
+    # -- secure messaging ------------------------------------------------------------------------
+
+    def secure_message(
+        self,
+        key: PsamKey,
+        factors: tuple[bytes, bytes, bytes],
+        challenge: bytes,
+        header: bytes,
+        plain: bytes = b"",
+    ) -> bytes:
+        """The data of a secured command to the card: `plain` enciphered, then its MAC 4.
+
+        header: CLA INS P1 P2; plain: whole blocks; challenge: the card's, 8.  The MAC runs over
+        header, Lc and the enciphered data, IV zero.  The session key is prepared anew for it, for
+        a PSAM may refuse one key two uses (SPEC-P9).
+        """
+        block = self._selected().block
+        sent = b""
+        if plain:
+            self.deliver_session_key(key, factors, challenge)
+            sent = self._ciphered(commands.cipher_data(plain), len(plain))
+        message = pad(header + bytes((len(sent) + MAC_LENGTH,)) + sent, block)
+        self.deliver_session_key(key, factors, challenge)
+        return sent + fold_mac(self._ciphered(commands.mac_data(bytes(block), message), block))
+
+    def _ciphered(self, command: CommandApdu, length: int) -> bytes:
+        answer = self._ok("CIPHER DATA", self._transmit(command))
+        if len(answer.data) != length:
+            raise PsamFault("CIPHER DATA answered a wrong length", "PSAM_REFUSED")
+        return answer.data
+
+    def found(self, key: OpenKey) -> PsamKey:
+        """The key of that id with the type and factors it answers to; type 8, then 7."""
+        block = self._selected().block
+        for key_type in (commands.TYPE_BOTH, commands.TYPE_ENCRYPT):
+            asked = PsamKey(key.name, key.key_id, key_type, 2)
+            count = self._level_of(asked, block)
+            if count is not None:
+                self._selected().factors[key.name] = count
+                return asked
+        raise PsamFault(f"the PSAM lacks {key.name}", "PSAM_KEY_MISSING")
+
+    @property
+    def block(self) -> int:
+        """Bytes of a cipher block in the environment selected last."""
+        return self._selected().block
 
     # -- exchange --------------------------------------------------------------------------------
 
