@@ -31,6 +31,9 @@ ROWS = {
     "daemon.idle_rss_mb.panel",
     "daemon.ready_ms.empty",
     "daemon.ready_ms.100k",
+    "stoplist.lookup_us.p99",
+    "stoplist.mb",
+    "stoplist.apply_diff_ms",
     "machine.load",
 } | {
     f"purchase.{side}_apdus.{kind}"

@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import daemon, dump, exchanges, floor, pace, syncs
+from tests.bench import daemon, dump, exchanges, floor, pace, stoplist, syncs
 from tests.bench.figure import Figure, Figures, table, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,11 +28,14 @@ class Extent:
     payments: int = 2000
     traced_payments: int = 20
     records: int = 100_000
+    stopped_cards: int = 1_000_000
     starts: int = 7
     rest_s: float = 4.0  # beyond the quiet seconds after which the log is moved
 
 
-QUICK = Extent(payments=40, traced_payments=3, records=900, starts=1, rest_s=0.2)
+QUICK = Extent(
+    payments=40, traced_payments=3, records=900, stopped_cards=4000, starts=1, rest_s=0.2
+)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -49,7 +52,8 @@ def measure(folder: Path, extent: Extent) -> Figures:
     before = os.getloadavg()[0]
     large = _large_journal(folder, extent.records)
     with tempfile.TemporaryDirectory(dir=folder, prefix="run-") as name:
-        places = [Path(name, each) for each in ("exchanges", "syncs", "pace", "floor", "daemon")]
+        parts = ("exchanges", "syncs", "pace", "floor", "daemon", "stops")
+        places = [Path(name, each) for each in parts]
         for place in places:
             place.mkdir()
         rows = exchanges.measure(places[0])
@@ -57,6 +61,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
         rows |= pace.measure(places[2], extent.payments)
         rows |= floor.measure(places[3], extent.payments // 4)
         rows |= dump.measure(places[3])
+        rows |= stoplist.measure(places[5], folder, extent.stopped_cards)
         rows |= daemon.measure(places[4], large, extent.starts, extent.rest_s)
     rows["machine.load"] = _load(before)
     return rows
