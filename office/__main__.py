@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import getpass
 import json
 import os
 import sys
@@ -18,7 +19,7 @@ from firmware.journal.cose import key_id
 from firmware.journal.enrolment import EnrolmentError, verify_enrolment
 from firmware.journal.signedfile import MAX_FILE
 from firmware.journal.spool import write_atomic
-from office import day, folder, presence, stoplist, stoprows, tac
+from office import day, folder, operators, presence, stoplist, stoprows, tac
 from office.check import check
 from office.errors import OfficeError
 from office.folder import Folder
@@ -87,6 +88,13 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--psam", type=stoplist.terminal_entry, action="append", metavar="TERMINAL")
     one.add_argument("--csv", type=Path, metavar="FILE", help="import: every card of the list")
     one.add_argument("--since", type=int, default=0, metavar="N", help="what changed since list N")
+    one.add_argument("--out", type=Path, required=True, metavar="FILE")
+
+    one = act("operators", _operators, "操作员名单 · change and sign the operator list")
+    one.add_argument("act", choices=("make", "add", "remove"))
+    one.add_argument("--code", default="", help="what the operator logs on with")
+    one.add_argument("--name", default="")
+    one.add_argument("--right", action="append", choices=operators.RIGHTS)
     one.add_argument("--out", type=Path, required=True, metavar="FILE")
 
     one = act("presence", _presence, "到场证明 · ask for and verify proofs of presence")
@@ -244,6 +252,35 @@ def _stop_list(arguments: argparse.Namespace) -> int:
     since = f", 自 since {made.base}" if made.base else ""
     print(f"{arguments.out}: stoplist {made.signed.number}{since}, 条目 entries {count}")
     return 0
+
+
+def _operators(arguments: argparse.Namespace) -> int:
+    if bool(arguments.code) == (arguments.act == "make"):
+        raise OfficeError(
+            916, f"{arguments.act} {'takes no' if arguments.code else 'needs'} --code"
+        )
+    added = None
+    if arguments.act == "add":
+        name, rights = arguments.name or arguments.code, arguments.right or []
+        added = operators.person(arguments.code, name, rights, _password())
+    with _office(arguments.dir) as office:
+        removed = arguments.code if arguments.act == "remove" else None
+        signed = operators.change(office, _now_ms(), added, removed)
+    _write(arguments.out, signed.raw)
+    count = len(signed.body[operators.PEOPLE])
+    print(f"{arguments.out}: operators {signed.number}, 人员 people {count}")
+    return 0
+
+
+def _password() -> str:
+    """Never from the command line, where others could read it."""
+    prompt = "密码 · password: "
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    first, again = getpass.getpass(prompt), getpass.getpass(f"再次输入 · once more, {prompt}")
+    if first != again:
+        raise OfficeError(916, "the two passwords differ")
+    return first
 
 
 def _done(what: str, count: int) -> None:

@@ -185,6 +185,12 @@ ROWS = {
         "用新的请求编号重新请求。",
         "Ask again under a new request number.",
     ),
+    916: Row(
+        "操作员条目有误",
+        "an operator's entry is wrong",
+        "按所示改正；权限为 pay、pin、block，密码从键盘输入。",
+        "Put right what it names; rights are pay, pin, block; the password is typed.",
+    ),
 }
 
 
