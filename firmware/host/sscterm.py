@@ -1,8 +1,9 @@
 """`sscterm`: the terminal's socket from a command line.
 
 sscterm status | purchase ORDER_NO --account 12.34 --operator 07 | balance | records | cancel
-sscterm pin change | pin remove
-sscterm card dump [--json]
+sscterm pin change | pin remove | operator logon CODE | operator logoff CODE
+sscterm pin unblock | pin reload | card block | application block DF04 --operator A --second B
+sscterm card dump [--json] | presence REQUEST_NO NONCE
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from firmware.board import BoardError, load
 from firmware.card.dump_table import table
+from firmware.host import operators_cli
 
 EXIT_OK, EXIT_NOT_TAKEN, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_OPEN = 0, 1, 2, 3, 4
 """EXIT_OPEN: whether money was taken is not known (yet): ask again with the same order number."""
@@ -123,16 +125,21 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     presence.add_argument("request_no")
     presence.add_argument("nonce", help="the office's, in hex")
     dump.add_argument("--operator", default=None, help="as it is journaled (else the login name)")
+    operators_cli.add_commands(commands, pin, card, common)
     return parser.parse_args(argv)
 
 
 def _method(arguments: argparse.Namespace) -> str:
+    if "method" in arguments:
+        return str(arguments.method)
     if arguments.command == "pin":
         return f"pin.{arguments.act}"
     return f"card.{arguments.act}" if arguments.command == "card" else str(arguments.command)
 
 
 def _params(arguments: argparse.Namespace) -> dict[str, Any]:
+    if "given" in arguments:
+        return operators_cli.given(arguments)
     if arguments.command in ("card", "pin"):
         return {"operator": arguments.operator or getpass.getuser()}
     if arguments.command == "records":
