@@ -30,7 +30,10 @@ _ROWS = (
     (1, "APPROVED", CLERK),
     (2, "APPROVED_FOUND_LATER", CLERK),  # DONE by evidence after a lost answer
     (3, "APPROVED_UNCHECKED", CLERK),  # DONE, the PSAM was mute after DEBIT
+    (4, "LOADED", CLERK),
+    (5, "LOADED_FOUND_LATER", CLERK),  # by evidence after a lost answer
     (9, "SERVED", CLERK),  # a service other than a payment was done
+    (10, "ASKING_HOST", OFFICE),  # a load waits for its MAC2; nothing has happened
     # 1xx: the card
     (101, "NO_CARD", CLERK),
     (102, "TWO_CARDS", CLERK),
@@ -93,6 +96,7 @@ _ROWS = (
     (423, "OPERATOR_NOT_LOGGED_ON", CLERK),
     (424, "OPERATOR_NOT_ALLOWED", CLERK),
     (425, "SECOND_OPERATOR_NEEDED", CLERK),  # two different people, within two minutes
+    (431, "HOST_SILENT", OFFICE),  # no MAC2 in time
     # 5xx: a payment whose end was not seen
     (501, "NOT_TAKEN", CLERK),  # VOID by evidence
     (502, "PAYMENT_UNCERTAIN", OFFICE),
@@ -100,6 +104,8 @@ _ROWS = (
     (504, "PUT_CARD_BACK", CLERK),
     (505, "EARLIER_PAYMENT_OPEN", CLERK),  # this order was not begun
     # 6xx: the unit
+    (511, "NOT_LOADED", CLERK),
+    (512, "LOAD_UNCERTAIN", OFFICE),
     (601, "JOURNAL_DAMAGED", TECHNICIAN),
     (602, "DISK_FULL", TECHNICIAN),
     (603, "READER_MISSING", TECHNICIAN),

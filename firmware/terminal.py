@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from firmware.authorize import condition, recovery
@@ -64,6 +64,7 @@ class Terminal:
         self.state = "starting"
         unit.wait = self._pause
         unit.is_cancelled = self._is_cancelled
+        unit.ask_host = self._ask_host
 
     # -- from any thread -------------------------------------------------------------------------
 
@@ -89,6 +90,20 @@ class Terminal:
     def _is_cancelled(self) -> bool:
         job = self._jobs.current
         return self._is_stopping or (job is not None and job.is_cancelled)
+
+    def _ask_host(
+        self, order_no: str, told: Mapping[str, Any], timeout_s: float
+    ) -> Mapping[str, Any] | Outcome:
+        """Answer the running job's host, and wait for what it hands in."""
+        reply = self._jobs.ask(order_no, dict(told))
+        until = self._unit.monotonic() + timeout_s
+        while self._unit.monotonic() < until:
+            if reply.done():
+                return reply.result()
+            if self._is_cancelled():
+                return outcome("CANCELLED")
+            self._pause(POLL_S)
+        return outcome("HOST_SILENT")
 
     # -- the loop --------------------------------------------------------------------------------
 

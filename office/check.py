@@ -14,6 +14,7 @@ from firmware.journal.batch import BatchContents, BatchError
 from firmware.journal.cose import CoseError, peek1
 from firmware.journal.cose import key_id as id_of
 from firmware.journal.lifecycle import (
+    INTENT_KINDS,
     OUTCOME_KINDS,
     PAYMENT_KINDS,
     STATE_NONE,
@@ -30,6 +31,9 @@ from firmware.journal.record import (
     KIND_DECLINED,
     KIND_DONE,
     KIND_INTENT,
+    KIND_LOAD_DONE,
+    KIND_LOAD_UNCERTAIN,
+    KIND_LOAD_VOID,
     KIND_RULED,
     KIND_SUSPECT,
     KIND_UNCERTAIN,
@@ -44,6 +48,8 @@ from office.folder import Folder
 from office.store import BatchRow, Store
 from office.tac import WRONG, Body, TacKeys
 
+_NOT_YET = (KIND_UNCERTAIN, KIND_LOAD_UNCERTAIN)
+
 Range = tuple[int, int]
 """First and last record number."""
 
@@ -54,13 +60,18 @@ _STATES = {
     "suspect": (KIND_SUSPECT, KIND_RULED),
     "uncertain": (KIND_UNCERTAIN,),
 }
+_LOADS = {
+    "done": (KIND_LOAD_DONE,),
+    "void": (KIND_LOAD_VOID,),
+    "uncertain": (KIND_LOAD_UNCERTAIN,),
+}
 
 
 @dataclass
 class Findings:
     """missing, damaged: (unit, first, last).  damaged: what the unit itself declared lost.
     duplicates: (unit, DONE) of every payment after the first of the same purchase.
-    states: purchases by the kind that decides them, an open one under KIND_INTENT.
+    states: purchases and loads by the kind that decides them, an open one under KIND_INTENT.
     tacs: payments by the state of their TAC; wrong_tacs: (unit, number of the DONE or SUSPECT)."""
 
     units: int = 0
@@ -80,10 +91,10 @@ class Findings:
         lost = self.missing or self.damaged or self.duplicates or self.problems
         return self.records == self.verified and not lost and not self.wrong_tacs
 
+    def _counted(self, states: dict[str, tuple[int, ...]]) -> dict[str, int]:
+        return {name: sum(self.states[kind] for kind in kinds) for name, kinds in states.items()}
+
     def to_json(self) -> dict[str, Any]:
-        purchases = {
-            name: sum(self.states[kind] for kind in kinds) for name, kinds in _STATES.items()
-        }
         return {
             "ok": self.is_whole,
             "units": self.units,
@@ -92,8 +103,9 @@ class Findings:
             "gaps": _count(self.missing),
             "duplicates": len(self.duplicates),
             "damaged": _count(self.damaged),
-            "purchases": purchases,
-            "open": self.states[KIND_INTENT],
+            "purchases": self._counted(_STATES),
+            "loads": self._counted(_LOADS),
+            "open": sum(self.states[kind] for kind in INTENT_KINDS),
             "refused": self.refused,
             "tac": dict(self.tacs),
             "wrong_tac": [list(each) for each in self.wrong_tacs],
@@ -189,7 +201,7 @@ class _Unit:
             self._dones[body[KEY_INTENT]].append(record.number)
         self._check_tac(record)
         if record.kind in PAYMENT_KINDS:
-            intent = record.number if record.kind == KIND_INTENT else body[KEY_INTENT]
+            intent = record.number if record.kind in INTENT_KINDS else body[KEY_INTENT]
             state = self._states.get(intent, STATE_NONE)
             try:
                 self._states[intent] = next_state(state, record.kind)
@@ -197,9 +209,9 @@ class _Unit:
                 self._problem(f"record {record.number}, purchase {intent}: {error}")
 
     def _check_tac(self, record: Record) -> None:
-        if record.kind == KIND_INTENT:
+        if record.kind in INTENT_KINDS:
             self._about[record.number] = record.body
-        elif record.kind in OUTCOME_KINDS and record.kind != KIND_UNCERTAIN:
+        elif record.kind in OUTCOME_KINDS and record.kind not in _NOT_YET:
             about = self._about.pop(record.body[KEY_INTENT], None)
             state = self._tac_keys.state(record, about)
             if state is not None:

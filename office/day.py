@@ -1,6 +1,7 @@
 """The records of a day as rows: for the table, for JSON and for CSV.
 
-A record that speaks of a purchase (DONE, VOID, ...) shows order, card and amounts of its INTENT.
+A record that speaks of a purchase (DONE, VOID, ...) shows order, card and amounts of its INTENT,
+one that speaks of a load the amount put into the account.
 Days are those of China, UTC+8.
 """
 
@@ -15,15 +16,16 @@ from typing import Any, TextIO
 
 from firmware.journal.cose import CoseError, peek1
 from firmware.journal.cose import key_id as id_of
+from firmware.journal.lifecycle import INTENT_KINDS
 from firmware.journal.record import (
     KEY_ACCOUNT_FEN,
     KEY_CARD_NUMBER,
     KEY_INTENT,
+    KEY_LOAD_FEN,
     KEY_ORDER_NO,
     KEY_OUTCOME,
     KEY_POOLED_FEN,
     KEY_SELF_FEN,
-    KIND_INTENT,
     NO_PREVIOUS,
     Record,
     RecordError,
@@ -102,7 +104,7 @@ def _about(store: Store, record: Record, keys: dict[bytes, bytes]) -> Body | Non
     intent = record.body.get(KEY_INTENT)
     raw = None if intent is None else store.record(record.unit, intent)
     found = None if raw is None else _parsed(raw, keys)
-    return None if found is None or found.kind != KIND_INTENT else found.body
+    return None if found is None or found.kind not in INTENT_KINDS else found.body
 
 
 def _row(store: Store, record: Record, about: Body | None) -> Row:
@@ -116,6 +118,7 @@ def _row(store: Store, record: Record, about: Body | None) -> Row:
         "order": body.get(KEY_ORDER_NO),
         "card": body.get(KEY_CARD_NUMBER),
         **{name: body.get(key) for name, key in AMOUNTS.items()},
+        **({"account": body[KEY_LOAD_FEN]} if KEY_LOAD_FEN in body else {}),
         "outcome": None if outcome is None else _outcome(outcome),
         "verified": _continues(store, record),
     }

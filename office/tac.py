@@ -22,17 +22,21 @@ from pathlib import Path
 from typing import Any
 
 from firmware.journal.record import (
+    KEY_ACCOUNT_BALANCE_FEN,
     KEY_ALGORITHM,
     KEY_AMOUNTS_SENT,
     KEY_CARD_ID,
     KEY_HISTORICAL,
     KEY_KEY_VERSION,
+    KEY_LOAD_FEN,
+    KEY_LOAD_SERIAL,
     KEY_TAC,
     KEY_TERMINAL,
     KEY_TERMINAL_SERIAL,
     KEY_TIME7,
     KEY_TYPE,
     KIND_DONE,
+    KIND_LOAD_DONE,
     KIND_SUSPECT,
     Record,
 )
@@ -44,7 +48,7 @@ VERIFIED, WRONG, NOT_CHECKED, LOST = "verified", "WRONG", "not checked", "lost"
 STATES = {VERIFIED: "相符 verified", WRONG: "不符 WRONG", NOT_CHECKED: "未核 not checked"}
 STATES[LOST] = "无 lost"
 
-TAC_KINDS = (KIND_DONE, KIND_SUSPECT)
+TAC_KINDS = (KIND_DONE, KIND_SUSPECT, KIND_LOAD_DONE)
 
 _CIPHERS = {"3des": (des_encrypt, DES_BLOCK), "sm4": (sm4_encrypt, SM4_BLOCK)}
 _ALGORITHMS = {0: "3des", 1: "3des", 3: "sm4"}
@@ -87,21 +91,22 @@ class TacKeys:
         tac = record.body.get(KEY_TAC)
         if tac is None:
             return LOST
-        expected = None if about is None else self._expected(about)
-        if expected is None:
+        expected = [] if about is None else self._expected(about)
+        if not expected:
             return NOT_CHECKED
-        return VERIFIED if hmac.compare_digest(tac, expected) else WRONG
+        return VERIFIED if any(hmac.compare_digest(tac, each) for each in expected) else WRONG
 
-    def _expected(self, about: Body) -> bytes | None:
-        """The TAC that the card of this INTENT gives; None without the key of that card."""
+    def _expected(self, about: Body) -> list[bytes]:
+        """The TACs that the card of this INTENT may give; none without the key of that card."""
         region = about[KEY_CARD_ID][:3].hex()
         root = self._root(about, region)
         if root is None or not region.isdigit():
-            return None
+            return []
         cipher, block = _CIPHERS[root.algorithm]
         card_factor = about[KEY_HISTORICAL][5:]
         dtk = keys.diversify(cipher, self._city_key(root, region), card_factor, block)
-        return keys.mac(cipher, keys.tac_key(dtk, block), _message(about), block)
+        key = keys.tac_key(dtk, block)
+        return [keys.mac(cipher, key, message, block) for message in _messages(about)]
 
     def _root(self, about: Body, region: str) -> Root | None:
         wanted = (_ALGORITHMS.get(about[KEY_ALGORITHM]), about[KEY_KEY_VERSION])
@@ -120,14 +125,20 @@ class TacKeys:
         return self._city_keys[asked]
 
 
-def _message(about: Body) -> bytes:
-    return keys.tac_message(
-        about[KEY_AMOUNTS_SENT],
-        bytes((about[KEY_TYPE],)),
-        about[KEY_TERMINAL],
-        about[KEY_TERMINAL_SERIAL],
-        about[KEY_TIME7],
-    )
+def _messages(about: Body) -> list[bytes]:
+    """What the TAC of a payment or a load may cover."""
+    kind, terminal, time7 = bytes((about[KEY_TYPE],)), about[KEY_TERMINAL], about[KEY_TIME7]
+    if KEY_LOAD_FEN not in about:
+        serial = about[KEY_TERMINAL_SERIAL]
+        return [keys.tac_message(about[KEY_AMOUNTS_SENT], kind, terminal, serial, time7)]
+    serial = about[KEY_LOAD_SERIAL].to_bytes(2, "big")
+    before_fen, amount_fen = about[KEY_ACCOUNT_BALANCE_FEN], about[KEY_LOAD_FEN]
+    amount = amount_fen.to_bytes(4, "big")
+    # No public source says whether the balance is the one after the load or before it.
+    return [
+        keys.load_tac_message(each.to_bytes(8, "big")[4:], serial, amount, kind, terminal, time7)
+        for each in (before_fen + amount_fen, before_fen)
+    ]
 
 
 def parse(raw: bytes, path: Path) -> TacKeys:

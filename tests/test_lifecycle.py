@@ -22,8 +22,15 @@ LEGAL = {
     ("SUSPECT", "RULED"): "RULED",
     ("DONE", "TOTALS"): "DONE",
     ("DONE", "REFUND_REQUEST"): "DONE",
+    ("NONE", "LOAD_INTENT"): "LOAD_INTENT",
+    ("LOAD_INTENT", "LOAD_DONE"): "LOAD_DONE",
+    ("LOAD_INTENT", "LOAD_VOID"): "LOAD_VOID",
+    ("LOAD_INTENT", "LOAD_UNCERTAIN"): "LOAD_UNCERTAIN",
+    ("LOAD_UNCERTAIN", "LOAD_DONE"): "LOAD_DONE",
+    ("LOAD_UNCERTAIN", "LOAD_VOID"): "LOAD_VOID",
 }
 STATES = ("NONE", "INTENT", "DONE", "VOID", "SUSPECT", "UNCERTAIN", "RULED")
+STATES += ("LOAD_INTENT", "LOAD_DONE", "LOAD_VOID", "LOAD_UNCERTAIN")
 PAPER = ("RECEIPT_PRINTED", "REPRINT")  # of a payment in any state, changing none
 LEGAL |= {(state, paper): state for state in STATES[1:] for paper in PAPER}
 

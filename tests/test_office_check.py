@@ -60,7 +60,7 @@ def test_a_whole_store(office, morning):
         "ok": True, "units": 1, "records": 14, "verified": 14, "gaps": 0, "duplicates": 0,
         "damaged": 0, "open": 1, "refused": 0,
         "purchases": {"done": 2, "void": 1, "declined": 1, "suspect": 1, "uncertain": 1},
-        "tac": {"not checked": 3}, "wrong_tac": [],
+        "loads": {"done": 0, "void": 0, "uncertain": 0}, "tac": {"not checked": 3}, "wrong_tac": [],
         "missing": [], "declared_damaged": [], "problems": [],
     }  # fmt: skip
 

@@ -34,7 +34,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Finding:
-    """kind: KIND_DONE, KIND_VOID or KIND_UNCERTAIN.  why: one English clause for the record."""
+    """kind: KIND_DONE, KIND_VOID or KIND_UNCERTAIN, or the load's.
+
+    why: one English clause for the record.
+    """
 
     kind: int
     why: str
@@ -49,7 +52,7 @@ def gather(session: CardSession, intent: Record) -> Evidence:
     """
     body = intent.body
     serial = body[rec.KEY_PURCHASE_SERIAL]
-    proof = _proof(session, serial)
+    proof = proof_of(session, serial)
     log = tuple(settlement.read_log(session))
     balances = (
         settlement.get_balance(session, 1),
@@ -62,9 +65,11 @@ def gather(session: CardSession, intent: Record) -> Evidence:
     return Evidence(now.purchase_serial, balances, log, proof)
 
 
-def _proof(session: CardSession, serial: int) -> bytes | None:
+def proof_of(
+    session: CardSession, serial: int, kinds: tuple[int, ...] = PROOF_TYPES
+) -> bytes | None:
     """Whether the card takes the serial of INITIALIZE or that plus one is not known: ask both."""
-    for kind in PROOF_TYPES:
+    for kind in kinds:
         for asked in (serial, (serial + 1) & 0xFFFF):
             try:
                 tac = settlement.get_transaction_proof(session, kind, asked)
@@ -98,7 +103,7 @@ def decide(intent: Record, evidence: Evidence) -> Finding:
         if ours[0] == 0 and evidence.proof is not None:
             return Finding(rec.KIND_DONE, "the log has it", evidence.proof, KNOWN_BY_LOG_AND_PROOF)
         return Finding(rec.KIND_DONE, "the log has it")
-    if _reaches_back(evidence, body[rec.KEY_PURCHASE_SERIAL], moved):
+    if reaches_back(evidence, body[rec.KEY_PURCHASE_SERIAL], moved):
         return Finding(rec.KIND_VOID, "the log reaches back and has only other payments")
     return Finding(rec.KIND_UNCERTAIN, "the log no longer reaches back to this payment")
 
@@ -107,13 +112,15 @@ def _is_ours(entry: LogRecord, body: dict) -> bool:  # type: ignore[type-arg]
     return entry.matches(body[rec.KEY_TERMINAL], body[rec.KEY_TIME7], body[rec.KEY_AMOUNTS_SENT])
 
 
-def _reaches_back(evidence: Evidence, serial: int, moved: int) -> bool:
+def reaches_back(
+    evidence: Evidence, serial: int, moved: int, kind: int = commands.TYPE_SETTLEMENT
+) -> bool:
     """Is every move of the serial since the INTENT explained by another record of the log?
 
     A record at or before our serial proves it; so does a record for each step.  Serials are the
     card's own count, other terminals' clocks are not.
     """
-    others = [each.serial for each in evidence.log if each.kind == commands.TYPE_SETTLEMENT]
+    others = [each.serial for each in evidence.log if each.kind == kind]
     steps = [(each - serial) & 0xFFFF for each in others]
     if any(step == 0 or step > 0x8000 for step in steps):
         return True

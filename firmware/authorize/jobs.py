@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,9 @@ class Job:
     work: Request | ServiceCall
     answer: Answer = field(default_factory=Future)
     is_cancelled: bool = False
+    asked: str = ""
+    """The order whose host was asked something in the middle of the job."""
+    reply: Future[Mapping[str, Any]] | None = None
     has_begun: bool = False
     """A card is being served: from here on an INTENT may have been written."""
 
@@ -80,6 +84,30 @@ class Jobs:
         with self._lock:
             self.current = self._waiting.popleft()
             return self.current
+
+    def ask(self, order_no: str, told: dict[str, Any]) -> Future[Mapping[str, Any]]:
+        """Answer the current one's host with ASKING_HOST; what comes back by `reply`.
+
+        The job goes on, and its end answers whoever replied.
+        """
+        with self._lock:
+            job = self.current
+            assert job is not None
+            answer, job.answer = job.answer, Future()
+            job.asked, job.reply = order_no, Future()
+        answer.set_result((outcome("ASKING_HOST"), told))
+        return job.reply
+
+    def reply(self, order_no: str, params: Mapping[str, Any]) -> Answer | None:
+        """Hand in what that order's host was asked for; None when nobody asks for it (any more)."""
+        with self._lock:
+            job = self.current
+            if job is None or job.reply is None or job.asked != order_no or job.reply.done():
+                return None
+            job.reply.set_result(params)
+            answer = job.answer
+        self.came.set()
+        return answer
 
     def end(self, result: Outcome, told: dict[str, Any]) -> None:
         """Answer the current one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firmware.authorize import evidence, offline
+from firmware.authorize import evidence, loadevidence, offline
 from firmware.authorize.identify import read_identity
 from firmware.authorize.pin import PinBuffer, prove_holder
 from firmware.authorize.unit import Unit, yuan
@@ -23,12 +23,20 @@ _OUTCOME = {
     rec.KIND_DONE: "APPROVED_FOUND_LATER",
     rec.KIND_VOID: "NOT_TAKEN",
     rec.KIND_UNCERTAIN: "PAYMENT_UNCERTAIN",
+    rec.KIND_LOAD_DONE: "LOADED_FOUND_LATER",
+    rec.KIND_LOAD_VOID: "NOT_LOADED",
+    rec.KIND_LOAD_UNCERTAIN: "LOAD_UNCERTAIN",
+}
+_UNCERTAIN = {
+    rec.KIND_INTENT: rec.KIND_UNCERTAIN,
+    rec.KIND_LOAD_INTENT: rec.KIND_LOAD_UNCERTAIN,
 }
 
 
 def open_intents_of(unit: Unit, visit: Visit) -> list[Record]:
-    """The INTENTs of this card (id and number) that have no final outcome yet, oldest first."""
-    return [intent for intent in unit.journal.open_intents() if _is_of(intent, visit)]
+    """The INTENTs of this card (id and number), then its loads, that have no final outcome yet."""
+    still_open = [*unit.journal.open_intents(), *unit.journal.open_loads()]
+    return [intent for intent in still_open if _is_of(intent, visit)]
 
 
 def _is_of(intent: Record, visit: Visit) -> bool:
@@ -48,14 +56,15 @@ def recover(unit: Unit, visit: Visit, intent: Record, buffer: PinBuffer) -> Outc
         visit.session.select_df(files.DF04_FID)
         refused = prove_holder(unit, visit, buffer, "RECOVERY_PIN")
         if refused is not None and refused.name in _PIN_IS_REFUSED:
-            finding = evidence.Finding(rec.KIND_UNCERTAIN, "the PIN was refused")
+            finding = evidence.Finding(_UNCERTAIN[intent.kind], "the PIN was refused")
             return _show(unit, intent, _conclude(unit, intent, finding, {}))
         if refused is not None:
             return _leave_open(unit, intent)
-        seen = evidence.gather(visit.session, intent)
+        witness = loadevidence if intent.kind == rec.KIND_LOAD_INTENT else evidence
+        seen = witness.gather(visit.session, intent)
     except Fault:
         return _leave_open(unit, intent)
-    result = _conclude(unit, intent, evidence.decide(intent, seen), _told(seen))
+    result = _conclude(unit, intent, witness.decide(intent, seen), _told(seen))
     if result.name == "APPROVED_FOUND_LATER":
         visit.ef06 = None
         finish_totals(unit, visit, intent)
@@ -93,8 +102,8 @@ def _leave_open(unit: Unit, intent: Record) -> Outcome:
 
 def _show(unit: Unit, intent: Record, result: Outcome) -> Outcome:
     body = intent.body
-    amounts = (rec.KEY_ACCOUNT_FEN, rec.KEY_SELF_FEN, rec.KEY_POOLED_FEN)
-    amount = yuan(sum(body[key] for key in amounts))
+    amounts = (rec.KEY_ACCOUNT_FEN, rec.KEY_SELF_FEN, rec.KEY_POOLED_FEN, rec.KEY_LOAD_FEN)
+    amount = yuan(sum(body.get(key, 0) for key in amounts))
     unit.show(result.name, order_no=str(body[rec.KEY_ORDER_NO]), amount=amount)
     return result
 
@@ -110,12 +119,14 @@ def _conclude(
     }
     if finding.kind == rec.KIND_DONE:
         body[rec.KEY_MAC2_STATE] = MAC2_UNCHECKED
+    if finding.kind in (rec.KIND_DONE, rec.KIND_LOAD_DONE):
         body[rec.KEY_TAC_STATE] = TAC_LOST if finding.tac is None else TAC_PRESENT
         body[rec.KEY_KNOWN_BY] = finding.known_by
         if finding.tac is not None:
             body[rec.KEY_TAC] = finding.tac
-    is_known = unit.journal.payment_state(intent.number) == rec.KIND_UNCERTAIN
-    if not (is_known and finding.kind == rec.KIND_UNCERTAIN):  # it is written down once
+    uncertain = _UNCERTAIN[intent.kind]
+    is_known = unit.journal.payment_state(intent.number) == uncertain
+    if not (is_known and finding.kind == uncertain):  # it is written down once
         unit.journal.append(finding.kind, body)
     return result
 
@@ -162,9 +173,9 @@ def write_overdue(unit: Unit) -> None:
     """INTENTs open longer than uncertain_after_h become UNCERTAIN; other cards are served on."""
     limit_ms = int(unit.board.journal.uncertain_after_h * 3_600_000)
     now_ms = unit.clock.now().epoch_ms
-    for intent in unit.journal.open_intents():
-        if unit.journal.payment_state(intent.number) != rec.KIND_INTENT:
+    for intent in (*unit.journal.open_intents(), *unit.journal.open_loads()):
+        if unit.journal.payment_state(intent.number) != intent.kind:
             continue
         if now_ms - intent.time_ms >= limit_ms:
-            finding = evidence.Finding(rec.KIND_UNCERTAIN, "the card stayed away")
+            finding = evidence.Finding(_UNCERTAIN[intent.kind], "the card stayed away")
             _show(unit, intent, _conclude(unit, intent, finding, {}))

@@ -18,7 +18,7 @@ _STATES = {
     rec.KIND_RULED: "RULED",
     rec.KIND_DECLINED: "DECLINED",
 }
-_BY_NUMBER = {each.number: each for each in outcomes()}
+OUTCOME_BY_NUMBER = {each.number: each for each in outcomes()}
 
 
 def result_of(records: list[Record]) -> dict[str, Any] | None:
@@ -67,7 +67,7 @@ def outcome_of(records: list[Record]) -> Outcome | None:
     told = result_of(records)
     if told is None:
         return None
-    return _BY_NUMBER.get(told["outcome"], outcome("UNIT_FAULT"))
+    return OUTCOME_BY_NUMBER.get(told["outcome"], outcome("UNIT_FAULT"))
 
 
 def amounts_of(records: list[Record]) -> tuple[int, int, int] | None:

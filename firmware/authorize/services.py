@@ -7,6 +7,7 @@ from firmware.authorize.blocks import application_block, card_block, check_appli
 from firmware.authorize.carddump import card_dump
 from firmware.authorize.logon import check_logon, log_off, log_on
 from firmware.authorize.operators import RIGHT_BLOCK, RIGHT_PIN
+from firmware.authorize.load import check_load, load
 from firmware.authorize.pinchange import pin_change, pin_remove
 from firmware.authorize.reload import check_identification, pin_reload, pin_unblock
 from firmware.authorize.service import Errand, Service
@@ -26,6 +27,9 @@ SERVICES: dict[str, Service | Errand] = {
     "pin.change": Service(pin_change, {"operator": str}, message="PIN_CHANGED"),
     "pin.remove": Service(pin_remove, {"operator": str}, message="PIN_REMOVED"),
     "operator.logon": Errand(log_on, {"code": str, "password": str}, check_logon),
+    "load": Service(
+        load, {"order_no": str, "operator": str, "amount_fen": int}, validate=check_load
+    ),
     "operator.logoff": Errand(log_off, {"code": str}, check_logon),
     "pin.unblock": Service(
         pin_unblock,

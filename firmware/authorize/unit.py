@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from firmware.authorize.operators import Operators
 from firmware.authorize.sessions import Sessions
@@ -13,7 +13,7 @@ from firmware.board import Board
 from firmware.channel import Reader, Recorder
 from firmware.clock import Clock
 from firmware.journal.store import Journal
-from firmware.outcome import Outcome
+from firmware.outcome import Outcome, outcome
 from firmware.psam.session import PsamSession
 from firmware.secret import Pin
 
@@ -25,6 +25,10 @@ class Pad(Protocol):
 
 class Show(Protocol):
     def __call__(self, message_id: str, **fields: str) -> None: ...
+
+
+AskHost = Callable[[str, Mapping[str, Any], float], Mapping[str, Any] | Outcome]
+"""(order number, what the host is told, deadline in s) -> its reply, or HOST_SILENT, CANCELLED."""
 
 
 @dataclass
@@ -46,6 +50,7 @@ class Unit:
     """The list in force, or why there is none and nobody can log on."""
     sessions: Sessions = field(init=False)
     is_cancelled: Callable[[], bool] = lambda: False
+    ask_host: AskHost = lambda order_no, told, timeout_s: outcome("HOST_SILENT")
     recorder: Recorder | None = None
     last_moment: tuple[bytes, bytes] | None = None
     """Card id and time7 of the newest payment."""

@@ -146,6 +146,14 @@ def debit_for_purchase(terminal_serial: bytes, time7: bytes, mac1: bytes) -> Com
     return CommandApdu(0xB0, 0x2C, 0x01, 0x00, terminal_serial + time7 + mac1, 8)
 
 
+def initialize_for_load(key_index: int, amount: bytes, terminal: bytes) -> CommandApdu:
+    return CommandApdu(0xB0, 0x28, 0x00, 0x01, bytes((key_index,)) + amount + terminal, 0x10)
+
+
+def credit_for_load(time7: bytes, mac2: bytes) -> CommandApdu:
+    return CommandApdu(0xB0, 0x2A, 0x00, 0x00, time7 + mac2, 4)
+
+
 def get_balance(which: int) -> CommandApdu:
     """which: 1 account (4 bytes), 2 yearly self-pay, 3 yearly pooled (4 bytes and the year)."""
     return CommandApdu(0xB0, 0x26, 0x00, which, b"", 4 if which == 1 else 6)

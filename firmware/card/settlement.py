@@ -29,6 +29,18 @@ class Initialized:
 
 
 @dataclass(frozen=True)
+class InitializedLoad:
+    """The answer of INITIALIZE FOR LOAD, 16 bytes; the balance is that before the load."""
+
+    account_fen: int
+    load_serial: int
+    key_version: int
+    algorithm: int
+    random: bytes  # 4
+    mac1: bytes  # 4
+
+
+@dataclass(frozen=True)
 class LogRecord:
     """One record of DF04/EF08.  In account-only mode self_fen and pooled_fen are None."""
 
@@ -50,6 +62,11 @@ class LogRecord:
         if self.kind != commands.TYPE_SETTLEMENT:
             return False
         return (self.terminal, self.time7, own) == (terminal, time7, amounts)
+
+    def is_load(self, terminal: bytes, time7: bytes, amount_fen: int) -> bool:
+        """Is this the load of that terminal, time and amount?"""
+        own = (self.kind, self.terminal, self.time7, self.account_fen)
+        return own == (commands.TYPE_LOAD, terminal, time7, amount_fen)
 
 
 def amounts_bytes(account_fen: int, self_fen: int, pooled_fen: int) -> bytes:
@@ -82,6 +99,27 @@ def debit_for_purchase(
     command = commands.debit_for_purchase(terminal_serial, time7, mac1)
     raw = session.sized("DEBIT FOR PURCHASE", command, 8)
     return raw[:4], raw[4:]
+
+
+def initialize_for_load(
+    session: CardSession, key_index: int, amount_fen: int, terminal: bytes
+) -> InitializedLoad:
+    """Changes nothing in the card.  StatusError 9402 counter, 9403 key index, 6982, 6985."""
+    command = commands.initialize_for_load(key_index, amount_fen.to_bytes(4, "big"), terminal)
+    raw = session.sized("INITIALIZE FOR LOAD", command, 16)
+    return InitializedLoad(
+        account_fen=int.from_bytes(raw[0:4], "big"),
+        load_serial=int.from_bytes(raw[4:6], "big"),
+        key_version=raw[6],
+        algorithm=raw[7],
+        random=raw[8:12],
+        mac1=raw[12:16],
+    )
+
+
+def credit_for_load(session: CardSession, time7: bytes, mac2: bytes) -> bytes:
+    """TAC, 4 bytes.  After ANY fault money may have moved: ask authorize/recovery."""
+    return session.sized("CREDIT FOR LOAD", commands.credit_for_load(time7, mac2), 4)
 
 
 def get_balance(session: CardSession, which: int) -> int:

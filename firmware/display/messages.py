@@ -7,6 +7,7 @@ are below.  Fields in braces are filled in when the message is shown, amounts in
 from __future__ import annotations
 
 from firmware.display.text import Text
+from firmware.display.texts_load import LOAD
 from firmware.display.texts_operators import OPERATORS
 from firmware.display.texts_payment import PAYMENT
 from firmware.display.texts_unit import UNIT
@@ -181,7 +182,7 @@ PROGRESS = {
 }
 # fmt: on
 
-MESSAGES: dict[str, Text] = {**PROGRESS, **PAYMENT, **OPERATORS, **UNIT}
+MESSAGES: dict[str, Text] = {**PROGRESS, **PAYMENT, **LOAD, **OPERATORS, **UNIT}
 
 
 def message(message_id: str) -> Text:

@@ -8,8 +8,10 @@ from functools import partial
 from typing import Any
 
 from firmware.authorize.jobs import Answer, Jobs
+from firmware.authorize.load import host_reply
+from firmware.authorize.load import result_of as load_result_of
 from firmware.authorize.request import Request
-from firmware.authorize.result import amounts_of, outcome_of, result_of
+from firmware.authorize.result import OUTCOME_BY_NUMBER, amounts_of, outcome_of, result_of
 from firmware.authorize.service import ServiceCall
 from firmware.authorize.services import SERVICES
 from firmware.authorize.unit import Unit, yuan
@@ -27,6 +29,7 @@ ORDER_MISMATCH = -32001
 BUSY = -32002
 DAMAGED = -32003
 STILL_SERVING = -32004
+NOT_ASKED = -32005
 _PINS_ENTERED = 3  # a change: the old one, and the new one twice
 _JOBS = 5  # one being served, four that wait
 _MARGIN_S = 30.0
@@ -62,6 +65,8 @@ class Desk:
             "records": self.records,
             "cancel": self.cancel,
             **{name: partial(self._service, name) for name in SERVICES},
+            "load": self.load,
+            "load.mac2": self.load_mac2,
         }
 
     def status(self, shown_after: int = 0) -> dict[str, Any]:
@@ -97,30 +102,74 @@ class Desk:
 
     def _known(self, request: Request) -> dict[str, Any] | None:
         """What the journal says of the order; None when it says nothing."""
+        found = self._by_order(request.order_no)
+        told, result = result_of(found), outcome_of(found)
+        if not found:
+            return None
+        same = amounts_of(found) == (request.account_fen, request.self_fen, request.pooled_fen)
+        if told is None or result is None or not same:
+            raise _mismatch("a load" if told is None else "other amounts", request)
+        return told | _outcome(result, request)
+
+    def _by_order(self, order_no: str) -> list[Record]:
         try:
-            found = self._unit.journal.by_order(request.order_no)
+            return self._unit.journal.by_order(order_no)
         except JournalDamagedError as error:
             raise RpcError(DAMAGED, str(error), _outcome(outcome("JOURNAL_DAMAGED"))) from None
         except JournalError as error:
             raise RpcError(DAMAGED, str(error), _outcome(outcome("UNIT_FAULT"))) from None
-        told, result = result_of(found), outcome_of(found)
-        if told is None or result is None:
+
+    def load(self, order_no: str, operator: str, amount_fen: int) -> dict[str, Any]:
+        """Answers with step "mac2", and what MAC2 is made of; then `load_mac2` ends the load.
+
+        A repeated order_no answers the result, and credits nothing.
+        """
+        params = {"order_no": order_no, "operator": operator, "amount_fen": amount_fen}
+        call = _checked_call("load", params)
+        known = self._known_load(order_no, amount_fen)
+        if known is not None and known["state"] != "VOID":
+            return known | {"repeated": True}
+        result, told = self._wait(self._jobs.submit(call))
+        return self._load_ended(order_no, result, told)
+
+    def load_mac2(self, order_no: str, time7: str, mac2: str) -> dict[str, Any]:
+        """time7: the host's time, in MAC2.  The result of the load."""
+        try:
+            reply = host_reply(time7, mac2)
+        except ValueError as error:
+            raise RpcError(INVALID_PARAMS, str(error)) from None
+        answer = self._jobs.reply(order_no, reply)
+        if answer is None:
+            known = self._known_load(order_no)
+            if known is None:
+                raise RpcError(NOT_ASKED, "no load of this order waits for its MAC2")
+            return known | {"repeated": True}
+        result, told = self._wait(answer)
+        return self._load_ended(order_no, result, told)
+
+    def _load_ended(self, order_no: str, result: Outcome, told: dict[str, Any]) -> dict[str, Any]:
+        if result.name == "ASKING_HOST":
+            fields = {"amount": yuan(told["amount_fen"])}
+            return _outcome(result, fields=fields) | told
+        known = self._known_load(order_no)
+        if known is not None and (known["state"] != "VOID" or result.name == "NOT_LOADED"):
+            return known
+        return {"order_no": order_no, "state": "REFUSED", **_outcome(result)}  # nothing happened
+
+    def _known_load(self, order_no: str, amount_fen: int | None = None) -> dict[str, Any] | None:
+        """What the journal says of that load; None when it says nothing."""
+        found = self._by_order(order_no)
+        told = load_result_of(found)
+        if not found:
             return None
-        if amounts_of(found) != (request.account_fen, request.self_fen, request.pooled_fen):
-            raise RpcError(
-                ORDER_MISMATCH,
-                "this order number was used with other amounts",
-                _outcome(outcome("ORDER_MISMATCH"), request),
-            )
-        return told | _outcome(result, request)
+        if told is None or amount_fen not in (None, told["amount_fen"]):
+            raise _mismatch("a payment" if told is None else "another amount")
+        fields = {"amount": yuan(told["amount_fen"]), "order_no": order_no}
+        return told | _outcome(OUTCOME_BY_NUMBER[told["outcome"]], fields=fields)
 
     def _service(self, name: str, **params: Any) -> dict[str, Any]:
         """One of services.SERVICES; the outcome, and what the service tells."""
-        try:
-            SERVICES[name].check(params)
-        except ValueError as error:
-            raise RpcError(INVALID_PARAMS, str(error)) from None
-        result, told = self._wait(self._jobs.submit(ServiceCall(name, params)))
+        result, told = self._wait(self._jobs.submit(_checked_call(name, params)))
         return _outcome(result) | told
 
     def records(self, after: int = 0, limit: int = 100) -> dict[str, Any]:
@@ -145,6 +194,20 @@ class Desk:
             raise RpcError(STILL_SERVING, still, busy) from None
 
 
+def _checked_call(name: str, params: dict[str, Any]) -> ServiceCall:
+    """Raises RpcError."""
+    try:
+        SERVICES[name].check(params)
+    except ValueError as error:
+        raise RpcError(INVALID_PARAMS, str(error)) from None
+    return ServiceCall(name, params)
+
+
+def _mismatch(what: str, request: Request | None = None) -> RpcError:
+    why = f"this order number was used with {what}"
+    return RpcError(ORDER_MISMATCH, why, _outcome(outcome("ORDER_MISMATCH"), request))
+
+
 def _check_number(name: str, value: object) -> None:
     if type(value) is not int or not 0 <= value < MAX_NUMBER:
         raise RpcError(INVALID_PARAMS, f"{name} is a whole number, 0 or more")
@@ -165,9 +228,11 @@ def _request(order_no: str, amounts: dict[str, int], operator: str, special: str
         raise RpcError(INVALID_PARAMS, str(error), refused) from None
 
 
-def _outcome(result: Outcome, request: Request | None = None) -> dict[str, Any]:
+def _outcome(
+    result: Outcome, request: Request | None = None, fields: dict[str, str] | None = None
+) -> dict[str, Any]:
     """The outcome with its texts, as every answer carries it: what is, and what to do next."""
-    fields = {}
+    fields = fields or {}
     if request is not None:
         fields = {"amount": yuan(request.total_fen), "order_no": request.order_no}
     text = message(result.name).filled(fields)

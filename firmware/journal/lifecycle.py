@@ -9,6 +9,10 @@ from __future__ import annotations
 from firmware.journal.record import (
     KIND_DONE,
     KIND_INTENT,
+    KIND_LOAD_DONE,
+    KIND_LOAD_INTENT,
+    KIND_LOAD_UNCERTAIN,
+    KIND_LOAD_VOID,
     KIND_NAMES,
     KIND_RECEIPT_PRINTED,
     KIND_REFUND_REQUEST,
@@ -24,7 +28,7 @@ from firmware.journal.record import (
 STATE_NONE = 0
 
 PAYMENT: dict[int, dict[int, int]] = {
-    STATE_NONE: {KIND_INTENT: KIND_INTENT},
+    STATE_NONE: {KIND_INTENT: KIND_INTENT, KIND_LOAD_INTENT: KIND_LOAD_INTENT},
     KIND_INTENT: {
         KIND_DONE: KIND_DONE,
         KIND_VOID: KIND_VOID,
@@ -40,6 +44,14 @@ PAYMENT: dict[int, dict[int, int]] = {
     KIND_DONE: {KIND_TOTALS: KIND_DONE, KIND_REFUND_REQUEST: KIND_DONE},
     KIND_VOID: {},
     KIND_RULED: {},
+    KIND_LOAD_INTENT: {
+        KIND_LOAD_DONE: KIND_LOAD_DONE,
+        KIND_LOAD_VOID: KIND_LOAD_VOID,
+        KIND_LOAD_UNCERTAIN: KIND_LOAD_UNCERTAIN,
+    },
+    KIND_LOAD_UNCERTAIN: {KIND_LOAD_DONE: KIND_LOAD_DONE, KIND_LOAD_VOID: KIND_LOAD_VOID},
+    KIND_LOAD_DONE: {},
+    KIND_LOAD_VOID: {},
 }
 
 # Paper may be printed of a payment in any state, and changes none.
@@ -49,7 +61,12 @@ for _state, _arrows in PAYMENT.items():
         _arrows[KIND_REPRINT] = _state
 
 OPEN_STATES = (KIND_INTENT, KIND_UNCERTAIN)  # what happened to the money is not known yet
-OUTCOME_KINDS = (KIND_DONE, KIND_VOID, KIND_SUSPECT, KIND_UNCERTAIN, KIND_RULED)
+INTENT_KINDS = (KIND_INTENT, KIND_LOAD_INTENT)
+LOAD_OUTCOMES = (KIND_LOAD_DONE, KIND_LOAD_VOID, KIND_LOAD_UNCERTAIN)
+OUTCOME_KINDS = (
+    *(KIND_DONE, KIND_VOID, KIND_SUSPECT, KIND_UNCERTAIN, KIND_RULED),
+    *LOAD_OUTCOMES,
+)
 PAYMENT_KINDS = tuple(sorted({kind for arrows in PAYMENT.values() for kind in arrows}))
 
 BATCH_SEALED = "SEALED"

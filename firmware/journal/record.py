@@ -70,6 +70,8 @@ KEY_ACCOUNT_FEN = 22
 KEY_SELF_FEN = 23
 KEY_POOLED_FEN = 24
 KEY_MAPPING = 25
+KEY_LOAD_SERIAL = 26
+KEY_LOAD_FEN = 27
 KEY_SPECIAL = 28
 KEY_INTENT = 30
 KEY_TAC = 31
@@ -133,6 +135,8 @@ KEYS = {
     KEY_SELF_FEN: ("self_fen", "uint"),
     KEY_POOLED_FEN: ("pooled_fen", "uint"),
     KEY_MAPPING: ("mapping", "uint"),
+    KEY_LOAD_SERIAL: ("load_serial", "uint"),
+    KEY_LOAD_FEN: ("load_fen", "uint"),
     KEY_SPECIAL: ("special", "text"),
     KEY_INTENT: ("intent", "uint"),
     KEY_TAC: ("tac", "4 bytes"),
@@ -181,6 +185,10 @@ KIND_UNCERTAIN = 5
 KIND_RULED = 6
 KIND_TOTALS = 7
 KIND_DECLINED = 8
+KIND_LOAD_INTENT = 9
+KIND_LOAD_DONE = 10
+KIND_LOAD_VOID = 11
+KIND_LOAD_UNCERTAIN = 12
 KIND_START = 16
 KIND_PSAM_SEEN = 17
 KIND_CLOCK = 18
@@ -204,6 +212,7 @@ class Kind(NamedTuple):
 
 
 _SETTLED = Kind("", frozenset({30, 33, 34, 35, 36}), frozenset({31, 32, 37}))
+_LOAD = frozenset({1, 2, 3, *range(5, 11), 12, *range(14, 18), 26, 27, 32})
 _WITHOUT_TAC = Kind("", frozenset({30, 36}), frozenset({37}))
 
 KINDS = {
@@ -215,6 +224,10 @@ KINDS = {
     KIND_RULED: Kind("RULED", frozenset({30, 2, 50})),
     KIND_TOTALS: Kind("TOTALS", frozenset({30, 44}), frozenset({42, 43, 45, 50})),
     KIND_DECLINED: Kind("DECLINED", frozenset({1, 2, 22, 23, 24, 36}), frozenset({5, 6, 50})),
+    KIND_LOAD_INTENT: Kind("LOAD_INTENT", _LOAD),
+    KIND_LOAD_DONE: Kind("LOAD_DONE", frozenset({30, 34, 35, 36}), frozenset({31, 37})),
+    KIND_LOAD_VOID: _WITHOUT_TAC._replace(name="LOAD_VOID"),
+    KIND_LOAD_UNCERTAIN: _WITHOUT_TAC._replace(name="LOAD_UNCERTAIN"),
     KIND_START: Kind("START", frozenset({53, 54, 55})),
     KIND_PSAM_SEEN: Kind("PSAM_SEEN", frozenset({3, 4, 41}), frozenset({8, 50})),
     KIND_CLOCK: Kind("CLOCK", frozenset({60, 61})),

@@ -52,6 +52,14 @@ CREATE TABLE keys (key_id BLOB PRIMARY KEY, public_key BLOB NOT NULL) WITHOUT RO
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 
+# Of a load nothing is derived but this: a release that knows no loads must not have to mend it.
+LOADS = "CREATE INDEX IF NOT EXISTS records_loads ON records (number) WHERE kind = 9"
+LOAD_STATE = (
+    "coalesce((SELECT o.kind FROM records AS o WHERE o.intent = records.number"
+    " AND o.kind BETWEEN 10 AND 12 ORDER BY o.number DESC LIMIT 1), 9)"
+)
+"""SQL: the state of the load whose LOAD_INTENT the row is."""
+
 INSERT = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
 DERIVED = "kind, intent, order_no, card_id, card_number, terminal, day, fen, state"
 
@@ -119,6 +127,7 @@ def connect(path: Path) -> sqlite3.Connection:
                 f"{path} has version {version}, this release knows {VERSION}: install the one "
                 f"that made it; if there was none, rename it to {path.name}.damaged-header"
             )
+        connection.execute(LOADS)
     except BaseException:
         connection.close()
         raise

@@ -21,6 +21,7 @@ from firmware.journal.record import (
     KEY_OUTCOME,
     KIND_DAMAGE,
     KIND_INTENT,
+    KIND_LOAD_UNCERTAIN,
     KIND_UNCERTAIN,
     KIND_VOID,
     Record,
@@ -169,9 +170,15 @@ def _give_up_lost_intents(journal: Journal) -> None:
     lost = journal.rows(
         "SELECT number FROM records WHERE state IN (1, 5) AND state = 1 AND damaged = 1"
     )
-    number_of_outcome = outcome("PAYMENT_UNCERTAIN").number
-    for (number,) in lost:
-        journal.append(KIND_UNCERTAIN, {KEY_INTENT: number, KEY_OUTCOME: number_of_outcome})
+    loads = journal.rows(
+        f"SELECT number FROM records WHERE kind = 9 AND damaged = 1 AND {schema.LOAD_STATE} = 9"
+    )
+    for kind, name, numbers in (
+        (KIND_UNCERTAIN, "PAYMENT_UNCERTAIN", lost),
+        (KIND_LOAD_UNCERTAIN, "LOAD_UNCERTAIN", loads),
+    ):
+        for (number,) in numbers:
+            journal.append(kind, {KEY_INTENT: number, KEY_OUTCOME: outcome(name).number})
 
 
 # --- derived columns and indexes ---

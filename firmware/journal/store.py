@@ -20,6 +20,7 @@ from firmware.journal import record, room, salvage, scrub, spool
 from firmware.journal.batch import Header
 from firmware.journal.cose import Signer
 from firmware.journal.lifecycle import (
+    INTENT_KINDS,
     OUTCOME_KINDS,
     PAYMENT_KINDS,
     STATE_NONE,
@@ -31,7 +32,7 @@ from firmware.journal.record import (
     KEY_INTENT,
     KEY_ORDER_NO,
     KIND_DONE,
-    KIND_INTENT,
+    KIND_LOAD_VOID,
     KIND_NAMES,
     KIND_REFUND_REQUEST,
     KIND_VOID,
@@ -39,7 +40,7 @@ from firmware.journal.record import (
     Record,
 )
 from firmware.journal.room import CEILING_STEP, Ceiling, Reserve
-from firmware.journal.schema import JournalCorruptError, JournalFullError
+from firmware.journal.schema import LOAD_STATE, JournalCorruptError, JournalFullError
 from firmware.journal.view import View
 from firmware.journal.writer import Writer
 
@@ -234,7 +235,7 @@ class Journal(View):
             new = self._build(kind, body)
             self._may_follow(new)
             if ride:
-                if kind == KIND_INTENT or kind in OUTCOME_KINDS:
+                if kind in INTENT_KINDS or kind in OUTCOME_KINDS:
                     raise LifecycleError(f"{KIND_NAMES[kind]} does not ride: it waits for the disk")
                 self._riders.append(new)
             else:
@@ -271,11 +272,13 @@ class Journal(View):
         """Raises LifecycleError, or JournalFullError for an INTENT without room for its outcome."""
         if new.kind not in PAYMENT_KINDS:
             return
-        if new.kind == KIND_INTENT:
+        if new.kind in INTENT_KINDS:
             self._may_begin(new.body[KEY_ORDER_NO])
             return
         intent = new.body[KEY_INTENT]
-        row = self._writer.ask("SELECT state FROM records WHERE number = ?", intent)
+        row = self._writer.ask(
+            f"SELECT iif(kind = 9, {LOAD_STATE}, state) FROM records WHERE number = ?", intent
+        )
         next_state(STATE_NONE if row is None or row[0] is None else row[0], new.kind)
         if new.kind == KIND_REFUND_REQUEST:
             done = new.body[KEY_DONE]
@@ -285,9 +288,11 @@ class Journal(View):
 
     def _may_begin(self, order_no: str) -> None:
         earlier = self._writer.ask(
-            "SELECT number FROM records WHERE order_no = ? AND kind = 1 AND state != ?",
+            "SELECT number FROM records WHERE order_no = ?"
+            f" AND (kind = 1 AND state != ? OR kind = 9 AND {LOAD_STATE} != ?)",
             order_no,
             KIND_VOID,
+            KIND_LOAD_VOID,
         )
         if earlier is not None:
             raise LifecycleError(f"this order was begun by INTENT {earlier[0]}")
@@ -302,7 +307,7 @@ class Journal(View):
         try:
             self._transact(records)
         except JournalFullError:
-            if records[-1].kind == KIND_INTENT or not self._reserve.give_back():
+            if records[-1].kind in INTENT_KINDS or not self._reserve.give_back():
                 raise
             self._transact(records)
 

@@ -119,16 +119,29 @@ class View:
             )
         )
 
+    def open_loads(self) -> list[Record]:
+        """As `open_intents`, of LOAD_INTENTs."""
+        return self._sound(
+            self.rows(
+                "SELECT number, raw, damaged FROM records WHERE kind = 9"
+                f" AND {schema.LOAD_STATE} IN (9, 12) ORDER BY number"
+            )
+        )
+
     def payment_state(self, intent: int) -> int:
-        """The kind of the newest outcome, KIND_INTENT while there is none, 0 for no INTENT."""
-        row = self.row("SELECT state FROM records WHERE number = ?", intent)
+        """The kind of the newest outcome, of the INTENT while there is none, 0 for no INTENT."""
+        row = self.row(
+            f"SELECT iif(kind = 9, {schema.LOAD_STATE}, state) FROM records WHERE number = ?",
+            intent,
+        )
         return STATE_NONE if row is None or row[0] is None else int(row[0])
 
     def outcome_of(self, intent: int) -> Record | None:
-        """The newest DONE, VOID, SUSPECT, UNCERTAIN or RULED; raises JournalDamagedError."""
+        """The newest DONE, VOID, SUSPECT, UNCERTAIN or RULED, or the load's; raises
+        JournalDamagedError."""
         row = self.row(
             "SELECT number, raw, damaged FROM records WHERE intent = ?"
-            " AND kind BETWEEN 2 AND 6 ORDER BY number DESC LIMIT 1",
+            " AND (kind BETWEEN 2 AND 6 OR kind BETWEEN 10 AND 12) ORDER BY number DESC LIMIT 1",
             intent,
         )
         return None if row is None else self._record(row)
@@ -141,7 +154,7 @@ class View:
         rows = self.rows(
             "SELECT number, raw, damaged FROM records WHERE order_no = ?1 UNION ALL"
             " SELECT number, raw, damaged FROM records WHERE intent IN"
-            " (SELECT number FROM records WHERE order_no = ?1 AND kind = 1) ORDER BY number",
+            " (SELECT number FROM records WHERE order_no = ?1 AND kind IN (1, 9)) ORDER BY number",
             order_no,
         )
         return [self._record(row) for row in rows]

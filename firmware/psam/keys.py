@@ -120,3 +120,18 @@ def mac1_message(amounts: bytes, kind: bytes, terminal: bytes, time: bytes) -> b
 def tac_message(amounts: bytes, kind: bytes, terminal: bytes, terminal_serial: bytes, time: bytes):
     """TAC of a purchase: amounts 12, type 1, terminal 6, terminal serial 4, time 7."""
     return amounts + kind + terminal + terminal_serial + time
+
+
+def load_mac1_message(balance: bytes, amount: bytes, kind: bytes, terminal: bytes) -> bytes:
+    """MAC1 of a load, made by the card: balance before 4, amount 4, type 1, terminal 6."""
+    return balance + amount + kind + terminal
+
+
+def load_mac2_message(amount: bytes, kind: bytes, terminal: bytes, time: bytes) -> bytes:
+    """MAC2 of a load, made by whoever holds DLK: amount 4, type 1, terminal 6, time 7."""
+    return amount + kind + terminal + time
+
+
+def load_tac_message(balance, load_serial, amount, kind, terminal, time) -> bytes:
+    """TAC of a load: balance after it 4, load serial 2, amount 4, type 1, terminal 6, time 7."""
+    return balance + load_serial + amount + kind + terminal + time
