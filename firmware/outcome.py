@@ -103,9 +103,9 @@ _ROWS = (
     (503, "PAYMENT_SUSPECT", OFFICE),
     (504, "PUT_CARD_BACK", CLERK),
     (505, "EARLIER_PAYMENT_OPEN", CLERK),  # this order was not begun
-    # 6xx: the unit
     (511, "NOT_LOADED", CLERK),
     (512, "LOAD_UNCERTAIN", OFFICE),
+    # 6xx: the unit
     (601, "JOURNAL_DAMAGED", TECHNICIAN),
     (602, "DISK_FULL", TECHNICIAN),
     (603, "READER_MISSING", TECHNICIAN),

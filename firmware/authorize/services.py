@@ -5,9 +5,9 @@ from __future__ import annotations
 from firmware.authorize.balance import balance
 from firmware.authorize.blocks import application_block, card_block, check_application
 from firmware.authorize.carddump import card_dump
+from firmware.authorize.load import check_load, load
 from firmware.authorize.logon import check_logon, log_off, log_on
 from firmware.authorize.operators import RIGHT_BLOCK, RIGHT_PIN
-from firmware.authorize.load import check_load, load
 from firmware.authorize.pinchange import pin_change, pin_remove
 from firmware.authorize.reload import check_identification, pin_reload, pin_unblock
 from firmware.authorize.service import Errand, Service
@@ -24,12 +24,12 @@ _SEEN_KEYS = {
 SERVICES: dict[str, Service | Errand] = {
     "balance": Service(balance, is_journaled=False, message="BALANCE"),
     "card.dump": Service(card_dump, {"operator": str}),
-    "pin.change": Service(pin_change, {"operator": str}, message="PIN_CHANGED"),
-    "pin.remove": Service(pin_remove, {"operator": str}, message="PIN_REMOVED"),
-    "operator.logon": Errand(log_on, {"code": str, "password": str}, check_logon),
     "load": Service(
         load, {"order_no": str, "operator": str, "amount_fen": int}, validate=check_load
     ),
+    "pin.change": Service(pin_change, {"operator": str}, message="PIN_CHANGED"),
+    "pin.remove": Service(pin_remove, {"operator": str}, message="PIN_REMOVED"),
+    "operator.logon": Errand(log_on, {"code": str, "password": str}, check_logon),
     "operator.logoff": Errand(log_off, {"code": str}, check_logon),
     "pin.unblock": Service(
         pin_unblock,
