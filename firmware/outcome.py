@@ -97,6 +97,7 @@ _ROWS = (
     (424, "OPERATOR_NOT_ALLOWED", CLERK),
     (425, "SECOND_OPERATOR_NEEDED", CLERK),  # two different people, within two minutes
     (431, "HOST_SILENT", OFFICE),  # no MAC2 in time
+    (441, "VALUES_REFUSED", CLERK),  # of a service act; the card was not changed
     # 5xx: a payment whose end was not seen
     (501, "NOT_TAKEN", CLERK),  # VOID by evidence
     (502, "PAYMENT_UNCERTAIN", OFFICE),
@@ -105,6 +106,7 @@ _ROWS = (
     (505, "EARLIER_PAYMENT_OPEN", CLERK),  # this order was not begun
     (511, "NOT_LOADED", CLERK),
     (512, "LOAD_UNCERTAIN", OFFICE),
+    (521, "UPDATE_OPEN", CLERK),  # a service act: each item holds its old or its new value
     # 6xx: the unit
     (601, "JOURNAL_DAMAGED", TECHNICIAN),
     (602, "DISK_FULL", TECHNICIAN),

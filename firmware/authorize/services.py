@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from firmware.authorize.act import act
+from firmware.authorize.acts import check_act
 from firmware.authorize.balance import balance
 from firmware.authorize.blocks import application_block, card_block, check_application
 from firmware.authorize.carddump import card_dump
@@ -10,6 +12,7 @@ from firmware.authorize.logon import check_logon, log_off, log_on
 from firmware.authorize.operators import RIGHT_BLOCK, RIGHT_PIN
 from firmware.authorize.pinchange import pin_change, pin_remove
 from firmware.authorize.reload import check_identification, pin_reload, pin_unblock
+from firmware.authorize.presence import check_presence, presence
 from firmware.authorize.service import Errand, Service
 from firmware.journal import record as rec
 
@@ -64,4 +67,11 @@ SERVICES: dict[str, Service | Errand] = {
         takes_stopped=True,
         records={"second": rec.KEY_SECOND},
     ),
+    "presence.proof": Service(
+        presence,
+        {"request_no": str, "office_nonce": str},
+        {"operator": str},
+        validate=check_presence,
+    ),
+    "act": Service(act, {"code": str, "operator": str}, {"values": dict}, validate=check_act),
 }

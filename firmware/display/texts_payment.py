@@ -275,5 +275,16 @@ PAYMENT = {
         "Put the card in again to settle it, then charge again.",
         "上笔未核对\n请重新插卡", "Earlier open\nCard in again",
     ),
+    # service acts
+    "VALUES_REFUSED": Text(
+        "业务数据有误，卡内数据未改。", "The values are not valid. The card was not changed.",
+        "请核对所填数据后重新办理。", "Check the values, then start again.",
+        "业务数据有误\n请核对后重办", "Bad values\nCheck and retry",
+    ),
+    "UPDATE_OPEN": Text(
+        "写卡未完成，卡内可能仍是旧数据。", "Writing did not end: the card may hold old values.",
+        "请插回原来的卡，再办一次本业务。", "Put the same card back and start it again.",
+        "写卡未完成\n请插回原来的卡", "Not written\nPut card back",
+    ),
 }
 # fmt: on

@@ -81,6 +81,8 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(answer, ensure_ascii=False))
     elif "card" in answer:
         print(table(answer["card"]), end="")
+    elif "statement" in answer:
+        print(answer["statement"])
     else:
         _print(answer)
     return _exit_status(answer)
@@ -134,7 +136,8 @@ def _method(arguments: argparse.Namespace) -> str:
         return str(arguments.method)
     if arguments.command == "pin":
         return f"pin.{arguments.act}"
-    return f"card.{arguments.act}" if arguments.command == "card" else str(arguments.command)
+    names = {"card": "card.dump", "presence": "presence.proof"}
+    return names.get(arguments.command, str(arguments.command))
 
 
 def _params(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -142,6 +145,8 @@ def _params(arguments: argparse.Namespace) -> dict[str, Any]:
         return operators_cli.given(arguments)
     if arguments.command in ("card", "pin"):
         return {"operator": arguments.operator or getpass.getuser()}
+    if arguments.command == "presence":
+        return {"request_no": arguments.request_no, "office_nonce": arguments.nonce}
     if arguments.command == "records":
         return {"after": arguments.after, "limit": arguments.limit}
     if arguments.command != "purchase":
