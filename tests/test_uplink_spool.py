@@ -87,6 +87,36 @@ def test_a_file_is_synced_before_it_gets_its_name_and_its_folder_after(
     ]
 
 
+def test_a_file_in_pieces_goes_on_after_a_restart_and_is_handed_over_whole(spool, tmp_path):
+    content = bytes(range(100))
+    digest = hashlib.sha256(content).digest()
+    assert spool.append_down("stoplist", digest, content[:40]) == 40
+    again = Spool(tmp_path)
+    again.clean()
+    assert again.arrived("stoplist", digest) == 40
+    assert not again.holds_down("stoplist", digest)
+    assert again.append_down("stoplist", digest, content[40:]) == 100
+    again.finish_down("stoplist", digest)
+    assert again.holds_down("stoplist", digest)
+    assert [each.name for each in (tmp_path / "down").iterdir()] == ["stoplist.cose"]
+
+
+def test_a_piece_that_a_power_cut_spoilt_begins_anew(spool, tmp_path):
+    digest = hashlib.sha256(b"right").digest()
+    spool.append_down("stoplist", digest, b"wrong")
+    with pytest.raises(OutOfBounds):
+        spool.finish_down("stoplist", digest)
+    assert spool.arrived("stoplist", digest) == 0
+    assert list((tmp_path / "down").iterdir()) == []
+
+
+def test_only_one_file_is_on_its_way_down(spool, tmp_path):
+    spool.append_down("stoplist", bytes(32), b"old")
+    spool.append_down("operators", b"1" * 32, b"new")
+    assert spool.arrived("stoplist", bytes(32)) == 0
+    assert len(list((tmp_path / "down").iterdir())) == 1
+
+
 def test_what_a_power_cut_left_is_removed(spool, tmp_path):
     (tmp_path / "down" / ".stoplist.cose.7.new").write_bytes(b"half")
     spool.clean()

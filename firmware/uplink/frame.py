@@ -9,8 +9,8 @@ The leading 00 ends whatever half frame or noise came before.  The CRC is that o
 it guards against noise, not against people: batches, receipts and files carry signatures.
 
 The office asks, the unit answers with the same id, so that a late answer is not taken for
-another's.  The unit keeps nothing between two questions but a file that is on its way down, so any
-question may be repeated, by any asker, after any restart of either side.
+another's.  The unit keeps nothing between two questions but a file that is on its way down, on
+the disk, so any question may be repeated, by any asker, after any restart of either side.
 
     [1, id]                                  -> [129, id, unit, oldest, newest, damaged frames]
     [2, id, after]                           -> [130, id, batch | null, size, SHA-256 of the file]

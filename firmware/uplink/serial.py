@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from firmware.uplink import frame
@@ -33,24 +31,13 @@ class NotUnderstood(Exception):
     """A question that this unit does not know, or with the wrong fields."""
 
 
-@dataclass
-class _Arriving:
-    """A signed file on its way down: the only thing kept between two questions."""
-
-    what: str
-    size: int
-    digest: bytes
-    held: bytearray = field(default_factory=bytearray)
-
-
 class SerialServer:
-    """Answers one line.  Holds nothing that a restart could lose but a half-arrived file."""
+    """Answers one line.  Holds nothing that a restart could lose."""
 
     def __init__(self, unit: str, spool: Spool):
         self._unit = unit
         self._spool = spool
         self._reader = FrameReader()
-        self._arriving: _Arriving | None = None
         self._answers: dict[int, Callable[[Fields], list[Item]]] = {
             frame.HELLO: self._hello,
             frame.NEXT: self._next,
@@ -112,19 +99,13 @@ class SerialServer:
         """Chunks append in order; the answer tells where the asker has to go on."""
         what, size, digest, offset, chunk = _take(fields, str, int, bytes, int, bytes)
         check_down(what, size)
-        now = self._arriving
-        if now is None or (now.what, now.size, now.digest) != (what, size, digest):
-            if self._spool.holds_down(what, digest):  # the answer to its last chunk was lost
-                return [what, size]
-            now = self._arriving = _Arriving(what, size, digest)
-        if offset == len(now.held) and offset + len(chunk) <= size:
-            now.held += chunk
-        held = len(now.held)
-        if held == size:
-            self._arriving = None
-            if hashlib.sha256(now.held).digest() != digest:
-                raise OutOfBounds("the file is not the one that was announced")
-            self._spool.put_down(what, bytes(now.held))
+        held = self._spool.arrived(what, digest)
+        if held == 0 and self._spool.holds_down(what, digest):
+            return [what, size]  # the answer to its last chunk was lost
+        if offset == held and offset + len(chunk) <= size:
+            held = self._spool.append_down(what, digest, chunk)
+        if held >= size:
+            self._spool.finish_down(what, digest)
         return [what, held]
 
 

@@ -7,6 +7,7 @@ needs a key or the journal.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import threading
 from dataclasses import dataclass
@@ -97,10 +98,44 @@ class Spool:
         """down/ already holds the file with that SHA-256.  Raises OutOfBounds."""
         check_down(what, 1)
         try:
-            content = folders.signed_file_path(self._data_dir, what).read_bytes()
+            return _digest(folders.signed_file_path(self._data_dir, what)) == digest
         except FileNotFoundError:
             return False
-        return hashlib.sha256(content).digest() == digest
+
+    # -- a file that comes down in pieces; it goes on where it stopped, after any restart --------
+
+    def arrived(self, what: str, digest: bytes) -> int:
+        """How many bytes of the file with that SHA-256 are here, while it is not whole."""
+        try:
+            return self._part(what, digest).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def append_down(self, what: str, digest: bytes, chunk: bytes) -> int:
+        """How many bytes are here now.  Of a file that began before and is another one, none."""
+        part = self._part(what, digest)
+        with self._writing:
+            for other in part.parent.glob(".*.part"):
+                if other != part:
+                    other.unlink(missing_ok=True)
+            with part.open("ab") as file:
+                file.write(chunk)
+                return file.tell()
+
+    def finish_down(self, what: str, digest: bytes) -> None:
+        """Hand it to the card process; raises OutOfBounds, and forgets it, when it is another."""
+        part = self._part(what, digest)
+        with self._writing:
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            if _digest(part) != digest:
+                part.unlink()
+                raise OutOfBounds("the file is not the one that was announced")
+            os.replace(part, folders.signed_file_path(self._data_dir, what))
+            folders.sync_folder(part.parent)
+
+    def _part(self, what: str, digest: bytes) -> Path:
+        return self._data_dir / folders.DOWN / f".{what}.{digest[:8].hex()}.part"
 
     def clean(self) -> None:
         """Remove receipts whose batch is gone from out/, and what a power cut left half written."""
@@ -121,6 +156,11 @@ class Spool:
             return folders.batch_path(self._data_dir, number).open("rb")
         except FileNotFoundError:
             raise NoSuchBatch(f"batch {number}") from None
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def check_down(what: str, size: int) -> None:
