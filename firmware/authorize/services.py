@@ -11,8 +11,8 @@ from firmware.authorize.load import check_load, load
 from firmware.authorize.logon import check_logon, log_off, log_on
 from firmware.authorize.operators import RIGHT_BLOCK, RIGHT_PIN
 from firmware.authorize.pinchange import pin_change, pin_remove
-from firmware.authorize.reload import check_identification, pin_reload, pin_unblock
 from firmware.authorize.presence import check_presence, presence
+from firmware.authorize.reload import check_identification, pin_reload, pin_unblock
 from firmware.authorize.service import Errand, Service
 from firmware.journal import record as rec
 
@@ -32,6 +32,12 @@ SERVICES: dict[str, Service | Errand] = {
     ),
     "pin.change": Service(pin_change, {"operator": str}, message="PIN_CHANGED"),
     "pin.remove": Service(pin_remove, {"operator": str}, message="PIN_REMOVED"),
+    "presence.proof": Service(
+        presence,
+        {"request_no": str, "office_nonce": str},
+        {"operator": str},
+        validate=check_presence,
+    ),
     "operator.logon": Errand(log_on, {"code": str, "password": str}, check_logon),
     "operator.logoff": Errand(log_off, {"code": str}, check_logon),
     "pin.unblock": Service(
@@ -66,12 +72,6 @@ SERVICES: dict[str, Service | Errand] = {
         right=RIGHT_BLOCK,
         takes_stopped=True,
         records={"second": rec.KEY_SECOND},
-    ),
-    "presence.proof": Service(
-        presence,
-        {"request_no": str, "office_nonce": str},
-        {"operator": str},
-        validate=check_presence,
     ),
     "act": Service(act, {"code": str, "operator": str}, {"values": dict}, validate=check_act),
 }
