@@ -15,6 +15,8 @@ from firmware.authorize.limits import check_psam
 from firmware.authorize.service import serve
 from firmware.authorize.services import SERVICES
 from firmware.clock import TRUST_RTC
+from firmware.host import sscterm
+from firmware.host.rpc import RpcServer
 from firmware.journal import cose
 from firmware.journal import record as rec
 from firmware.journal.cose import Ed25519Signer
@@ -228,6 +230,24 @@ def test_m18_the_commands_of_the_office(
     assert (found["card_number"], found["profile"]) == (told["card_number"], "development")
     assert main(["presence", "verify", str(proof)]) == 2
     assert "914" in capsys.readouterr().err
+
+
+def test_sscterm_prints_the_proof_as_the_office_takes_it(tmp_path: Path, capsys: Any) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def answer(**params: Any) -> dict[str, Any]:
+        asked.append(params)
+        return {"outcome": {"number": 9, "name": "SERVED"}, "statement": "d284"}
+
+    server = RpcServer(tmp_path / "unit.sock", 0o600, {"presence.proof": answer})
+    server.start()
+    try:
+        argv = ["presence", "R-1", "00" * 16, "--socket", str(tmp_path / "unit.sock")]
+        assert sscterm.main(argv) == 0
+    finally:
+        server.close()
+    assert asked == [{"request_no": "R-1", "office_nonce": "00" * 16}]
+    assert offices.statement_bytes(capsys.readouterr().out.encode()) == b"\xd2\x84"
 
 
 def test_an_office_of_the_release_before_is_taken_on(tmp_path: Path) -> None:
