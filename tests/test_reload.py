@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from firmware.card.session import CardSession
 from firmware.host.rpc import RpcError
 from firmware.journal import record as rec
 from firmware.outcome import outcome
@@ -18,7 +19,7 @@ from tests.operator_rig import PAIR, SEEN, Counter
 from tests.rig import TERMINAL
 
 OLD, NEW = "123456", "654321"
-PIN_INS = 0x24
+PIN_INS, VERIFY_INS = 0x24, 0x20
 OPERATORS = PAIR | SEEN
 
 
@@ -289,6 +290,43 @@ def test_m4_a_psam_torn_at_any_exchange_changes_no_pin_unsaid(
     counter.world.slot("psam").arm(Cut(None, nth, when))
     name = reload(counter, run_s=8)
     assert (name == "SERVED") == (pin_of(card) == NEW)
+
+
+class PowerCut(BaseException):
+    pass
+
+
+def test_m4_a_power_cut_in_the_middle_leaves_who_did_it_in_the_journal(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object) -> None:
+        raise PowerCut
+
+    counter.put()
+    monkeypatch.setattr(CardSession, "secured", cut)
+    with pytest.raises(PowerCut):
+        reload(counter)
+    counter.restart()
+    body = counter.newest()
+    assert body[rec.KEY_OUTCOME] == outcome("PIN_CHANGE_UNCERTAIN").number
+    assert body[rec.KEY_DETAIL] == "pin.reload: sent to the card"
+    assert (body[rec.KEY_OPERATOR], body[rec.KEY_SECOND]) == ("ann", "bob")
+
+
+@pytest.mark.parametrize("when", [BEFORE, AFTER, LOST])
+def test_m4_a_card_torn_again_while_it_is_asked_is_asked_again(counter: Counter, when: str) -> None:
+    card = counter.put()
+    user = counter.world.slot("user")
+    user.arm(Cut(PIN_INS, 1, AFTER))
+
+    def back_for_a_moment() -> None:
+        put_back(counter, card)()
+        user.arm(Cut(VERIFY_INS, 2, when))
+
+    counter.plan(1.0, back_for_a_moment)
+    counter.plan(2.0, put_back(counter, card))
+    assert reload(counter, run_s=8) == "SERVED"
+    assert (pin_of(card), card.memory.pin_tries) == (NEW, 6)
 
 
 # -- secrets -------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ def _block(
     external_authenticate(unit, visit, unit.psam.found(keytable.OPEN_BY_NAME[lock]), reference)
     challenge = visit.session.get_challenge()
     data = unit.psam.secure_message(mac_key, factors(unit, visit), challenge, header)
+    desk.sent(outcome("BLOCK_UNCERTAIN"))
     try:
         visit.session.secured("BLOCK", header, data)
         return None

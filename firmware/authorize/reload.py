@@ -68,6 +68,7 @@ def _change(desk: Desk, header: bytes, new: Pin | None, before: int | None) -> O
     challenge = visit.session.get_challenge()
     block = b"" if new is None else commands.pin_block(new.reveal(), unit.psam.block)
     data = unit.psam.secure_message(STK, factors(unit, visit), challenge, header, block)
+    desk.sent(outcome("PIN_CHANGE_UNCERTAIN"))
     try:
         visit.session.secured("PIN CHANGE/UNBLOCK", header, data)
         return None
@@ -83,7 +84,7 @@ def _change(desk: Desk, header: bytes, new: Pin | None, before: int | None) -> O
     if seen == _DONE:
         return None
     if seen == _NOT_DONE:
-        return outcome("PIN_STILL_LOCKED" if new is None else "PIN_NOT_CHANGED")
+        return outcome("PIN_STILL_LOCKED" if before == 0 else "PIN_NOT_CHANGED")
     return outcome("PIN_CHANGE_UNCERTAIN")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from firmware.authorize import identify, recovery
@@ -47,6 +48,8 @@ class Desk:
     """Body keys beside those every SERVICE record has; empty for services that only read."""
     shown: dict[str, str] = field(default_factory=dict)
     """Fields of the message shown at the end."""
+    sent: Callable[[Outcome], None] = lambda result: None
+    """Journals, before a command that cannot be taken back, what holds if its end is never seen."""
 
 
 Act = Callable[[Desk], Outcome | None]
@@ -132,6 +135,7 @@ def serve(
         try:
             visit = begin(unit, reader)
             desk = Desk(unit, visit, buffer, params)
+            desk.sent = partial(_sent, unit, name, service, desk)
             refused = identify.read_identity(unit, visit)
             if refused is None:
                 desk.visit, refused = settled(unit, visit, buffer)
@@ -159,6 +163,10 @@ def _fields(desk: Desk | None) -> dict[str, str]:
     if desk.visit.tries_left is not None:
         fields["tries_left"] = str(desk.visit.tries_left)
     return fields
+
+
+def _sent(unit: Unit, name: str, service: Service, desk: Desk, result: Outcome) -> None:
+    _journal(unit, name, service, desk.params, desk, result, "sent to the card")
 
 
 def _journal(
