@@ -298,3 +298,37 @@ def test_an_open_load_that_stays_away_becomes_uncertain_and_is_settled_later(rig
     assert state(rig) == "DONE"
     kinds = [each.kind_name for each in rig.unit.journal.by_order("L-1")]
     assert kinds == ["LOAD_INTENT", "LOAD_UNCERTAIN", "LOAD_DONE"]
+
+
+@pytest.mark.parametrize("switches", list(Switches.every()), ids=lambda each: repr(each.changed()))
+@pytest.mark.parametrize("when", [None, BEFORE, LOST])
+def test_m14_every_switch_of_the_simulator_loads_and_recovers(
+    rig: Rig, switches: Switches, when: str | None
+) -> None:
+    rig.psam(switches=switches)
+    card = rig.card(switches=switches)
+    Host(rig, card)
+    if when is None:
+        assert load(rig) == "LOADED"
+    else:
+        torn(rig, card, Cut(CREDIT, 1, when))
+    loaded = int(when != BEFORE)
+    assert state(rig) == ("DONE" if loaded else "VOID")
+    check_money(rig, card, loaded)
+    check_goes_on(rig, card, loaded)
+
+
+@pytest.mark.parametrize("when", [BEFORE, AFTER, LOST])
+@pytest.mark.parametrize("nth", range(1, PSAM_EXCHANGES + 1))
+def test_m14_a_psam_torn_at_any_exchange_loads_nothing_and_stops_nothing(
+    rig: Rig, nth: int, when: str
+) -> None:
+    psam = rig.psam()
+    card = rig.card()
+    Host(rig, card)
+    rig.unit.psam.start()
+    name = torn(rig, psam, Cut(None, nth, when), slot="psam")
+    assert name in ("LOADED", "PSAM_SILENT", "PSAM_MISSING", "PSAM_REFUSED")
+    loaded = int(name == "LOADED")
+    check_money(rig, card, loaded)
+    check_goes_on(rig, card, loaded)
