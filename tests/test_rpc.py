@@ -164,8 +164,12 @@ def test_sixteen_connections_and_no_more(server: RpcServer, path: Path) -> None:
     until = time.monotonic() + SOON_S
     while True:
         again = Host(path)
-        told = again.call("add", one=1)
-        again.close()
+        try:
+            told = again.call("add", one=1)
+        except OSError:  # turned away before it could ask
+            told = {}
+        finally:
+            again.close()
         if "result" in told or time.monotonic() > until:
             break
         time.sleep(0.01)

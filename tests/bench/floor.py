@@ -50,7 +50,9 @@ def _over_floor(folder: Path, baud: int, most: float) -> Figure:
     line.close()
     bare.close()
     note = f"over line ({line_ms:.0f} ms), chips, two bare commits, three signatures; median of "
-    return Figure(statistics.median(ratios), "", most, f"{note}{len(ratios)}; reference: the limit")
+    return Figure(
+        statistics.median(ratios), "times", most, f"{note}{len(ratios)}; reference: the limit"
+    )
 
 
 def _bare_ns(line: Customers, bare: BareCommits) -> int:
@@ -89,4 +91,4 @@ def _over_bare(folder: Path, payments: int) -> Figure:
     p99, bare_p99 = milliseconds(terminal_ns, 99), milliseconds(bare_ns, 99)
     medians = milliseconds(terminal_ns) / milliseconds(bare_ns)
     note = f"p99 {p99:.2f} ms over {bare_p99:.2f} ms; the medians' ratio is {medians:.1f}; "
-    return Figure(p99 / bare_p99, "", OVER_BARE, note + "reference: the limit")
+    return Figure(p99 / bare_p99, "times", OVER_BARE, note + "reference: the limit")
