@@ -20,6 +20,8 @@ from firmware.authorize.inbox import Inbox
 from firmware.authorize.jobs import Jobs
 from firmware.authorize.unit import Unit
 from firmware.board import Board, BoardError, load
+from firmware.card import region
+from firmware.card.region import RegionTable
 from firmware.channel import Channel, Reader, open_channel
 from firmware.clock import Clock
 from firmware.display.messages import message
@@ -199,7 +201,14 @@ def build_unit(board: Board, display: Display) -> Unit:
         random=os.urandom,
         monotonic=time.monotonic,
         wait=time.sleep,
+        region=_region(board),
     )
+
+
+def _region(board: Board) -> RegionTable:
+    """Raises BoardError naming the table's line."""
+    path = board.purchase.region_table
+    return RegionTable() if path is None else region.load(path)
 
 
 def _device(opener: Callable[[str], Any], address: str) -> Any:

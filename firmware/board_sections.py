@@ -202,9 +202,7 @@ class Purchase:
     dpk_factors: int = whole(1, 3, 1)
     allow_pin_unset: bool = flag(False)
     pin_attempts: int = whole(1, 15, 3)
-    city_factor_hex: str | None = text(
-        "[0-9a-fA-F]{16}", " 16 个十六进制字符（8 字节）", "16 hex characters (8 bytes)", None
-    )
+    region_table: Path | None = path(None)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from firmware.authorize.purchase import check_before_card, purchase
 from firmware.authorize.request import Request
 from firmware.authorize.result import result_of
 from firmware.authorize.unit import Unit
+from firmware.card import region as region_tables
+from firmware.card.region import RegionTable
 from firmware.channel import Reader, open_channel
 from firmware.clock import Clock
 from firmware.drivers.pad import Pad
@@ -160,10 +162,15 @@ class Rig:
             random=dice.randbytes,
             monotonic=self.hands.monotonic,
             wait=self.hands.wait,
+            region=self._region(),
             recorder=lambda command, answer: self.exchanges.append((command, answer)),
         )
         self.inbox = Inbox(unit)
         return unit
+
+    def _region(self) -> RegionTable:
+        path = self.board.purchase.region_table
+        return RegionTable() if path is None else region_tables.load(path)
 
     def _show(self, message_id: str, **fields: str) -> None:
         self.shown.append(message_id)

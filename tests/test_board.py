@@ -191,7 +191,7 @@ REFUSED = {
         edited('sim:x#psam"', 'sim:x#psam"\nterminal_number = "12"'), "psam.terminal_number", 12,
         "12 digits",
     ),
-    "city factor": (SMALL + 'city_factor_hex = "00"\n', "purchase.city_factor_hex", 22, "16 hex"),
+    "region table": (SMALL + "region_table = 5\n", "purchase.region_table", 22, ""),
     "an initial PIN by no rule": (
         SMALL + '[initial_pin]\nrules = ["123456", "last_7"]\n', "initial_pin.rules[1]", 23,
         "last_8",

@@ -98,7 +98,8 @@ def test_m6_a_payment_verifies_with_a_root_of_each_level(tmp_path, level, algori
 def test_a_root_of_another_province_checks_nothing_and_a_city_factor_can_be_overridden(tmp_path):
     own = bytes.fromhex("3531303130305858")
     region = Region("510100", seed="TEST", city_factors={"510100": own})
-    rig = Rig(tmp_path, region, {"ef06 =": f'city_factor_hex = "{own.hex()}"\nef06 ='})
+    (tmp_path / "region.toml").write_text(f'region = "5101"\ncity_factor_hex = "{own.hex()}"\n')
+    rig = Rig(tmp_path, region, {"ef06 =": 'region_table = "region.toml"\nef06 ='})
     rig.psam()
     card = rig.card()
     assert rig.pay().name == "APPROVED"

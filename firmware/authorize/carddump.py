@@ -19,6 +19,6 @@ def card_dump(desk: Desk) -> Outcome | None:
     authenticate = partial(can_authenticate, desk.unit, desk.visit)
     desk.told |= {
         "card_number": desk.visit.card_number,
-        "card": dump(desk.visit.session, authenticate, pin_verified=True),
+        "card": dump(desk.visit.session, authenticate, True, desk.unit.region.applications),
     }
     return None

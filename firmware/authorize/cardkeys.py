@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from firmware.authorize.unit import Unit
 from firmware.authorize.visit import Visit, external_authenticate
-from firmware.card import keys as card_keys
 from firmware.outcome import Fault, Outcome, StatusError, outcome
 from firmware.psam import keytable
+from firmware.psam.keytable import PsamKey
 from firmware.psam.session import PsamFault
 
 
@@ -24,7 +24,7 @@ def authenticate(unit: Unit, visit: Visit, name: str) -> None:
 
     A key without a published reference, PSAM id or usage is one that this terminal lacks.
     """
-    held, reference = keytable.BY_NAME.get(name), card_keys.BY_NAME[name].reference
+    held, reference = _held(unit, name), unit.region.reference(name)
     if held is None or reference is None:
         raise KeyRefused(name, "no terminal holds it", outcome("PSAM_KEY_MISSING"))
     try:
@@ -35,6 +35,14 @@ def authenticate(unit: Unit, visit: Visit, name: str) -> None:
         if error.name != "PSAM_KEY_MISSING":
             raise
         raise KeyRefused(name, error.what, outcome(error.name)) from None
+
+
+def _held(unit: Unit, name: str) -> PsamKey | None:
+    """The region's own table first (M7), then the published one."""
+    for row in unit.region.keys:
+        if row.name == name and row.psam_id is not None and row.psam_type is not None:
+            return PsamKey(name, row.psam_id, row.psam_type, row.factors or 1)
+    return keytable.BY_NAME.get(name)
 
 
 def can_authenticate(unit: Unit, visit: Visit, name: str) -> bool:

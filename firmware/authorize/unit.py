@@ -10,6 +10,7 @@ from firmware.authorize.operators import Operators
 from firmware.authorize.sessions import Sessions
 from firmware.authorize.stoplist import StopList
 from firmware.board import Board
+from firmware.card.region import RegionTable
 from firmware.channel import Reader, Recorder
 from firmware.clock import Clock
 from firmware.journal.store import Journal
@@ -48,6 +49,8 @@ class Unit:
     """The list in force, or why there is none and nothing may be paid."""
     operators: Operators | Outcome = field(default_factory=Operators)
     """The list in force, or why there is none and nobody can log on."""
+    region: RegionTable = field(default_factory=RegionTable)
+    """What the region adds to the standard: files, keys, its level-2 factor (M7)."""
     sessions: Sessions = field(init=False)
     is_cancelled: Callable[[], bool] = lambda: False
     ask_host: AskHost = lambda order_no, told, timeout_s: outcome("HOST_SILENT")

@@ -52,8 +52,8 @@ def begin(unit: Unit, reader: Reader) -> Visit:
 
 def factors(unit: Unit, visit: Visit) -> tuple[bytes, bytes, bytes]:
     """Diversification factors card, city, province, 8 bytes each (SPEC-P9)."""
-    override = unit.board.purchase.city_factor_hex
-    city = city_factor(visit.region) if override is None else bytes.fromhex(override)
+    override = unit.region.city_factor
+    city = city_factor(visit.region) if override is None else override
     return visit.historical[5:], city, province_factor(visit.region)
 
 
