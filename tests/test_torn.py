@@ -23,10 +23,13 @@ from tests.torn import (
     PAID,
     PSAM_EXCHANGES,
     START_FEN,
+    Killed,
     check_goes_on,
     check_money,
     debits,
+    kill_at,
     pay_torn,
+    revive,
     settle,
     tac_of,
 )
@@ -67,40 +70,6 @@ def test_m14_a_psam_torn_at_any_exchange_never_loses_a_payment(
     assert (rig.result()["state"] == "DONE") == bool(paid)
     check_money(rig, card, paid)
     check_goes_on(rig, card, paid)
-
-
-class Killed(BaseException):
-    """kill -9, or the plug."""
-
-
-def kill_at(rig: Rig, nth: int, when: str) -> None:
-    """The process dies at the nth exchange of card and PSAM together."""
-    count = 0
-
-    def wrap(slot: Any) -> Any:
-        real = slot.exchange
-
-        def exchange(command: bytes, deadline_s: float) -> bytes:
-            nonlocal count
-            count += 1
-            if count == nth and when == BEFORE:
-                raise Killed
-            answer = real(command, deadline_s)
-            if count == nth:
-                raise Killed
-            return answer
-
-        return exchange
-
-    for name in ("user", "psam"):
-        slot = rig.world.slot(name)
-        slot.exchange = wrap(slot)
-
-
-def revive(rig: Rig) -> None:
-    for name in ("user", "psam"):
-        del rig.world.slot(name).__dict__["exchange"]
-    rig.restart()
 
 
 @pytest.mark.parametrize("when", [BEFORE, AFTER])

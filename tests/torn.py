@@ -10,7 +10,7 @@ from firmware.authorize.visit import begin
 from firmware.journal import record as rec
 from firmware.psam import keys
 from firmware.psam.cipher import des_encrypt
-from simulator.slot import Cut
+from simulator.slot import BEFORE, Cut
 from tests.rig import Rig
 
 START_FEN = 100_000
@@ -86,3 +86,37 @@ def tac_of(rig: Rig, card: Any) -> str:
         body[rec.KEY_TIME7],
     )
     return keys.mac(des_encrypt, keys.tac_key(dtk, 8), message, 8).hex()
+
+
+class Killed(BaseException):
+    """kill -9, or the plug."""
+
+
+def kill_at(rig: Rig, nth: int, when: str) -> None:
+    """The process dies at the nth exchange of card and PSAM together."""
+    count = 0
+
+    def wrap(slot: Any) -> Any:
+        real = slot.exchange
+
+        def exchange(command: bytes, deadline_s: float) -> bytes:
+            nonlocal count
+            count += 1
+            if count == nth and when == BEFORE:
+                raise Killed
+            answer = real(command, deadline_s)
+            if count == nth:
+                raise Killed
+            return answer
+
+        return exchange
+
+    for name in ("user", "psam"):
+        slot = rig.world.slot(name)
+        slot.exchange = wrap(slot)
+
+
+def revive(rig: Rig) -> None:
+    for name in ("user", "psam"):
+        del rig.world.slot(name).__dict__["exchange"]
+    rig.restart()
