@@ -12,11 +12,26 @@ import pytest
 from tests.test_daemon import SOON_S, Stand
 
 NAME = "欧阳测试"
+# No source tells DF07's key references and PSAM ids: they are the region's data (M7).
+REGION = 'region = "51"\n' + "".join(
+    f"""[[key]]
+name = "RK{which}DF07"
+df = "DF07"
+reference = {0x83 + which}
+psam_id = {0x3C + which}
+psam_type = 7
+factors = 3
+"""
+    for which in (1, 2, 3)
+)
 
 
 @pytest.fixture
 def stand(tmp_path: Path) -> Iterator[Stand]:
     made = Stand(tmp_path)
+    (tmp_path / "region.toml").write_text(REGION)
+    text = made.board.read_text()
+    made.board.write_text(text.replace("[purchase]", '[purchase]\nregion_table = "region.toml"'))
     yield made
     made.end()
 
@@ -54,5 +69,7 @@ def test_m13_sscterm_shows_every_item_of_each_generation(stand: Stand, generatio
     table, told = said[0], json.loads(said[1])
     tags = items_of(told)
     assert len(tags) > 40
+    files = [file for df in told["card"]["applications"] for file in df["files"]]
+    assert {file["state"] for file in files} <= {"read", "absent"}
     assert NAME in table
     assert all(f"    {tag}" in table for tag in tags)
