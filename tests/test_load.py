@@ -30,8 +30,7 @@ from tests.load_rig import (
     load,
 )
 from tests.rig import Rig
-from tests.test_torn import Killed, kill_at, revive
-from tests.torn import PAID, START_FEN, put_back, settle
+from tests.torn import PAID, START_FEN, Killed, kill_at, put_back, revive, settle
 
 
 @pytest.fixture
