@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 PYTESTFLAGS ?= -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench requirements environment environment-dev test-packages clean
+.PHONY: help demo test check bench requirements environment environment-office environment-dev test-packages clean
 
 help:
 	@echo "make demo          one morning at a pharmacy, from the card to the back office"
@@ -15,7 +15,7 @@ help:
 	@echo "make requirements  pin the newest packages that pyproject.toml allows"
 	@echo "make clean         remove what the other targets made"
 
-demo: environment
+demo: environment-office
 	@$(RUN) -m simulator.morning
 
 test: environment-dev test-packages
@@ -35,6 +35,9 @@ requirements: environment
 
 environment:
 	@$(PYTHON) tools/bootstrap/environment.py
+
+environment-office:
+	@$(PYTHON) tools/bootstrap/environment.py --office
 
 environment-dev:
 	@$(PYTHON) tools/bootstrap/environment.py --dev

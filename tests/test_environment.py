@@ -28,7 +28,7 @@ line-length = 1
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
     """A project of its own in `tmp_path`, whose environment holds nothing yet."""
-    for name in ("pip.whl", "requirements.txt", "requirements-dev.txt"):
+    for name in ("pip.whl", "requirements.txt", "requirements-office.txt", "requirements-dev.txt"):
         (tmp_path / name).write_text(name)
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
     (tmp_path / "build").mkdir()
@@ -40,7 +40,11 @@ def project(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(environment, "PIP", tmp_path / "pip.whl")
     monkeypatch.setattr(environment, "LOCK", tmp_path / "build" / "lock")
     monkeypatch.setattr(environment, "LOG", tmp_path / "build" / "log")
-    requirements = {"runtime": "requirements.txt", "dev": "requirements-dev.txt"}
+    requirements = {
+        "runtime": "requirements.txt",
+        "office": "requirements-office.txt",
+        "dev": "requirements-dev.txt",
+    }
     for step, name in requirements.items():
         monkeypatch.setitem(environment.REQUIREMENTS, step, tmp_path / name)
     return tmp_path

@@ -1,9 +1,10 @@
-"""Writes requirements.txt and requirements-dev.txt anew from pyproject.toml, every file hashed.
+"""Writes the requirements files anew from pyproject.toml, every file hashed.
 
     make requirements
 
 What is wanted stands in pyproject.toml alone: `project.dependencies` and the build backend go to
-requirements.txt, the dependency group `dev` to requirements-dev.txt. The resolver (uv) runs in an
+requirements.txt, the extra `office` to requirements-office.txt, the dependency group `dev` to
+requirements-dev.txt. The resolver (uv) runs in an
 environment of its own that is thrown away; the pins hold for every platform and for Python 3.11
 and later, and only packages that come as wheels are taken.
 """
@@ -49,7 +50,10 @@ def main():
         uv = Path(folder) / "bin" / "uv"
         compile_pins(uv, runtime, REQUIREMENTS["runtime"])
         constraint = f"--constraint={REQUIREMENTS['runtime']}"
-        compile_pins(uv, document["dependency-groups"]["dev"], REQUIREMENTS["dev"], constraint)
+        office = document["project"]["optional-dependencies"]["office"]
+        compile_pins(uv, office, REQUIREMENTS["office"], constraint)
+        both = (constraint, f"--constraint={REQUIREMENTS['office']}")
+        compile_pins(uv, document["dependency-groups"]["dev"], REQUIREMENTS["dev"], *both)
 
 
 if __name__ == "__main__":
