@@ -30,7 +30,7 @@ from firmware.display.window import Window
 from firmware.drivers.registry import open_pad, open_reader
 from firmware.host.desk import Desk
 from firmware.host.rpc import RpcServer
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal import spool
 from firmware.journal.devicekey import DeviceKey, DeviceKeyError
 from firmware.journal.enrolment import make_enrolment

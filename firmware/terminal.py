@@ -23,7 +23,7 @@ from firmware.authorize.services import SERVICES
 from firmware.authorize.unit import Unit, yuan
 from firmware.authorize.welcome import welcome
 from firmware.channel import Reader
-from firmware.journal.record import KIND_DAMAGE
+from firmware.journal.kinds import KIND_DAMAGE
 from firmware.journal.schema import (
     JournalCorruptError,
     JournalDamagedError,

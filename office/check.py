@@ -13,15 +13,7 @@ from typing import Any
 from firmware.journal.batch import BatchContents, BatchError
 from firmware.journal.cose import CoseError, peek1
 from firmware.journal.cose import key_id as id_of
-from firmware.journal.lifecycle import (
-    INTENT_KINDS,
-    OUTCOME_KINDS,
-    PAYMENT_KINDS,
-    STATE_NONE,
-    LifecycleError,
-    next_state,
-)
-from firmware.journal.record import (
+from firmware.journal.kinds import (
     KEY_CARD_ID,
     KEY_FIRST,
     KEY_INTENT,
@@ -38,10 +30,16 @@ from firmware.journal.record import (
     KIND_SUSPECT,
     KIND_UNCERTAIN,
     KIND_VOID,
-    Record,
-    RecordError,
-    parse,
 )
+from firmware.journal.lifecycle import (
+    INTENT_KINDS,
+    OUTCOME_KINDS,
+    PAYMENT_KINDS,
+    STATE_NONE,
+    LifecycleError,
+    next_state,
+)
+from firmware.journal.record import Record, RecordError, parse
 from office import chain
 from office.errors import Refused
 from office.folder import Folder

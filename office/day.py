@@ -16,8 +16,7 @@ from typing import Any, TextIO
 
 from firmware.journal.cose import CoseError, peek1
 from firmware.journal.cose import key_id as id_of
-from firmware.journal.lifecycle import INTENT_KINDS
-from firmware.journal.record import (
+from firmware.journal.kinds import (
     KEY_ACCOUNT_FEN,
     KEY_CARD_NUMBER,
     KEY_INTENT,
@@ -26,12 +25,9 @@ from firmware.journal.record import (
     KEY_OUTCOME,
     KEY_POOLED_FEN,
     KEY_SELF_FEN,
-    NO_PREVIOUS,
-    Record,
-    RecordError,
-    digest_of,
-    parse,
 )
+from firmware.journal.lifecycle import INTENT_KINDS
+from firmware.journal.record import NO_PREVIOUS, Record, RecordError, digest_of, parse
 from firmware.outcome import outcomes
 from office import tac
 from office.store import Store

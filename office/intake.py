@@ -6,16 +6,15 @@ import json
 from typing import NamedTuple
 
 from firmware.journal.batch import BatchContents, BatchError, parse_batch
-from firmware.journal.receipt import make_receipt
-from firmware.journal.record import (
+from firmware.journal.kinds import (
     KEY_CARD_ID,
     KEY_INTENT,
     KEY_PURCHASE_SERIAL,
     KIND_DONE,
     KIND_INTENT,
-    Record,
-    digest_of,
 )
+from firmware.journal.receipt import make_receipt
+from firmware.journal.record import Record, digest_of
 from firmware.journal.spool import write_atomic
 from office import chain
 from office.errors import ROWS, OfficeError, Refused

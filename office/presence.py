@@ -6,6 +6,7 @@ import datetime
 import os
 from typing import Any, NamedTuple
 
+from firmware.journal.kinds import PROFILE_PRODUCTION
 from firmware.journal.presence import (
     Presence,
     PresenceError,
@@ -13,7 +14,7 @@ from firmware.journal.presence import (
     is_request_no,
     verify_presence,
 )
-from firmware.journal.record import PROFILE_PRODUCTION, digest_of
+from firmware.journal.record import digest_of
 from office.errors import OfficeError
 from office.folder import Folder
 

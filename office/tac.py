@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firmware.journal.record import (
+from firmware.journal.kinds import (
     KEY_ACCOUNT_BALANCE_FEN,
     KEY_ALGORITHM,
     KEY_AMOUNTS_SENT,
@@ -38,8 +38,8 @@ from firmware.journal.record import (
     KIND_DONE,
     KIND_LOAD_DONE,
     KIND_SUSPECT,
-    Record,
 )
+from firmware.journal.record import Record
 from firmware.psam import keys
 from firmware.psam.cipher import DES_BLOCK, SM4_BLOCK, des_encrypt, sm4_encrypt
 from office.errors import OfficeError

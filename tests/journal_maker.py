@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from firmware.clock import Clock
-from firmware.journal import batch, record
+from firmware.journal import batch, kinds
 from firmware.journal.cose import Ed25519Signer
 from firmware.journal.devicekey import DeviceKey
+from firmware.journal.kinds import KIND_DONE, KIND_INTENT, KIND_START, KIND_TOTALS
 from firmware.journal.receipt import accept_receipt, make_receipt
-from firmware.journal.record import KIND_DONE, KIND_INTENT, KIND_START, KIND_TOTALS, Record
+from firmware.journal.record import Record
 from firmware.journal.store import Journal
 
 UNIT = "test-unit-1"
@@ -44,7 +45,7 @@ def open_journal(folder: Path, **changed: object) -> Journal:
     settings: dict[str, object] = {
         "signer": TEST_DEVICE_KEY,
         "unit": UNIT,
-        "profile": record.PROFILE_DEVELOPMENT,
+        "profile": kinds.PROFILE_DEVELOPMENT,
         "clock": clock(),
         "min_free_mb": 1,
     }
@@ -54,62 +55,62 @@ def open_journal(folder: Path, **changed: object) -> Journal:
 def intent_body(order_no: str = "order-1", card: int = 1, account_fen: int = 1250) -> dict:
     """A whole INTENT; `card` chooses card id, number and the PSAM's serial."""
     return {
-        record.KEY_ORDER_NO: order_no,
-        record.KEY_OPERATOR: "clerk-7",
-        record.KEY_TERMINAL: bytes.fromhex("440100000001"),
-        record.KEY_TERMINAL_SERIAL: card.to_bytes(4, "big"),
-        record.KEY_CARD_ID: card.to_bytes(16, "big"),
-        record.KEY_CARD_NUMBER: f"A{card:08d}",
-        record.KEY_HISTORICAL: bytes.fromhex("00814A444686604401044A0001"),
-        record.KEY_ALGORITHM: 0,
-        record.KEY_KEY_INDEX: 1,
-        record.KEY_KEY_VERSION: 1,
-        record.KEY_PURCHASE_SERIAL: 7,
-        record.KEY_CARD_RANDOM: bytes.fromhex("A1B2C3D4"),
-        record.KEY_AMOUNTS_SENT: account_fen.to_bytes(4, "big") + bytes(8),
-        record.KEY_TYPE: 0x32,
-        record.KEY_TIME7: bytes.fromhex("20261122093000"),
-        record.KEY_MAC1: bytes.fromhex("01020304"),
-        record.KEY_ACCOUNT_BALANCE_FEN: 100_000,
-        record.KEY_YEARLY_SELF_FEN: 0,
-        record.KEY_YEARLY_POOLED_FEN: 0,
-        record.KEY_YEAR: bytes.fromhex("2026"),
-        record.KEY_ACCOUNT_FEN: account_fen,
-        record.KEY_SELF_FEN: 200,
-        record.KEY_POOLED_FEN: 30,
-        record.KEY_MAPPING: 1,
+        kinds.KEY_ORDER_NO: order_no,
+        kinds.KEY_OPERATOR: "clerk-7",
+        kinds.KEY_TERMINAL: bytes.fromhex("440100000001"),
+        kinds.KEY_TERMINAL_SERIAL: card.to_bytes(4, "big"),
+        kinds.KEY_CARD_ID: card.to_bytes(16, "big"),
+        kinds.KEY_CARD_NUMBER: f"A{card:08d}",
+        kinds.KEY_HISTORICAL: bytes.fromhex("00814A444686604401044A0001"),
+        kinds.KEY_ALGORITHM: 0,
+        kinds.KEY_KEY_INDEX: 1,
+        kinds.KEY_KEY_VERSION: 1,
+        kinds.KEY_PURCHASE_SERIAL: 7,
+        kinds.KEY_CARD_RANDOM: bytes.fromhex("A1B2C3D4"),
+        kinds.KEY_AMOUNTS_SENT: account_fen.to_bytes(4, "big") + bytes(8),
+        kinds.KEY_TYPE: 0x32,
+        kinds.KEY_TIME7: bytes.fromhex("20261122093000"),
+        kinds.KEY_MAC1: bytes.fromhex("01020304"),
+        kinds.KEY_ACCOUNT_BALANCE_FEN: 100_000,
+        kinds.KEY_YEARLY_SELF_FEN: 0,
+        kinds.KEY_YEARLY_POOLED_FEN: 0,
+        kinds.KEY_YEAR: bytes.fromhex("2026"),
+        kinds.KEY_ACCOUNT_FEN: account_fen,
+        kinds.KEY_SELF_FEN: 200,
+        kinds.KEY_POOLED_FEN: 30,
+        kinds.KEY_MAPPING: 1,
     }
 
 
 def done_body(intent: int) -> dict:
     return {
-        record.KEY_INTENT: intent,
-        record.KEY_TAC: bytes.fromhex("0A0B0C0D"),
-        record.KEY_MAC2: bytes.fromhex("11121314"),
-        record.KEY_MAC2_STATE: 1,
-        record.KEY_TAC_STATE: 1,
-        record.KEY_KNOWN_BY: 1,
-        record.KEY_OUTCOME: 1,
+        kinds.KEY_INTENT: intent,
+        kinds.KEY_TAC: bytes.fromhex("0A0B0C0D"),
+        kinds.KEY_MAC2: bytes.fromhex("11121314"),
+        kinds.KEY_MAC2_STATE: 1,
+        kinds.KEY_TAC_STATE: 1,
+        kinds.KEY_KNOWN_BY: 1,
+        kinds.KEY_OUTCOME: 1,
     }
 
 
 def void_body(intent: int) -> dict:
-    return {record.KEY_INTENT: intent, record.KEY_OUTCOME: 501}
+    return {kinds.KEY_INTENT: intent, kinds.KEY_OUTCOME: 501}
 
 
 def uncertain_body(intent: int) -> dict:
-    return {record.KEY_INTENT: intent, record.KEY_OUTCOME: 502}
+    return {kinds.KEY_INTENT: intent, kinds.KEY_OUTCOME: 502}
 
 
 def totals_body(intent: int) -> dict:
-    return {record.KEY_INTENT: intent, record.KEY_TOTALS_STATE: 1}
+    return {kinds.KEY_INTENT: intent, kinds.KEY_TOTALS_STATE: 1}
 
 
 def start_body(public_key: bytes) -> dict:
     return {
-        record.KEY_PUBLIC_KEY: public_key,
-        record.KEY_FIRMWARE: "0.0-test",
-        record.KEY_BOOT_ID: bytes(16),
+        kinds.KEY_PUBLIC_KEY: public_key,
+        kinds.KEY_FIRMWARE: "0.0-test",
+        kinds.KEY_BOOT_ID: bytes(16),
     }
 
 

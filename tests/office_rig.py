@@ -6,7 +6,8 @@ import hashlib
 
 from firmware.journal import cose
 from firmware.journal.cose import Ed25519Signer
-from firmware.journal.record import KIND_DONE, KIND_INTENT, NO_PREVIOUS, Record, build
+from firmware.journal.kinds import KIND_DONE, KIND_INTENT
+from firmware.journal.record import NO_PREVIOUS, Record, build
 
 T0_MS = 1_795_312_800_000  # 2026-11-22 10:00 in China
 

@@ -9,7 +9,7 @@ from typing import Any
 from firmware.authorize.jobs import Jobs
 from firmware.authorize.request import Request
 from firmware.authorize.service import ServiceCall
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal import spool
 from firmware.journal.cose import Ed25519Signer
 from firmware.journal.record import Record

@@ -17,7 +17,7 @@ from firmware.card.region import RegionTable
 from firmware.channel import Reader, open_channel
 from firmware.clock import Clock
 from firmware.drivers.pad import Pad
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.devicekey import DeviceKey
 from firmware.journal.store import Journal
 from firmware.outcome import Outcome

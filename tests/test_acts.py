@@ -19,7 +19,7 @@ from firmware.authorize.services import SERVICES
 from firmware.card import keys as card_keys
 from firmware.card.items import CYCLIC, VERSIONS
 from firmware.journal import cose
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.outcome import outcome
 from firmware.psam import keytable
 from simulator.region import Region

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from tests.rig import Rig
 
 PAID = (1000, 200, 300)

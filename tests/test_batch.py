@@ -15,18 +15,18 @@ from journal_maker import (
     receipt_for,
 )
 
-from firmware.journal import batch, cose, record, spool
+from firmware.journal import batch, cose, kinds, record, spool
 from firmware.journal.batch import BatchError, parse_batch, put_out, seal
 from firmware.journal.cose import Ed25519Signer
 from firmware.journal.enrolment import EnrolmentError, make_enrolment, verify_enrolment
+from firmware.journal.kinds import KIND_TAMPER
 from firmware.journal.receipt import ReceiptError, accept_receipt, make_receipt
-from firmware.journal.record import KIND_TAMPER
 from firmware.journal.signedfile import SignedFileError, make_signed_file, signed_file
 
 DEVICE = TEST_DEVICE_KEY.public_key
 OFFICE = TEST_OFFICE_KEY.public_key
 STRANGER = Ed25519Signer(b"an invented stranger's key, 32 B")
-TAMPER = {record.KEY_DETAIL: "the case was opened"}
+TAMPER = {kinds.KEY_DETAIL: "the case was opened"}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from firmware.host.rpc import RpcError
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.outcome import outcome
 from simulator.region import Region
 from simulator.slot import AFTER, BEFORE, LOST, Cut

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from simulator.region import Region
 from simulator.slot import AFTER, BEFORE, LOST, Cut
 from tests.rig import Rig

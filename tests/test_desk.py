@@ -12,7 +12,7 @@ import pytest
 from firmware.host import desk as desks
 from firmware.host import rpc
 from firmware.host.rpc import RpcError
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.schema import JournalDamagedError, JournalFullError
 from simulator.slot import AFTER, Cut
 from tests.loop_rig import DEBIT, Loop, issue, with_psam

@@ -8,7 +8,7 @@ import pytest
 
 from firmware.authorize.evidence import Evidence, decide
 from firmware.card.settlement import LogRecord
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 
 TERMINAL = bytes.fromhex("510100000001")
 ELSEWHERE = bytes.fromhex("510100000002")

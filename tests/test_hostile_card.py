@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from simulator.misbehaviour import Silence
 from tests.rig import Rig
 

@@ -9,7 +9,7 @@ import pytest
 
 from firmware.authorize import refusals
 from firmware.authorize.inbox import ON_ITS_WAY_MS
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal import spool
 from firmware.journal.batch import parse_batch
 from firmware.journal.cose import Ed25519Signer

@@ -13,7 +13,7 @@ from firmware.authorize.initialpin import RULES, birth_date, initial_pins, last_
 from firmware.authorize.pin import PinBuffer
 from firmware.card import files
 from firmware.card.items import Item
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.secret import Pin
 from simulator.slot import AFTER, BEFORE, LOST, Cut
 from tests.rig import Rig

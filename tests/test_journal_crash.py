@@ -28,8 +28,7 @@ from journal_maker import (
 )
 
 from firmware.journal import batch
-from firmware.journal.receipt import accept_receipt
-from firmware.journal.record import (
+from firmware.journal.kinds import (
     KEY_INTENT,
     KIND_DONE,
     KIND_INTENT,
@@ -37,6 +36,7 @@ from firmware.journal.record import (
     KIND_UNCERTAIN,
     KIND_VOID,
 )
+from firmware.journal.receipt import accept_receipt
 from firmware.journal.view import read_record
 
 BODIES = {KIND_DONE: done_body, KIND_VOID: void_body, KIND_UNCERTAIN: uncertain_body}

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from journal_maker import done_body, intent_body, open_journal, purchase, totals_body
 
-from firmware.journal import record, room
-from firmware.journal.record import KIND_DONE, KIND_INTENT, KIND_TAMPER, KIND_TOTALS
+from firmware.journal import kinds, room
+from firmware.journal.kinds import KIND_DONE, KIND_INTENT, KIND_TAMPER, KIND_TOTALS
 from firmware.journal.room import CEILING, RESERVE, Ceiling
 from firmware.journal.schema import JournalError, JournalFullError
 
-TAMPER = {record.KEY_DETAIL: "x" * 2000}
+TAMPER = {kinds.KEY_DETAIL: "x" * 2000}
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_below_the_margin_no_payment_begins(tmp_path):
 def test_the_ceiling_is_raised_before_it_is_reached(tmp_path):
     journal = open_journal(tmp_path)
     for _ in range(600):
-        journal.append(KIND_TAMPER, {record.KEY_DETAIL: "x"}, ride=True)
+        journal.append(KIND_TAMPER, {kinds.KEY_DETAIL: "x"}, ride=True)
     journal.flush()
     assert Ceiling(tmp_path).value >= 600
     journal.close()
@@ -197,7 +197,7 @@ def test_between_cards_the_ceiling_is_kept_ahead(tmp_path):
     journal = open_journal(tmp_path)
     for _ in range(10):
         for _ in range(100):
-            journal.append(KIND_TAMPER, {record.KEY_DETAIL: "x"}, ride=True)
+            journal.append(KIND_TAMPER, {kinds.KEY_DETAIL: "x"}, ride=True)
         journal.checkpoint()
         assert Ceiling(tmp_path).value >= journal.head()[0] + room.CEILING_STEP // 2
     journal.close()

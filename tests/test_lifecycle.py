@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from firmware.journal import lifecycle, record
+from firmware.journal import kinds, lifecycle
 from firmware.journal.lifecycle import LifecycleError, next_state, next_transport
 
 # Written out once more from docs/architecture.md "Life cycles": (state, event) -> state.
@@ -34,10 +34,10 @@ STATES += ("LOAD_INTENT", "LOAD_DONE", "LOAD_VOID", "LOAD_UNCERTAIN")
 PAPER = ("RECEIPT_PRINTED", "REPRINT")  # of a payment in any state, changing none
 LEGAL |= {(state, paper): state for state in STATES[1:] for paper in PAPER}
 
-NUMBERS = {name: number for number, name in record.KIND_NAMES.items()} | {"NONE": 0}
+NUMBERS = {name: number for number, name in kinds.KIND_NAMES.items()} | {"NONE": 0}
 
 
-EVERY_PAIR = list(itertools.product(STATES, record.KIND_NAMES.values()))
+EVERY_PAIR = list(itertools.product(STATES, kinds.KIND_NAMES.values()))
 
 
 @pytest.mark.parametrize(("state", "kind"), EVERY_PAIR)

@@ -13,7 +13,7 @@ import pytest
 
 from firmware.authorize.load import result_of
 from firmware.authorize.recovery import write_overdue
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.outcome import outcome
 from office import tac
 from simulator.region import Region

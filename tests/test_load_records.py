@@ -13,7 +13,7 @@ import pytest
 from firmware.authorize.evidence import Evidence
 from firmware.authorize.loadevidence import decide
 from firmware.card.settlement import LogRecord
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.lifecycle import LifecycleError
 from office import folder
 from office.check import check

@@ -6,8 +6,8 @@ import random
 import pytest
 
 from firmware.journal import cose
+from firmware.journal.kinds import KIND_SHIFT_OPEN
 from firmware.journal.receipt import parse_receipt
-from firmware.journal.record import KIND_SHIFT_OPEN
 from office import folder, intake
 from office.errors import ROWS, OfficeError, Refused
 from office.folder import Folder

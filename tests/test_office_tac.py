@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from firmware.journal import cose
-from firmware.journal.record import KIND_DONE, KIND_INTENT
+from firmware.journal.kinds import KIND_DONE, KIND_INTENT
 from office import folder, tac
 from office.__main__ import main
 from office.errors import OfficeError

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from firmware.authorize.operators import Operators
 from firmware.authorize.service import ServiceCall
 from firmware.host.rpc import RpcError
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.cose import Ed25519Signer
 from firmware.outcome import Outcome, outcome
 from tests.loop_rig import issue

@@ -10,7 +10,7 @@ import pytest
 from firmware.authorize import limits
 from firmware.authorize.service import serve
 from firmware.authorize.services import SERVICES
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from simulator.slot import AFTER, BEFORE, LOST, Cut
 from simulator.switches import Switches
 from tests.rig import Rig

@@ -17,8 +17,7 @@ from firmware.authorize.services import SERVICES
 from firmware.clock import TRUST_RTC
 from firmware.host import sscterm
 from firmware.host.rpc import RpcServer
-from firmware.journal import cose
-from firmware.journal import record as rec
+from firmware.journal import cose, kinds
 from firmware.journal.cose import Ed25519Signer
 from firmware.journal.enrolment import make_enrolment
 from firmware.journal.presence import (
@@ -30,6 +29,7 @@ from firmware.journal.presence import (
     make_presence,
     verify_presence,
 )
+from firmware.journal.record import digest_of
 from office import presence as offices
 from office.__main__ import main
 from office.errors import OfficeError
@@ -101,7 +101,7 @@ def test_m18_a_proof_answers_its_request_once_and_a_replay_is_refused(
     assert (proof.unit, proof.request_no, proof.nonce) == ("TEST-UNIT", "R-1", asked.nonce)
     assert proof.card_id == card.memory.files["SSSE/05"][0][2:]
     assert proof.time_ms == rig.unit.clock.now().epoch_ms
-    assert (proof.trust, proof.profile) == (TRUST_RTC, rec.PROFILE_DEVELOPMENT)
+    assert (proof.trust, proof.profile) == (TRUST_RTC, kinds.PROFILE_DEVELOPMENT)
     assert refusal(office, raw) == 914
     office.close()
     again = Folder(office.path)  # kept in the store, not in memory
@@ -114,8 +114,8 @@ def test_m18_the_unit_journals_the_request_and_the_proofs_digest(rig: Rig, offic
     raw = statement(rig, offices.make_request(office, "R-1", NOW_MS))
     rig.unit.journal.flush()
     (record,) = rig.unit.journal.records(0, 10)
-    assert (record.kind_name, record.body[rec.KEY_REQUEST_NO]) == ("SERVICE", "R-1")
-    assert record.body[rec.KEY_STATEMENT] == rec.digest_of(raw)
+    assert (record.kind_name, record.body[kinds.KEY_REQUEST_NO]) == ("SERVICE", "R-1")
+    assert record.body[kinds.KEY_STATEMENT] == digest_of(raw)
 
 
 @pytest.mark.parametrize(

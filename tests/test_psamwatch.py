@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from firmware.authorize.psamwatch import PsamWatch, note_serial
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.psam.session import PsamFault
 from simulator.slot import AFTER, BEFORE, LOST, Cut
 from simulator.switches import BY_NAME, Switches

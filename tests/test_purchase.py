@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from simulator.slot import Cut
 from tests.rig import TERMINAL, Rig
 

@@ -18,8 +18,9 @@ from journal_maker import (
     void_body,
 )
 
-from firmware.journal import batch, cose, enrolment, presence, receipt, record, signedfile
-from firmware.journal.record import ENVELOPE, KEYS, KINDS, RecordError, build, parse
+from firmware.journal import batch, cose, enrolment, kinds, presence, receipt, record, signedfile
+from firmware.journal.kinds import ENVELOPE, KEYS, KINDS
+from firmware.journal.record import RecordError, build, parse
 
 KEY = TEST_DEVICE_KEY.public_key
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "records.md"
@@ -35,7 +36,7 @@ ENVELOPE_VALUES = {
 }
 
 
-def make(kind=record.KIND_INTENT, body=None, **changed):
+def make(kind=kinds.KIND_INTENT, body=None, **changed):
     body = intent_body() if body is None else body
     return build(kind, body, signer=TEST_DEVICE_KEY, **{**ENVELOPE_VALUES, **changed})
 
@@ -98,7 +99,7 @@ def test_every_constant_names_its_key_and_kind():
         (KINDS, "KIND_", lambda row: row.name),
     ):
         for number, row in table.items():
-            assert getattr(record, prefix + name_of(row)) == number
+            assert getattr(kinds, prefix + name_of(row)) == number
 
 
 # --- round trips ---
@@ -108,6 +109,8 @@ BY_TYPE = {
     "text": st.text(max_size=20),
     "uint": UINTS,
     "bool": st.booleans(),
+    "bytes": st.binary(max_size=90),
+    "32 or 65 bytes": st.binary(min_size=32, max_size=32) | st.binary(min_size=65, max_size=65),
     "{text: any}": st.dictionaries(st.text(max_size=5), UINTS | st.binary(max_size=9), max_size=3),
     "{uint: uint}": st.dictionaries(UINTS, UINTS, max_size=4),
     "[text, ...]": st.lists(st.text(max_size=12), max_size=4),
@@ -170,6 +173,8 @@ EXAMPLES = {
     "text": "x",
     "uint": 1,
     "bool": True,
+    "bytes": b"x",
+    "32 or 65 bytes": bytes(65),
     "{text: any}": {"x": [1]},
     "{uint: uint}": {1: 2},
     "[text, ...]": ["x", "y"],
@@ -180,6 +185,8 @@ WRONG = {
     "text": [b"x", 1, None],
     "uint": [-1, 1 << 64, True, "1", None],
     "bool": [0, 1, None],
+    "bytes": ["x", [1], None],
+    "32 or 65 bytes": [bytes(31), bytes(33), bytes(64), bytes(66), "x" * 32],
     "{text: any}": [{1: 2}, [], None],
     "{uint: uint}": [{"x": 1}, {1: -1}, []],
     "[text, ...]": ["x", [1], ["x", b"y"], None],
@@ -230,14 +237,14 @@ def test_a_wrong_envelope_is_not_written(changed):
 
 def test_a_record_lies_within_one_page_of_the_store():
     with pytest.raises(RecordError, match="at most 3072"):
-        make(record.KIND_TAMPER, {record.KEY_DETAIL: "x" * 3000})
+        make(kinds.KIND_TAMPER, {kinds.KEY_DETAIL: "x" * 3000})
 
 
 # --- tolerant on reading, of the unknown only ---
 
 
 def test_unknown_kinds_and_keys_are_kept():
-    made = make(record.KIND_VOID, void_body(1))
+    made = make(kinds.KIND_VOID, void_body(1))
     later = {**envelope_of(made), 6: 77, 9: {1: 1, 200: "later"}, 40: ["later"]}
     found = parse(sign(later), KEY)
     assert (found.kind, found.body, found.kind_name) == (77, {1: 1, 200: "later"}, "KIND 77")
@@ -261,9 +268,9 @@ def test_a_signed_payload_that_is_no_record_is_refused(payload):
 
 def test_a_required_key_is_required_of_a_signed_record_too():
     body = done_body(1)
-    del body[record.KEY_OUTCOME]
+    del body[kinds.KEY_OUTCOME]
     with pytest.raises(RecordError, match="outcome"):
-        parse(sign({**envelope_of(make(record.KIND_DONE, done_body(1))), 9: body}), KEY)
+        parse(sign({**envelope_of(make(kinds.KIND_DONE, done_body(1))), 9: body}), KEY)
 
 
 @pytest.mark.parametrize("at", range(len(make().raw)))
@@ -275,7 +282,7 @@ def test_every_flipped_byte_of_an_intent_is_found(at):
 
 
 def test_a_stranger_signs_nothing_of_ours():
-    forged = build(record.KIND_VOID, void_body(1), signer=TEST_OFFICE_KEY, **ENVELOPE_VALUES)
+    forged = build(kinds.KIND_VOID, void_body(1), signer=TEST_OFFICE_KEY, **ENVELOPE_VALUES)
     with pytest.raises(RecordError, match="another key"):
         parse(forged.raw, KEY)
     with pytest.raises(RecordError, match="unknown key"):

@@ -18,13 +18,13 @@ from journal_maker import (
     start_body,
 )
 
-from firmware.journal import batch, record
+from firmware.journal import batch, kinds
 from firmware.journal.cose import Ed25519Signer
+from firmware.journal.kinds import KIND_INTENT, KIND_START, KIND_TAMPER
 from firmware.journal.receipt import accept_receipt
-from firmware.journal.record import KIND_INTENT, KIND_START, KIND_TAMPER
 from firmware.journal.schema import JournalCorruptError, JournalError
 
-TAMPER = {record.KEY_DETAIL: "the case was opened"}
+TAMPER = {kinds.KEY_DETAIL: "the case was opened"}
 PAGE = 4096
 
 
@@ -73,9 +73,9 @@ def test_a_damaged_first_page(tmp_path, at):
     journal = check_carried_over(tmp_path, before)
     (kept,) = tmp_path.glob("journal.db.damaged-*")
     assert kept.read_bytes()[:PAGE] == damaged[:PAGE]
-    assert [each.body[record.KEY_ORDER_NO] for each in journal.open_intents()] == ["order-open"]
+    assert [each.body[kinds.KEY_ORDER_NO] for each in journal.open_intents()] == ["order-open"]
     assert [each.kind_name for each in journal.by_order("order-7")] == ["INTENT", "DONE", "TOTALS"]
-    assert journal.payment_state(before[1].number) == record.KIND_DONE
+    assert journal.payment_state(before[1].number) == kinds.KIND_DONE
     assert journal.boot > before[-1].boot
     journal.close()
 

@@ -18,10 +18,8 @@ from journal_maker import (
     void_body,
 )
 
-from firmware.journal import batch, record, scrub
-from firmware.journal.lifecycle import LifecycleError
-from firmware.journal.receipt import accept_receipt
-from firmware.journal.record import (
+from firmware.journal import batch, kinds, record, scrub
+from firmware.journal.kinds import (
     KIND_DAMAGE,
     KIND_DONE,
     KIND_INTENT,
@@ -29,9 +27,11 @@ from firmware.journal.record import (
     KIND_UNCERTAIN,
     KIND_VOID,
 )
+from firmware.journal.lifecycle import LifecycleError
+from firmware.journal.receipt import accept_receipt
 from firmware.journal.schema import JournalDamagedError
 
-TAMPER = {record.KEY_DETAIL: "the case was opened"}
+TAMPER = {kinds.KEY_DETAIL: "the case was opened"}
 PUBLIC_KEY = TEST_DEVICE_KEY.public_key
 
 
@@ -82,7 +82,7 @@ def test_any_byte_of_a_new_record_is_missed_at_the_start(tmp_path, at):
     assert journal.damaged_ranges() == [(7, 7)]
     damage = journal.get(13)
     assert damage.kind == KIND_DAMAGE
-    assert (damage.body[record.KEY_FIRST], damage.body[record.KEY_LAST]) == (7, 7)
+    assert (damage.body[kinds.KEY_FIRST], damage.body[kinds.KEY_LAST]) == (7, 7)
     with pytest.raises(JournalDamagedError):
         journal.get(7)
     assert [each.number for each in journal.records()] == [*range(1, 7), *range(8, 14)]
@@ -141,7 +141,7 @@ def test_a_payment_open_under_a_damaged_intent_is_uncertain(tmp_path):
     again = open_journal(tmp_path)
     assert again.payment_state(1) == KIND_UNCERTAIN
     uncertain = again.outcome_of(1)
-    assert uncertain.body == {record.KEY_INTENT: 1, record.KEY_OUTCOME: 502}
+    assert uncertain.body == {kinds.KEY_INTENT: 1, kinds.KEY_OUTCOME: 502}
     assert again.open_intents() == []
     assert again.spent_fen(day) == 1480
     with pytest.raises(JournalDamagedError):
@@ -211,7 +211,7 @@ def test_a_record_put_in_the_place_of_another_is_damage(tmp_path):
     edit(tmp_path, "UPDATE records SET raw = ? WHERE number = 8", foreign.raw)
     journal = open_journal(tmp_path)
     assert journal.damaged_ranges() == [(5, 5), (8, 8)]
-    assert "does not follow" in journal.get(11).body[record.KEY_DETAIL]
+    assert "does not follow" in journal.get(11).body[kinds.KEY_DETAIL]
     with pytest.raises(JournalDamagedError, match="quarantined"):
         journal.get(8)
     journal.close()

@@ -15,7 +15,7 @@ from firmware.authorize.services import SERVICES
 from firmware.host import sscterm
 from firmware.host.desk import BUSY
 from firmware.host.rpc import RpcError, RpcServer
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.outcome import outcome
 from simulator.region import Region
 from simulator.slot import BEFORE, Cut

@@ -13,7 +13,7 @@ import pytest
 
 from firmware.authorize.service import serve
 from firmware.authorize.services import SERVICES
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from simulator.slot import AFTER, BEFORE, LOST, Cut
 from tests.rig import Rig
 from tests.torn import DEBIT, PAID, START_FEN, pay_torn, put_back

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from firmware.authorize import filekeeper
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal import spool
 from firmware.journal.cose import Ed25519Signer
 from firmware.journal.schema import JournalError

@@ -23,10 +23,9 @@ from journal_maker import (
 )
 
 from firmware.clock import TRUST_NONE, TRUST_OFFICE, TRUST_RTC, Clock
-from firmware.journal import record
+from firmware.journal import kinds
 from firmware.journal.cose import Ed25519Signer
-from firmware.journal.lifecycle import LifecycleError
-from firmware.journal.record import (
+from firmware.journal.kinds import (
     KIND_APPLIED,
     KIND_DECLINED,
     KIND_DONE,
@@ -41,11 +40,12 @@ from firmware.journal.record import (
     KIND_TOTALS,
     KIND_UNCERTAIN,
     KIND_VOID,
-    RecordError,
 )
+from firmware.journal.lifecycle import LifecycleError
+from firmware.journal.record import RecordError
 from firmware.journal.schema import JournalError
 
-TAMPER = {record.KEY_DETAIL: "the case was opened"}
+TAMPER = {kinds.KEY_DETAIL: "the case was opened"}
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_riders_go_with_the_next_transaction(journal, tmp_path):
     assert [each.number for each in journal.records()] == [1, 2]
     assert journal.head()[0] == 3
     assert [each.kind_name for each in journal.by_order("order-1")] == ["INTENT", "DONE", "TOTALS"]
-    assert journal.open_totals(intent.body[record.KEY_CARD_ID]) == []
+    assert journal.open_totals(intent.body[kinds.KEY_CARD_ID]) == []
     assert syncs_of(journal, lambda: journal.append(KIND_TAMPER, TAMPER)) == 1
     assert [each.kind for each in journal.records()] == [1, 2, 7, 19]
     assert [each.kind_name for each in journal.by_order("order-1")] == ["INTENT", "DONE", "TOTALS"]
@@ -166,12 +166,12 @@ def test_states_follow_the_records(journal):
     journal.append(KIND_UNCERTAIN, uncertain_body(intent))
     assert journal.payment_state(intent) == KIND_UNCERTAIN
     assert [each.number for each in journal.open_intents()] == [intent]
-    suspect = {**done_body(intent), record.KEY_OUTCOME: 503}
+    suspect = {**done_body(intent), kinds.KEY_OUTCOME: 503}
     journal.append(KIND_SUSPECT, suspect)
     assert journal.open_intents() == []
     ruled = journal.append(
         KIND_RULED,
-        {record.KEY_INTENT: intent, record.KEY_OPERATOR: "office", record.KEY_DETAIL: "taken"},
+        {kinds.KEY_INTENT: intent, kinds.KEY_OPERATOR: "office", kinds.KEY_DETAIL: "taken"},
     )
     assert journal.payment_state(intent) == KIND_RULED
     assert journal.outcome_of(intent) == ruled
@@ -182,19 +182,19 @@ def test_states_follow_the_records(journal):
 
 def test_a_refund_names_the_done_of_its_intent(journal):
     one, two = purchase(journal, "order-1").number, purchase(journal, "order-2").number
-    body = {record.KEY_INTENT: one, record.KEY_OPERATOR: "clerk"}
+    body = {kinds.KEY_INTENT: one, kinds.KEY_OPERATOR: "clerk"}
     for wrong in (one, two + 1, 99):
         with pytest.raises(LifecycleError, match="is not the DONE"):
-            journal.append(KIND_REFUND_REQUEST, {**body, record.KEY_DONE: wrong})
-    made = journal.append(KIND_REFUND_REQUEST, {**body, record.KEY_DONE: one + 1})
+            journal.append(KIND_REFUND_REQUEST, {**body, kinds.KEY_DONE: wrong})
+    made = journal.append(KIND_REFUND_REQUEST, {**body, kinds.KEY_DONE: one + 1})
     assert made in journal.by_order("order-1")
 
 
 def test_paper_is_printed_of_payments_only(journal):
     with pytest.raises(LifecycleError):
-        journal.append(KIND_REPRINT, {record.KEY_INTENT: 1, record.KEY_OPERATOR: "clerk"})
+        journal.append(KIND_REPRINT, {kinds.KEY_INTENT: 1, kinds.KEY_OPERATOR: "clerk"})
     intent = purchase(journal, "order-1").number
-    journal.append(KIND_REPRINT, {record.KEY_INTENT: intent, record.KEY_OPERATOR: "clerk"})
+    journal.append(KIND_REPRINT, {kinds.KEY_INTENT: intent, kinds.KEY_OPERATOR: "clerk"})
 
 
 # --- questions ---
@@ -202,12 +202,12 @@ def test_paper_is_printed_of_payments_only(journal):
 
 def test_by_order_tells_of_declined_too(journal):
     body = {
-        record.KEY_ORDER_NO: "order-1",
-        record.KEY_OPERATOR: "clerk",
-        record.KEY_ACCOUNT_FEN: 1,
-        record.KEY_SELF_FEN: 0,
-        record.KEY_POOLED_FEN: 0,
-        record.KEY_OUTCOME: 201,
+        kinds.KEY_ORDER_NO: "order-1",
+        kinds.KEY_OPERATOR: "clerk",
+        kinds.KEY_ACCOUNT_FEN: 1,
+        kinds.KEY_SELF_FEN: 0,
+        kinds.KEY_POOLED_FEN: 0,
+        kinds.KEY_OUTCOME: 201,
     }
     declined = journal.append(KIND_DECLINED, body)
     intent = purchase(journal, "order-1")
@@ -227,7 +227,7 @@ def test_spent_counts_all_but_void(journal):
     assert journal.spent_fen(day) == 3 * each
     journal.append(KIND_VOID, void_body(void.number))
     assert journal.spent_fen(day) == 2 * each
-    assert journal.spent_fen(day, done.body[record.KEY_CARD_ID]) == each
+    assert journal.spent_fen(day, done.body[kinds.KEY_CARD_ID]) == each
     assert journal.spent_fen(day, bytes(16)) == 0
     assert journal.spent_fen(day + 1) == 0
 
@@ -248,9 +248,9 @@ def test_the_serial_of_each_psam_is_found_again(journal):
     intent = journal.append(KIND_INTENT, intent_body(card=5))
     assert journal.last_terminal_serial(one) == (bytes.fromhex("00000005"), intent)
     seen = {
-        record.KEY_TERMINAL: two,
-        record.KEY_TERMINAL_SERIAL: bytes.fromhex("00000009"),
-        record.KEY_EXPLAINED: True,
+        kinds.KEY_TERMINAL: two,
+        kinds.KEY_TERMINAL_SERIAL: bytes.fromhex("00000009"),
+        kinds.KEY_EXPLAINED: True,
     }
     at_two = journal.append(KIND_PSAM_SEEN, seen)
     assert journal.last_terminal_serial(two) == (bytes.fromhex("00000009"), at_two)
@@ -262,7 +262,7 @@ def test_the_newest_signed_file_is_remembered(journal):
     for number in (3, 4):
         journal.append(
             KIND_APPLIED,
-            {record.KEY_WHAT: "stoplist", record.KEY_DIGEST: bytes(32), record.KEY_LAST: number},
+            {kinds.KEY_WHAT: "stoplist", kinds.KEY_DIGEST: bytes(32), kinds.KEY_LAST: number},
         )
     assert journal.applied("stoplist") == 4
     assert journal.applied("other") == 0

@@ -11,7 +11,7 @@ from firmware import terminal
 from firmware.authorize.jobs import MAX_WAITING
 from firmware.authorize.service import ServiceCall
 from firmware.authorize.stoplist import StopList
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.outcome import outcome
 from simulator.slot import AFTER, BEFORE, Cut
 from tests.loop_rig import DEBIT, Loop, issue, name_of, open_intent, with_psam

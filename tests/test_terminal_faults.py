@@ -14,7 +14,7 @@ from firmware.authorize.pin import PinBuffer
 from firmware.authorize.service import ServiceCall
 from firmware.authorize.visit import begin
 from firmware.authorize.welcome import settle_open
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.schema import JournalCorruptError, JournalError, JournalFullError
 from firmware.outcome import TransportError, outcome
 from simulator.slot import LOST, Cut

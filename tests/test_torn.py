@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from simulator.slot import AFTER, BEFORE, LOST, Cut
 from simulator.switches import Switches
 from tests.rig import Rig

@@ -9,7 +9,7 @@ import pytest
 from firmware.authorize import identify, recovery
 from firmware.authorize.pin import PinBuffer
 from firmware.authorize.visit import begin
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from simulator.slot import AFTER, BEFORE, LOST, Cut
 from simulator.switches import Switches
 from tests.rig import Rig

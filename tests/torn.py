@@ -7,7 +7,7 @@ from typing import Any
 from firmware.authorize import identify, limits, recovery
 from firmware.authorize.pin import PinBuffer
 from firmware.authorize.visit import begin
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.psam import keys
 from firmware.psam.cipher import des_encrypt
 from simulator.slot import BEFORE, Cut

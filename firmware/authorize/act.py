@@ -21,8 +21,7 @@ from firmware.card.commands import SW_SECURITY_STATUS
 from firmware.card.dump import dump, version_of
 from firmware.card.items import Df
 from firmware.card.ssse import SSSE
-from firmware.journal import cose
-from firmware.journal import record as rec
+from firmware.journal import cose, kinds, record
 from firmware.outcome import Fault, Outcome, ProtocolError, StatusError, outcome
 
 Held = dict[str, bytes]
@@ -34,7 +33,7 @@ _Read = TypeVar("_Read")
 def act(desk: Desk) -> Outcome | None:
     """Tells `card` (what the act shows, before), `written` and `found_written` (places)."""
     asked = acts.ACTS[desk.params["code"]]
-    desk.record[rec.KEY_ACT] = asked.code
+    desk.record[kinds.KEY_ACT] = asked.code
     try:
         wanted = acts.changes(
             asked, desk.params.get("values", {}), version_of(desk.visit.version.encode())
@@ -51,7 +50,7 @@ def act(desk: Desk) -> Outcome | None:
         return _write_all(desk, wanted) if wanted else None
     except KeyRefused as refusal:
         desk.told["key"] = refusal.key
-        desk.record[rec.KEY_DETAIL] = f"act: {refusal.what}"
+        desk.record[kinds.KEY_DETAIL] = f"act: {refusal.what}"
         return refusal.outcome
 
 
@@ -76,9 +75,9 @@ def _write_all(desk: Desk, wanted: list[Change]) -> Outcome | None:
     todo = [change for change in wanted if before[change.place] != change.raw]
     desk.told |= {"written": [], "found_written": [p for p in after if before[p] == after[p]]}
     desk.record |= {
-        rec.KEY_ITEMS: list(after),
-        rec.KEY_BEFORE: _digest(before),
-        rec.KEY_AFTER: _digest(after),
+        kinds.KEY_ITEMS: list(after),
+        kinds.KEY_BEFORE: _digest(before),
+        kinds.KEY_AFTER: _digest(after),
     }
     if not todo:
         return None
@@ -87,7 +86,7 @@ def _write_all(desk: Desk, wanted: list[Change]) -> Outcome | None:
         _write(desk, todo)
     except Fault as fault:
         if desk.told["written"] or not _is_refusal(fault):
-            desk.record[rec.KEY_DETAIL] = f"act: {fault.what}"
+            desk.record[kinds.KEY_DETAIL] = f"act: {fault.what}"
             return outcome("UPDATE_OPEN")
         # The card refused the very first write: it holds what it held.
         key = todo[0].write_key
@@ -161,15 +160,15 @@ def _readable(desk: Desk, change: Change, read: Callable[[], _Read]) -> _Read:
 
 def _digest(held: Held) -> bytes:
     """SHA-256 of the canonical values: what they were stays between card and host."""
-    return rec.digest_of(cose.encode(held))
+    return record.digest_of(cose.encode(held))
 
 
 def _journal_begun(desk: Desk) -> None:
     body: dict[int, Any] = {
-        rec.KEY_OPERATOR: desk.params["operator"],
-        rec.KEY_DETAIL: "act: begun",
-        rec.KEY_OUTCOME: outcome("UPDATE_OPEN").number,
-        rec.KEY_CARD_ID: desk.visit.card_id,
-        rec.KEY_CARD_NUMBER: desk.visit.card_number,
+        kinds.KEY_OPERATOR: desk.params["operator"],
+        kinds.KEY_DETAIL: "act: begun",
+        kinds.KEY_OUTCOME: outcome("UPDATE_OPEN").number,
+        kinds.KEY_CARD_ID: desk.visit.card_id,
+        kinds.KEY_CARD_NUMBER: desk.visit.card_number,
     }
-    desk.unit.journal.append(rec.KIND_SERVICE, body | desk.record)
+    desk.unit.journal.append(kinds.KIND_SERVICE, body | desk.record)

@@ -10,7 +10,7 @@ from firmware.authorize.service import Desk
 from firmware.authorize.visit import Visit, external_authenticate, factors
 from firmware.card import commands
 from firmware.card import keys as card_keys
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.outcome import Outcome, ProtocolError, StatusError, TransportError, outcome
 from firmware.psam import keytable
 from firmware.psam.keytable import PsamKey

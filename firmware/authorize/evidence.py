@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from firmware.card import commands, settlement
 from firmware.card.session import CardSession
 from firmware.card.settlement import LogRecord
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.record import Record
 from firmware.outcome import StatusError
 

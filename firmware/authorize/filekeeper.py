@@ -18,7 +18,7 @@ from typing import Generic, Protocol, TypeVar
 
 from firmware.authorize.refusals import Refusals
 from firmware.authorize.unit import Unit
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal import spool
 from firmware.journal.signedfile import (
     MAX_FILE,

@@ -14,7 +14,7 @@ from firmware.authorize.stoplistkeeper import stop_list_keeper
 from firmware.authorize.unit import Unit
 from firmware.clock import TRUST_NONE, TRUST_OFFICE, TRUST_RTC
 from firmware.journal import batch, spool
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.receipt import MAX_RECEIPT, Receipt, ReceiptError, accept_receipt
 
 REST_S = 2.0

@@ -18,7 +18,7 @@ from firmware.authorize.service import Desk, prove_holder_in_df04
 from firmware.authorize.unit import yuan
 from firmware.card import commands, settlement
 from firmware.card.settlement import InitializedLoad
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.record import Record
 from firmware.outcome import Fault, Outcome, outcome
 

@@ -14,7 +14,7 @@ from firmware.authorize.evidence import (
 )
 from firmware.card import commands, settlement
 from firmware.card.session import CardSession
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.record import Record
 
 PROOF_TYPES = (commands.TYPE_LOAD, 0x01)

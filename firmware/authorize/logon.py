@@ -11,7 +11,7 @@ from typing import Any
 from firmware.authorize.operators import RIGHT_PAY, Operator, Operators
 from firmware.authorize.sessions import NOBODY
 from firmware.authorize.unit import Unit
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.outcome import Outcome, outcome
 from firmware.secret import Password
 

@@ -9,7 +9,7 @@ from firmware.authorize.visit import Visit, external_authenticate
 from firmware.card import files, values
 from firmware.card.commands import SW_SECURITY_STATUS
 from firmware.card.text import text
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.record import Record
 from firmware.outcome import Outcome, ProtocolError, StatusError, outcome
 from firmware.psam.keytable import RK1DF04, UK2DF04

@@ -10,7 +10,7 @@ from firmware.authorize.service import Desk
 from firmware.authorize.unit import Unit
 from firmware.authorize.visit import Visit, begin
 from firmware.card import commands
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.outcome import Fault, Outcome, StatusError, outcome
 from firmware.secret import Pin
 

@@ -8,7 +8,7 @@ from firmware.authorize.request import Request
 from firmware.authorize.unit import Unit
 from firmware.authorize.visit import Visit
 from firmware.card.session import PIN_IS_SET
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.outcome import Outcome, outcome
 from firmware.secret import Pin
 

@@ -9,11 +9,11 @@ from typing import Any
 from firmware.authorize.pin import prove_holder
 from firmware.authorize.service import Desk
 from firmware.clock import TRUST_NONE
-from firmware.journal import record as rec
+from firmware.journal import kinds, record
 from firmware.journal.presence import MAX_REQUEST_NO, Presence, is_request_no, make_presence
 from firmware.outcome import Outcome, outcome
 
-PROFILES = {"development": rec.PROFILE_DEVELOPMENT, "production": rec.PROFILE_PRODUCTION}
+PROFILES = {"development": kinds.PROFILE_DEVELOPMENT, "production": kinds.PROFILE_PRODUCTION}
 _NONCE = re.compile("([0-9a-fA-F]{2}){16,32}")
 
 
@@ -49,8 +49,8 @@ def presence(desk: Desk) -> Outcome | None:
     )
     statement = make_presence(claim, unit.journal.signer)
     desk.record |= {
-        rec.KEY_REQUEST_NO: claim.request_no,
-        rec.KEY_STATEMENT: rec.digest_of(statement),
+        kinds.KEY_REQUEST_NO: claim.request_no,
+        kinds.KEY_STATEMENT: record.digest_of(statement),
     }
     desk.told |= {"card_number": visit.card_number, "statement": statement.hex()}
     return None

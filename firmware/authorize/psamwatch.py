@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from firmware.authorize import limits
 from firmware.authorize.unit import Unit
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.outcome import Outcome, outcome
 from firmware.psam.session import PsamFault, PsamIdentity
 

@@ -16,7 +16,7 @@ from firmware.card import commands, files, settlement
 from firmware.card.settlement import Initialized
 from firmware.channel import Reader
 from firmware.clock import TRUST_NONE
-from firmware.journal import record as rec
+from firmware.journal import kinds, record
 from firmware.outcome import Fault, Outcome, StatusError, outcome
 
 KNOWN_BY_ANSWER = 1
@@ -27,9 +27,9 @@ _NEXT_SECOND_S = 2.0
 
 # What CREDIT SAM told -> (record kind, mac2 state, outcome)
 _AFTER_CREDIT = {
-    True: (rec.KIND_DONE, MAC2_CHECKED, "APPROVED"),
-    False: (rec.KIND_SUSPECT, MAC2_REFUSED, "PAYMENT_SUSPECT"),
-    None: (rec.KIND_DONE, MAC2_UNCHECKED, "APPROVED_UNCHECKED"),
+    True: (kinds.KIND_DONE, MAC2_CHECKED, "APPROVED"),
+    False: (kinds.KIND_SUSPECT, MAC2_REFUSED, "PAYMENT_SUSPECT"),
+    None: (kinds.KIND_DONE, MAC2_UNCHECKED, "APPROVED_UNCHECKED"),
 }
 
 
@@ -187,7 +187,7 @@ def _time7(unit: Unit, visit: Visit) -> bytes | None:
 
 def _commit(unit: Unit, p: Prepared, request: Request, buffer: PinBuffer) -> Outcome:
     """Steps 10 to 15.  From INTENT on every end is a record that names it."""
-    intent = unit.journal.append(rec.KIND_INTENT, _intent_body(p, request))  # 10
+    intent = unit.journal.append(kinds.KIND_INTENT, _intent_body(p, request))  # 10
     try:
         tac, mac2 = settlement.debit_for_purchase(  # 11
             p.visit.session, p.terminal_serial, p.time7, p.mac1
@@ -199,16 +199,16 @@ def _commit(unit: Unit, p: Prepared, request: Request, buffer: PinBuffer) -> Out
     unit.journal.append(  # 13
         kind,
         {
-            rec.KEY_INTENT: intent.number,
-            rec.KEY_TAC: tac,
-            rec.KEY_MAC2: mac2,
-            rec.KEY_MAC2_STATE: mac2_state,
-            rec.KEY_TAC_STATE: TAC_PRESENT,
-            rec.KEY_KNOWN_BY: KNOWN_BY_ANSWER,
-            rec.KEY_OUTCOME: result.number,
+            kinds.KEY_INTENT: intent.number,
+            kinds.KEY_TAC: tac,
+            kinds.KEY_MAC2: mac2,
+            kinds.KEY_MAC2_STATE: mac2_state,
+            kinds.KEY_TAC_STATE: TAC_PRESENT,
+            kinds.KEY_KNOWN_BY: KNOWN_BY_ANSWER,
+            kinds.KEY_OUTCOME: result.number,
         },
     )
-    if kind == rec.KIND_DONE:
+    if kind == kinds.KIND_DONE:
         unit.show("WORKING_LEAVE_CARD")
         recovery.finish_totals(unit, p.visit, intent)  # 14, 15
     unit.show(result.name, amount=yuan(request.total_fen), order_no=request.order_no)
@@ -216,7 +216,7 @@ def _commit(unit: Unit, p: Prepared, request: Request, buffer: PinBuffer) -> Out
 
 
 def _after_lost_answer(
-    unit: Unit, reader: Reader, intent: rec.Record, buffer: PinBuffer
+    unit: Unit, reader: Reader, intent: record.Record, buffer: PinBuffer
 ) -> Outcome:
     """DEBIT did not answer 9000 with 8 bytes: never again DEBIT, only evidence."""
     until = unit.monotonic() + min(PIN_KEPT_S, unit.board.timing.removal_s)
@@ -227,35 +227,35 @@ def _after_lost_answer(
 
 def _intent_body(p: Prepared, request: Request) -> dict[int, object]:
     body: dict[int, object] = {
-        rec.KEY_ORDER_NO: request.order_no,
-        rec.KEY_OPERATOR: request.operator,
-        rec.KEY_TERMINAL: p.terminal,
-        rec.KEY_TERMINAL_SERIAL: p.terminal_serial,
-        rec.KEY_CARD_ID: p.visit.card_id,
-        rec.KEY_CARD_NUMBER: p.visit.card_number,
-        rec.KEY_HISTORICAL: p.visit.historical,
-        rec.KEY_ALGORITHM: p.initialized.algorithm,
-        rec.KEY_KEY_INDEX: p.key_index,
-        rec.KEY_KEY_VERSION: p.initialized.key_version,
-        rec.KEY_PURCHASE_SERIAL: p.initialized.purchase_serial,
-        rec.KEY_CARD_RANDOM: p.initialized.random,
-        rec.KEY_AMOUNTS_SENT: p.amounts,
-        rec.KEY_TYPE: commands.TYPE_SETTLEMENT,
-        rec.KEY_TIME7: p.time7,
-        rec.KEY_MAC1: p.mac1,
-        rec.KEY_ACCOUNT_BALANCE_FEN: p.initialized.account_fen,
-        rec.KEY_YEARLY_SELF_FEN: p.initialized.yearly_self_fen,
-        rec.KEY_YEARLY_POOLED_FEN: p.initialized.yearly_pooled_fen,
-        rec.KEY_YEAR: p.initialized.year,
-        rec.KEY_ACCOUNT_FEN: request.account_fen,
-        rec.KEY_SELF_FEN: request.self_fen,
-        rec.KEY_POOLED_FEN: request.pooled_fen,
-        rec.KEY_MAPPING: p.mapping,
+        kinds.KEY_ORDER_NO: request.order_no,
+        kinds.KEY_OPERATOR: request.operator,
+        kinds.KEY_TERMINAL: p.terminal,
+        kinds.KEY_TERMINAL_SERIAL: p.terminal_serial,
+        kinds.KEY_CARD_ID: p.visit.card_id,
+        kinds.KEY_CARD_NUMBER: p.visit.card_number,
+        kinds.KEY_HISTORICAL: p.visit.historical,
+        kinds.KEY_ALGORITHM: p.initialized.algorithm,
+        kinds.KEY_KEY_INDEX: p.key_index,
+        kinds.KEY_KEY_VERSION: p.initialized.key_version,
+        kinds.KEY_PURCHASE_SERIAL: p.initialized.purchase_serial,
+        kinds.KEY_CARD_RANDOM: p.initialized.random,
+        kinds.KEY_AMOUNTS_SENT: p.amounts,
+        kinds.KEY_TYPE: commands.TYPE_SETTLEMENT,
+        kinds.KEY_TIME7: p.time7,
+        kinds.KEY_MAC1: p.mac1,
+        kinds.KEY_ACCOUNT_BALANCE_FEN: p.initialized.account_fen,
+        kinds.KEY_YEARLY_SELF_FEN: p.initialized.yearly_self_fen,
+        kinds.KEY_YEARLY_POOLED_FEN: p.initialized.yearly_pooled_fen,
+        kinds.KEY_YEAR: p.initialized.year,
+        kinds.KEY_ACCOUNT_FEN: request.account_fen,
+        kinds.KEY_SELF_FEN: request.self_fen,
+        kinds.KEY_POOLED_FEN: request.pooled_fen,
+        kinds.KEY_MAPPING: p.mapping,
     }
     if p.visit.ef06 is not None:
-        body[rec.KEY_EF06] = list(p.visit.ef06)
+        body[kinds.KEY_EF06] = list(p.visit.ef06)
     if request.special is not None:
-        body[rec.KEY_SPECIAL] = request.special
+        body[kinds.KEY_SPECIAL] = request.special
     return body
 
 
@@ -273,17 +273,17 @@ def decline(unit: Unit, request: Request, declined: Declined) -> Outcome:
     why, visit = declined.why, declined.visit
     unit.show(why.name, **_shown_fields(request, visit))
     body: dict[int, object] = {
-        rec.KEY_ORDER_NO: request.order_no,
-        rec.KEY_OPERATOR: request.operator,
-        rec.KEY_ACCOUNT_FEN: request.account_fen,
-        rec.KEY_SELF_FEN: request.self_fen,
-        rec.KEY_POOLED_FEN: request.pooled_fen,
-        rec.KEY_OUTCOME: why.number,
+        kinds.KEY_ORDER_NO: request.order_no,
+        kinds.KEY_OPERATOR: request.operator,
+        kinds.KEY_ACCOUNT_FEN: request.account_fen,
+        kinds.KEY_SELF_FEN: request.self_fen,
+        kinds.KEY_POOLED_FEN: request.pooled_fen,
+        kinds.KEY_OUTCOME: why.number,
     }
     if visit is not None and visit.card_id:
-        body |= {rec.KEY_CARD_ID: visit.card_id, rec.KEY_CARD_NUMBER: visit.card_number}
+        body |= {kinds.KEY_CARD_ID: visit.card_id, kinds.KEY_CARD_NUMBER: visit.card_number}
     detail = declined.detail or (visit.note if visit is not None else "")
     if detail:
-        body[rec.KEY_DETAIL] = detail
-    unit.journal.append(rec.KIND_DECLINED, body)
+        body[kinds.KEY_DETAIL] = detail
+    unit.journal.append(kinds.KIND_DECLINED, body)
     return why

@@ -9,7 +9,7 @@ from firmware.authorize.unit import Unit, yuan
 from firmware.authorize.visit import Visit, begin
 from firmware.card import files
 from firmware.channel import Reader
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.record import Record
 from firmware.outcome import Fault, Outcome, outcome
 

@@ -6,7 +6,7 @@ import hashlib
 import logging
 
 from firmware.authorize.unit import Unit
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.outcome import outcome
 
 log = logging.getLogger(__name__)

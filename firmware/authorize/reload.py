@@ -12,7 +12,7 @@ from firmware.authorize.service import Desk
 from firmware.authorize.visit import Visit, external_authenticate, factors
 from firmware.card import commands, files
 from firmware.card.session import PIN_IS_SET
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.outcome import Outcome, ProtocolError, StatusError, TransportError, outcome
 from firmware.psam.keytable import PUK, STK
 from firmware.secret import Pin

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.record import Record
 from firmware.outcome import Outcome, outcome, outcomes
 

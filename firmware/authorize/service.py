@@ -20,7 +20,7 @@ from firmware.authorize.visit import Visit, begin, outcome_of
 from firmware.authorize.welcome import settle_open
 from firmware.card import files
 from firmware.channel import Reader
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.outcome import Fault, Outcome, outcome
 
 Told = dict[str, Any]

@@ -14,7 +14,7 @@ from firmware.authorize.pinchange import pin_change, pin_remove
 from firmware.authorize.presence import check_presence, presence
 from firmware.authorize.reload import check_identification, pin_reload, pin_unblock
 from firmware.authorize.service import Errand, Service
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 
 _TWO: dict[str, type] = {"operator": str, "second": str}
 _SEEN: dict[str, type] = {"id_kind": str, "id_tail": str}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from firmware.authorize.unit import Unit
 from firmware.authorize.visit import Visit, external_authenticate
 from firmware.card import files
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.record import Record
 from firmware.outcome import ProtocolError, StatusError
 from firmware.psam.keytable import UK2DF04

@@ -9,7 +9,7 @@ from firmware.authorize.pin import PinBuffer
 from firmware.authorize.unit import Unit
 from firmware.authorize.visit import Visit, begin, outcome_of
 from firmware.channel import Reader
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.record import Record
 from firmware.journal.schema import JournalError
 from firmware.outcome import Fault, Outcome, outcome

@@ -18,7 +18,7 @@ from firmware.authorize.unit import Unit, yuan
 from firmware.display.messages import message
 from firmware.display.screen import Display, Shown
 from firmware.host.rpc import INVALID_PARAMS, Method, RpcError
-from firmware.journal import record as rec
+from firmware.journal import kinds as rec
 from firmware.journal.record import Record
 from firmware.journal.schema import JournalDamagedError, JournalError
 from firmware.outcome import Outcome, outcome

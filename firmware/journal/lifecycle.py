@@ -6,7 +6,7 @@ docs/architecture.md "Life cycles".
 
 from __future__ import annotations
 
-from firmware.journal.record import (
+from firmware.journal.kinds import (
     KIND_DONE,
     KIND_INTENT,
     KIND_LOAD_DONE,

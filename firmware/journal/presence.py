@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from firmware.journal import cose
 from firmware.journal.cose import CoseError, Signer
-from firmware.journal.record import PROFILE_DEVELOPMENT, PROFILE_PRODUCTION
+from firmware.journal.kinds import PROFILE_DEVELOPMENT, PROFILE_PRODUCTION
 
 CONTENT_TYPE = "application/ssc-presence+cbor"
 MAX_PRESENCE = 1024  # bytes

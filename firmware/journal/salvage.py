@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from firmware.journal import batch, cose, record, scrub, spool
 from firmware.journal.batch import BatchError, Header
 from firmware.journal.cose import CoseError, key_id
-from firmware.journal.record import KEY_PUBLIC_KEY, KIND_START, Record, RecordError
+from firmware.journal.kinds import KEY_PUBLIC_KEY, KIND_START
+from firmware.journal.record import Record, RecordError
 from firmware.journal.room import CEILING_STEP
 
 if TYPE_CHECKING:

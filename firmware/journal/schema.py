@@ -15,7 +15,7 @@ import sqlite3
 from pathlib import Path
 
 from firmware.clock import Clock
-from firmware.journal.record import (
+from firmware.journal.kinds import (
     KEY_ACCOUNT_FEN,
     KEY_CARD_ID,
     KEY_CARD_NUMBER,
@@ -25,8 +25,8 @@ from firmware.journal.record import (
     KEY_SELF_FEN,
     KEY_TERMINAL,
     KIND_INTENT,
-    Record,
 )
+from firmware.journal.record import Record
 
 VERSION = 1  # PRAGMA user_version
 

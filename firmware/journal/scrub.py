@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from firmware.journal import schema
-from firmware.journal.record import (
+from firmware.journal.kinds import (
     KEY_DETAIL,
     KEY_FIRST,
     KEY_INTENT,
@@ -24,9 +24,8 @@ from firmware.journal.record import (
     KIND_LOAD_UNCERTAIN,
     KIND_UNCERTAIN,
     KIND_VOID,
-    Record,
-    RecordError,
 )
+from firmware.journal.record import Record, RecordError
 from firmware.journal.view import read_record
 from firmware.outcome import outcome
 

@@ -19,15 +19,7 @@ from firmware.clock import TRUST_NONE, Clock
 from firmware.journal import record, room, salvage, scrub, spool
 from firmware.journal.batch import Header
 from firmware.journal.cose import Signer
-from firmware.journal.lifecycle import (
-    INTENT_KINDS,
-    OUTCOME_KINDS,
-    PAYMENT_KINDS,
-    STATE_NONE,
-    LifecycleError,
-    next_state,
-)
-from firmware.journal.record import (
+from firmware.journal.kinds import (
     KEY_DONE,
     KEY_INTENT,
     KEY_ORDER_NO,
@@ -36,9 +28,16 @@ from firmware.journal.record import (
     KIND_NAMES,
     KIND_REFUND_REQUEST,
     KIND_VOID,
-    NO_PREVIOUS,
-    Record,
 )
+from firmware.journal.lifecycle import (
+    INTENT_KINDS,
+    OUTCOME_KINDS,
+    PAYMENT_KINDS,
+    STATE_NONE,
+    LifecycleError,
+    next_state,
+)
+from firmware.journal.record import NO_PREVIOUS, Record
 from firmware.journal.room import CEILING_STEP, Ceiling, Reserve
 from firmware.journal.schema import LOAD_STATE, JournalCorruptError, JournalFullError
 from firmware.journal.view import View

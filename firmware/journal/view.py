@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.journal import record, schema
-from firmware.journal.lifecycle import STATE_NONE
-from firmware.journal.record import (
+from firmware.journal.kinds import (
     KEY_ALGORITHM,
     KEY_EF06,
     KEY_FIRST,
@@ -24,9 +23,9 @@ from firmware.journal.record import (
     KEY_WHAT,
     KIND_APPLIED,
     KIND_DAMAGE,
-    Record,
-    RecordError,
 )
+from firmware.journal.lifecycle import STATE_NONE
+from firmware.journal.record import Record, RecordError
 from firmware.journal.schema import JournalCorruptError, JournalDamagedError, JournalError
 
 MAX_LIMIT = 1000

@@ -10,8 +10,9 @@ from typing import Any
 from firmware.clock import Clock
 from firmware.journal import schema
 from firmware.journal.cose import key_id
+from firmware.journal.kinds import KEY_INTENT
 from firmware.journal.lifecycle import OUTCOME_KINDS
-from firmware.journal.record import KEY_INTENT, NO_PREVIOUS, Record, digest_of
+from firmware.journal.record import NO_PREVIOUS, Record, digest_of
 
 
 class Writer:

@@ -5,8 +5,8 @@
 Standard library only, because it runs before anything is installed. The environment is made
 without pip (Debian ships no ensurepip with `python3`); pip runs straight from the wheel beside
 this file, after its SHA-256 was checked. Every package is installed from a wheel whose hash
-requirements.txt, requirements-office.txt or requirements-dev.txt names; nothing is compiled. The project itself is
-installed editable, so that its console scripts and entry points exist.
+requirements.txt, requirements-office.txt or requirements-dev.txt names; nothing is compiled. The
+project itself is installed editable, so that its console scripts and entry points exist.
 
 `.venv/stamp.json` says what is in the environment: a second run reads it and returns. Runs at the
 same time wait for each other. An environment whose making was interrupted is made anew.
