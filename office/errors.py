@@ -191,6 +191,18 @@ ROWS = {
         "按所示改正；权限为 pay、pin、block，密码从键盘输入。",
         "Put right what it names; rights are pay, pin, block; the password is typed.",
     ),
+    920: Row(
+        "证书机构不可用",
+        "the office's certificate authority cannot be used",
+        "从备份恢复 ca.key 和 ca.crt，两者须成对。",
+        "Put back ca.key and ca.crt from the backup; they belong together.",
+    ),
+    921: Row(
+        "证书申请有误",
+        "no certificate can be made from this request",
+        "按所示改正；终端的请求请重新取 enrolment.cose。",
+        "Put right what it names; of a unit fetch enrolment.cose again.",
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 office.key (0600)   Ed25519 seed, 32 bytes; whoever has it can sign receipts and stop lists
 office.pub          the public key as hex, for every unit's board.toml
 office.db           the store
+ca.key (0600)       the certificate authority's key, with ca.crt (ca.py)
 tac.key (0600)      DTK roots, if the office holds any (tac.py); whoever has it can forge TACs
 partial/            batch files that have not arrived whole
 refused/            batch files that must not be stored, each with a .json telling why
@@ -10,13 +11,12 @@ refused/            batch files that must not be stored, each with a .json telli
 
 from __future__ import annotations
 
-import os
-import stat
+import time
 from pathlib import Path
 
 from firmware.journal.cose import SEED_LENGTH, Ed25519Signer, new_seed
 from firmware.journal.spool import sync_folder, write_atomic
-from office import tac
+from office import ca, secretfile, tac
 from office.errors import OfficeError
 from office.store import Store
 from office.tac import TacKeys
@@ -38,20 +38,24 @@ class Folder:
     def close(self) -> None:
         self.store.close()
 
+    def authority(self) -> ca.Authority:
+        """Who makes certificates here.  Raises OfficeError 910, 920."""
+        return ca.load(self.path)
+
     def tac_keys(self) -> TacKeys:
         """The DTK roots this office holds; none is no error.  Raises OfficeError 910, 911."""
         path = self.path / TAC_KEY
-        return tac.parse(_read_secret(path, _MAX_TAC_KEY), path) if path.exists() else TacKeys()
+        return tac.parse(secretfile.read(path, _MAX_TAC_KEY), path) if path.exists() else TacKeys()
 
     def keep_tac_keys(self, path: Path) -> TacKeys:
         """Take over a key file, in place of the one before.  Raises OfficeError 906, 910, 911."""
-        raw = _read_secret(path, _MAX_TAC_KEY)
+        raw = secretfile.read(path, _MAX_TAC_KEY)
         keys = tac.parse(raw, path)
         kept = self.path / TAC_KEY
         fresh = kept.with_suffix(".new")
         try:
             fresh.unlink(missing_ok=True)
-            _create_secret(fresh, raw)
+            secretfile.create(fresh, raw)
             fresh.replace(kept)
             sync_folder(self.path)
         except OSError as error:
@@ -63,10 +67,11 @@ def init(path: Path, name: str) -> str:
     """Make an office in that folder; the public key as hex.  Raises OfficeError 902, 906, 909."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any((path / each).exists() for each in (KEY, DB)):
+        if any((path / each).exists() for each in (KEY, DB, ca.KEY)):
             raise OfficeError(902, str(path))
         for folder in ("partial", "refused"):
             (path / folder).mkdir(exist_ok=True)
+        ca.create(path, name, int(time.time() * 1000))
         seed = _create_seed(path / KEY)
         public_hex = Ed25519Signer(seed).public_key.hex()
         write_atomic(path / PUB, f"{public_hex}\n".encode())
@@ -80,39 +85,12 @@ def init(path: Path, name: str) -> str:
 
 def _create_seed(path: Path) -> bytes:
     seed = new_seed()
-    _create_secret(path, seed)
+    secretfile.create(path, seed)
     return seed
-
-
-def _create_secret(path: Path, content: bytes) -> None:
-    """A new file, mode 0600, on the disk when this returns.  Raises OSError."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        os.write(handle, content)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    sync_folder(path.parent)
 
 
 def _read_seed(path: Path) -> bytes:
-    seed = _read_secret(path, SEED_LENGTH)
+    seed = secretfile.read(path, SEED_LENGTH)
     if len(seed) != SEED_LENGTH:
         raise OfficeError(910, f"{path}: {len(seed)} bytes instead of {SEED_LENGTH}")
     return seed
-
-
-def _read_secret(path: Path, length: int) -> bytes:
-    """At most length + 1 bytes of a file that only its owner can read; raises OfficeError 910."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError as error:
-        raise OfficeError(910, f"{path}: {error.strerror}") from None
-    try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
-            mode = stat.S_IMODE(status.st_mode)
-            raise OfficeError(910, f"{path}: mode {mode:04o}, others could read it")
-        return os.read(handle, length + 1)
-    finally:
-        os.close(handle)

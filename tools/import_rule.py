@@ -67,6 +67,7 @@ VENDORS = {
         "firmware.psam.cipher",
         "firmware.journal.cose",
         "firmware.journal.devicekey",
+        "office.ca",
     },
     "cbor2": {"firmware.journal.cose", "firmware.uplink.frame"},
     "cobs": {"firmware.uplink.frame"},
