@@ -42,8 +42,7 @@ def _append_rest(link: Link, offer: Offer, path: Path, progress: Progress) -> No
             file.truncate(0)
         held = file.tell() if file.tell() <= offer.size else 0
         progress(held, offer.size)
-        while held < offer.size:
-            chunk = link.read(offer.batch, held, min(link.chunk, offer.size - held))
+        for chunk in link.read_all(offer.batch, held, offer.size):
             file.write(chunk)
             file.flush()  # in the system's hands: a killed office goes on from here
             held += len(chunk)

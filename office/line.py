@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Iterator
 
 import serial
 
@@ -75,7 +76,13 @@ class SerialLink:
             case other:
                 raise _odd(other)
 
-    def read(self, batch: int, offset: int, length: int) -> bytes:
+    def read_all(self, batch: int, offset: int, size: int) -> Iterator[bytes]:
+        while offset < size:
+            chunk = self._read(batch, offset, min(self.chunk, size - offset))
+            yield chunk
+            offset += len(chunk)
+
+    def _read(self, batch: int, offset: int, length: int) -> bytes:
         match self._ask(frame.READ, batch, offset, length):
             case (int(b), int(o), bytes(chunk)) if (b, o) == (batch, offset) and (
                 0 < len(chunk) <= length

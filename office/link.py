@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 Progress = Callable[[int, int], None]
@@ -29,16 +29,16 @@ class Offer(NamedTuple):
 class Link(Protocol):
     """Every method raises LinkError after its own bounded repeats."""
 
-    chunk: int
-    """How many bytes one read() should ask for."""
-
     def hello(self) -> UnitInfo: ...
 
     def next_after(self, after: int) -> Offer | None:
         """The oldest pending batch above `after`."""
 
-    def read(self, batch: int, offset: int, length: int) -> bytes:
-        """At least one byte from `offset` on."""
+    def read_all(self, batch: int, offset: int, size: int) -> Iterator[bytes]:
+        """The bytes from `offset` to `size` of a batch file of `size` bytes, in order, in pieces.
+
+        Pieces that were yielded before a LinkError are right and need not be asked for again.
+        """
 
     def put_receipt(self, batch: int, receipt: bytes) -> bool:
         """False: the unit holds that batch no longer, an earlier receipt was verified."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,12 +15,11 @@ from office.link import Offer, Progress, UnitInfo
 TIMEOUT_S = 10.0
 ATTEMPTS = 3
 _MAX_JSON = 1 << 16
+_CHUNK = 1 << 16
 
 
 class HttpLink:
     """One connection a question; a question is repeated when the connection breaks."""
-
-    chunk = 1 << 16
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S, attempts: int = ATTEMPTS):
         parts = urlsplit(url)
@@ -52,7 +52,13 @@ class HttpLink:
             case other:
                 raise _odd(other)
 
-    def read(self, batch: int, offset: int, length: int) -> bytes:
+    def read_all(self, batch: int, offset: int, size: int) -> Iterator[bytes]:
+        while offset < size:
+            chunk = self._read(batch, offset, min(_CHUNK, size - offset))
+            yield chunk
+            offset += len(chunk)
+
+    def _read(self, batch: int, offset: int, length: int) -> bytes:
         wanted = {"Range": f"bytes={offset}-{offset + length - 1}"}
         status, body = self._request("GET", f"/v1/batches/{batch}", None, wanted, length)
         if status != HTTPStatus.PARTIAL_CONTENT or not 0 < len(body) <= length:

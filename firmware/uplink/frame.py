@@ -44,7 +44,7 @@ STORAGE_FAILED = 4
 
 MAX_CHUNK = 4096
 MAX_MESSAGE = MAX_CHUNK + 512
-MAX_RECEIPT = 2048
+MAX_RECEIPT = 4096
 MAX_DOWN = 16 << 20  # a stop list of a million cards has 9 MB
 _CRC_SIZE = 4
 # COBS adds one byte in 254, and one (Cheshire and Baker, "Consistent Overhead Byte Stuffing").
