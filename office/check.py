@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from firmware.journal.batch import BatchContents, BatchError
+from firmware.journal.batch import BatchContents
 from firmware.journal.cose import CoseError, peek1
 from firmware.journal.cose import key_id as id_of
 from firmware.journal.kinds import (
@@ -40,6 +40,7 @@ from firmware.journal.lifecycle import (
     next_state,
 )
 from firmware.journal.record import Record, RecordError, parse
+from firmware.journal.statement import BatchError
 from office import chain
 from office.errors import Refused
 from office.folder import Folder
@@ -158,11 +159,11 @@ class _Unit:
                 below = None
                 yield from self._singly(row)
                 continue
-            header = contents.header
-            self._held += subtract([(header.first, header.last)], header.damaged)
-            self._declared += header.damaged
+            statement = contents.statement
+            self._held += subtract([(statement.first, statement.last)], statement.damaged)
+            self._declared += statement.damaged
             try:
-                if header.batch == 1:
+                if statement.batch == 1:
                     chain.begins(contents)
                 if below is not None:
                     chain.follows(below, contents)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from firmware.journal.batch import BatchContents, BatchError, parse_batch
+from firmware.journal import merkle
+from firmware.journal.batch import BatchContents, parse_batch
 from firmware.journal.kinds import (
     KEY_CARD_ID,
     KEY_INTENT,
@@ -13,13 +14,15 @@ from firmware.journal.kinds import (
     KIND_DONE,
     KIND_INTENT,
 )
-from firmware.journal.receipt import make_receipt
+from firmware.journal.receipt import make_receipt, read_receipt
 from firmware.journal.record import Record, digest_of
 from firmware.journal.spool import write_atomic
+from firmware.journal.statement import BatchError, Statement
 from office import chain
 from office.errors import ROWS, OfficeError, Refused
 from office.folder import Folder
 from office.store import Store
+from office.tree import Tree
 
 
 class Duplicate(NamedTuple):
@@ -61,25 +64,44 @@ def _take_in(folder: Folder, unit: str, number: int, raw: bytes, now_ms: int) ->
         held = store.rows("SELECT 1 FROM records WHERE unit = ? AND batch = ?", unit, number)
         return Taken(len(held), row.receipt, False, [])
     contents = _verified(store, unit, number, raw)
+    statement = contents.statement
     if row is not None:
-        raise Refused(805, f"batch {number} of {unit}")
+        if row.header != statement.raw:
+            raise Refused(805, f"batch {number} of {unit}")
+        return Taken(len(contents.records), row.receipt, False, [])
     _check_neighbours(store, contents)
-    header = contents.header
-    receipt = make_receipt(
-        unit=unit,
-        batch=number,
-        digest=header.digest,
-        time_ms=now_ms,
-        office=store.name(),
-        signer=folder.signer,
-    )
+    receipt = _receipt(folder, statement, now_ms)
     store.write(
         "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        *(unit, number, header.first, header.last, header.raw, digest_of(raw), receipt, now_ms),
+        *(unit, number, statement.first, statement.last, statement.raw),
+        *(digest_of(raw), receipt, now_ms),
     )
     for record in contents.records:
         _insert(store, number, record)
     return Taken(len(contents.records), receipt, True, _duplicates(store, contents))
+
+
+def _receipt(folder: Folder, statement: Statement, now_ms: int) -> bytes:
+    """One more leaf in the tree, and the receipt for it."""
+    store = folder.store
+    tree = Tree(store.tree, store.tree.size())
+    index = tree.append(merkle.leaf(statement.raw))
+    before = store.row(
+        "SELECT receipt FROM batches WHERE unit = ? ORDER BY rowid DESC LIMIT 1", statement.unit
+    )
+    first = None if before is None else read_receipt(before[0]).size
+    return make_receipt(
+        unit=statement.unit,
+        batch=statement.batch,
+        time_ms=now_ms,
+        issuer=store.name(),
+        signer=folder.signer,
+        root=tree.root(),
+        size=tree.size,
+        index=index,
+        path=tree.inclusion(index),
+        consistency=None if first is None else (first, tree.consistency(first)),
+    )
 
 
 def _verified(store: Store, unit: str, number: int, raw: bytes) -> BatchContents:
@@ -90,18 +112,18 @@ def _verified(store: Store, unit: str, number: int, raw: bytes) -> BatchContents
         contents = parse_batch(raw, *keys)
     except BatchError as error:
         raise Refused(802, str(error)) from None
-    if contents.header.unit != unit:
-        raise Refused(806, f"{contents.header.unit} instead of {unit}")
-    if contents.header.batch != number:
-        raise Refused(804, f"announced as batch {number}, it is batch {contents.header.batch}")
+    if contents.statement.unit != unit:
+        raise Refused(806, f"{contents.statement.unit} instead of {unit}")
+    if contents.statement.batch != number:
+        raise Refused(804, f"announced as batch {number}, it is batch {contents.statement.batch}")
     return contents
 
 
 def _check_neighbours(store: Store, contents: BatchContents) -> None:
-    header = contents.header
-    if header.batch == 1:
+    statement = contents.statement
+    if statement.batch == 1:
         chain.begins(contents)
-    below, above = store.neighbours(header.unit, header.batch)
+    below, above = store.neighbours(statement.unit, statement.batch)
     try:
         if below is not None:
             chain.follows(chain.stored(store, below), contents)
@@ -133,14 +155,14 @@ def _insert(store: Store, batch: int, record: Record) -> None:
 
 def _duplicates(store: Store, contents: BatchContents) -> list[Duplicate]:
     """Purchases of this batch that some unit has already reported as DONE."""
-    header = contents.header
+    statement = contents.statement
     rows = store.rows(
         "SELECT a.unit, a.done, b.unit, b.done FROM payments a JOIN payments b"
         " ON a.card_id = b.card_id AND a.purchase_serial = b.purchase_serial"
         " WHERE a.unit = ?1 AND a.done IS NOT NULL AND b.done IS NOT NULL"
         " AND (a.intent BETWEEN ?2 AND ?3 OR a.done BETWEEN ?2 AND ?3)"
         " AND NOT (a.unit = b.unit AND a.intent = b.intent)",
-        *(header.unit, header.first, header.last),
+        *(statement.unit, statement.first, statement.last),
     )
     return [Duplicate(*row) for row in rows]
 

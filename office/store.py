@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from office.errors import OfficeError
 
-VERSION = 2
+VERSION = 3
 TABLES = """
 CREATE TABLE office (name TEXT NOT NULL);
 CREATE TABLE keys (
@@ -48,7 +48,12 @@ CREATE TABLE presence_requests (
     request_no TEXT PRIMARY KEY, nonce BLOB NOT NULL, made_ms INTEGER NOT NULL, statement BLOB
 );
 """
-UPGRADES = {1: PRESENCE}
+TREE = """
+CREATE TABLE tree (
+    level INTEGER NOT NULL, place INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, place)
+) WITHOUT ROWID;
+"""
+UPGRADES = {1: PRESENCE, 2: TREE}
 """Version found -> what makes it the next one; a new store gets all of it."""
 
 
@@ -67,6 +72,27 @@ class BatchRow(NamedTuple):
 _BATCH = "SELECT unit, batch, first, last, header, file_digest, receipt FROM batches "
 
 
+class TreeRows:
+    """The tree's hashes as rows (tree.py)."""
+
+    def __init__(self, store: Store):
+        self._store = store
+
+    def size(self) -> int:
+        """How many leaves there are."""
+        row = self._store.row("SELECT max(place) FROM tree WHERE level = 0")
+        return 0 if row is None or row[0] is None else int(row[0]) + 1
+
+    def get(self, level: int, index: int) -> bytes:
+        row = self._store.row("SELECT hash FROM tree WHERE level = ? AND place = ?", level, index)
+        if row is None:
+            raise OfficeError(909, f"the tree lacks hash {index} of level {level}")
+        return bytes(row[0])
+
+    def put(self, level: int, index: int, value: bytes) -> None:
+        self._store.write("INSERT INTO tree VALUES (?, ?, ?)", level, index, value)
+
+
 class Store:
     """Raises OfficeError 909 for whatever SQLite cannot do."""
 
@@ -79,7 +105,7 @@ class Store:
             self._db.execute("PRAGMA synchronous = FULL")
             if create:
                 self._db.executescript(
-                    f"BEGIN; {TABLES} {PRESENCE} PRAGMA user_version = {VERSION}; COMMIT;"
+                    f"BEGIN; {TABLES} {PRESENCE} {TREE} PRAGMA user_version = {VERSION}; COMMIT;"
                 )
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
             while found in UPGRADES:
@@ -122,6 +148,10 @@ class Store:
         """The same for each of the rows; what they raise passes through."""
         with _sqlite():
             self._db.executemany(sql, rows)
+
+    @property
+    def tree(self) -> TreeRows:
+        return TreeRows(self)
 
     def name(self) -> str:
         row = self.row("SELECT name FROM office")

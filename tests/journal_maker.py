@@ -16,9 +16,10 @@ from firmware.journal import batch, kinds
 from firmware.journal.cose import Ed25519Signer
 from firmware.journal.devicekey import DeviceKey
 from firmware.journal.kinds import KIND_DONE, KIND_INTENT, KIND_START, KIND_TOTALS
-from firmware.journal.receipt import accept_receipt, make_receipt
+from firmware.journal.receipt import accept_receipt
 from firmware.journal.record import Record
 from firmware.journal.store import Journal
+from tests.receipts import receipt_of
 
 UNIT = "test-unit-1"
 START_MS = 1_790_000_000_000
@@ -123,14 +124,7 @@ def purchase(journal: Journal, order_no: str, card: int = 1) -> Record:
 
 
 def receipt_for(sealed: batch.Batch) -> bytes:
-    return make_receipt(
-        unit=sealed.header.unit,
-        batch=sealed.number,
-        digest=sealed.header.digest,
-        time_ms=START_MS,
-        office="test office",
-        signer=TEST_OFFICE_KEY,
-    )
+    return receipt_of(sealed.statement, TEST_OFFICE_KEY, START_MS)
 
 
 # --- a large journal, quickly ---
@@ -148,7 +142,7 @@ def make_large(folder: Path, count: int) -> None:
         journal._ceiling.reach(chunk[-1].number)
         journal._writer.transact(chunk)
         journal.checkpoint()
-    while (sealed := batch.seal(journal)) and sealed.header.last < count:
+    while (sealed := batch.seal(journal)) and sealed.statement.last < count:
         accept_receipt(journal, receipt_for(sealed), TEST_OFFICE_KEY.public_key)
     batch.put_out(journal)
     journal.close()

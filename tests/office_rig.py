@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
-from firmware.journal import cose
+from firmware.journal import cose, merkle
+from firmware.journal.batch import make_file
 from firmware.journal.cose import Ed25519Signer
 from firmware.journal.kinds import KIND_DONE, KIND_INTENT
+from firmware.journal.packing import pack
 from firmware.journal.record import NO_PREVIOUS, Record, build
 
 T0_MS = 1_795_312_800_000  # 2026-11-22 10:00 in China
@@ -57,17 +59,18 @@ class Terminal:
         self._sealed += records
 
     def batch(self, damaged: tuple[tuple[int, int], ...] = (), **changed: object) -> bytes:
-        """changed: header fields by name, to make it wrong."""
+        """changed: fields of the statement by name, to make it wrong."""
         covered = self.records[self._sealed :]
+        kept = [each.raw for each in covered if not any(a <= each.number <= b for a, b in damaged)]
         self.batches += 1
         fields = {
             "unit": self.unit, "batch": self.batches, "first": covered[0].number,
-            "last": covered[-1].number, "head": covered[-1].digest, "previous": self.previous,
+            "last": covered[-1].number, "root": merkle.root([merkle.leaf(raw) for raw in kept]),
+            "previous": self.previous,
             "time": T0_MS, "damaged": [list(each) for each in damaged],
         } | changed  # fmt: skip
         payload = cose.encode(dict(enumerate(fields.values(), 1)))
-        header = cose.sign1(payload, self.signer, "application/ssc-batch+cbor")
-        self.previous = hashlib.sha256(header).digest()
+        statement = cose.sign1(payload, self.signer, "application/ssc-batch+cbor")
+        self.previous = hashlib.sha256(statement).digest()
         self._sealed = len(self.records)
-        kept = [each.raw for each in covered if not any(a <= each.number <= b for a, b in damaged)]
-        return cose.encode([header, kept])
+        return make_file(statement, pack(kept))

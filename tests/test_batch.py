@@ -1,4 +1,4 @@
-"""Batches, receipts, signed files, enrolment (issue part 6; "a receipt signed by a stranger")."""
+"""Batches, signed files, enrolment."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from journal_maker import (
     receipt_for,
 )
 
-from firmware.journal import batch, cose, kinds, record, spool
-from firmware.journal.batch import BatchError, parse_batch, put_out, seal
+from firmware.journal import batch, cose, kinds, merkle, packing, record, spool, statement
+from firmware.journal.batch import parse_batch, put_out, seal, take_apart
 from firmware.journal.cose import Ed25519Signer
 from firmware.journal.enrolment import EnrolmentError, make_enrolment, verify_enrolment
 from firmware.journal.kinds import KIND_TAMPER
-from firmware.journal.receipt import ReceiptError, accept_receipt, make_receipt
+from firmware.journal.receipt import accept_receipt
 from firmware.journal.signedfile import SignedFileError, make_signed_file, signed_file
+from firmware.journal.statement import BatchError
 
 DEVICE = TEST_DEVICE_KEY.public_key
 OFFICE = TEST_OFFICE_KEY.public_key
@@ -46,9 +47,9 @@ def test_batches_cover_every_record_once(journal):
     for number in (1, 2, 3):
         sealed = seal(journal, max_records=5)
         contents = parse_batch(sealed.raw, DEVICE)
-        assert contents.header == sealed.header
-        assert (sealed.number, contents.header.previous) == (number, previous)
-        previous = sealed.header.digest
+        assert contents.statement == sealed.statement
+        assert (sealed.number, contents.statement.previous) == (number, previous)
+        previous = sealed.statement.digest
         seen += contents.records
     assert seal(journal) is None
     assert [each.number for each in seen] == list(range(1, 13))
@@ -59,8 +60,8 @@ def test_a_batch_is_bounded(journal):
     for _ in range(1000):
         journal.append(KIND_TAMPER, TAMPER, ride=True)
     sealed = seal(journal, max_records=5000)
-    assert sealed.header.last == batch.MAX_RECORDS
-    assert 1000 * record.MAX_RECORD + 10_000 < batch.MAX_BATCH
+    assert sealed.statement.last == batch.MAX_RECORDS
+    assert 1000 * record.MAX_RECORD + 10_000 < packing.MAX_UNPACKED < batch.MAX_BATCH
 
 
 def test_a_sealed_batch_lies_in_out_until_its_receipt_came(journal, tmp_path):
@@ -102,14 +103,15 @@ def test_a_batch_over_two_device_keys_needs_both(journal, tmp_path):
 # --- what the office refuses ---
 
 
-def rebuilt(sealed, change_header=None, change_records=None, signer=TEST_DEVICE_KEY) -> bytes:
-    """The batch with another header payload or other records, signed again."""
-    header_raw, raws = cose.decode(sealed.raw)
-    payload = cose.decode(cose.peek1(header_raw).payload)
-    if change_header:
-        payload = {**payload, **change_header}
-    header_raw = cose.sign1(cose.encode(payload), signer, batch.CONTENT_TYPE)
-    return cose.encode([header_raw, change_records(raws) if change_records else raws])
+def rebuilt(sealed, change=None, change_records=None, signer=TEST_DEVICE_KEY) -> bytes:
+    """The batch with another statement or other records and their root, signed again."""
+    parts = take_apart(sealed.raw)
+    raws = change_records(parts.raws) if change_records else parts.raws
+    payload = cose.decode(cose.peek1(parts.statement).payload)
+    payload[5] = merkle.root(list(map(merkle.leaf, raws)))
+    payload |= change or {}
+    signed = cose.sign1(cose.encode(payload), signer, statement.CONTENT_TYPE)
+    return batch.make_file(signed, packing.pack(raws))
 
 
 RECORDS = {
@@ -118,8 +120,7 @@ RECORDS = {
     "one comes twice": (lambda raws: raws[:3] + raws[2:], "more records"),
     "one takes the place of another": (lambda raws: raws[:3] + raws[2:3] + raws[4:], "hold"),
     "two changed places": (lambda raws: [raws[1], raws[0], *raws[2:]], "hold"),
-    "none": (lambda raws: [], "hold"),
-    "one is no record": (lambda raws: [b"x", *raws[1:]], "tagged"),
+    "none": (lambda raws: [], "heads"),
     "a byte flipped": (
         lambda raws: [raws[0][:-1] + bytes([raws[0][-1] ^ 1]), *raws[1:]],
         "signature",
@@ -134,16 +135,29 @@ def test_other_records_than_the_header_covers_are_refused(journal, name):
         parse_batch(rebuilt(seal(journal), change_records=change), DEVICE)
 
 
-HEADERS = {
+def test_other_records_than_those_of_the_root_are_refused(journal):
+    """Each well signed, all numbers there, the chain right: the statement is of another past."""
+    sealed = seal(journal)
+    raws = take_apart(sealed.raw).raws
+    other = again(parse_batch(sealed.raw, DEVICE).records[-1], boot=9)
+    changed = batch.make_file(sealed.statement.raw, packing.pack([*raws[:-1], other]))
+    for read in (lambda: parse_batch(changed, DEVICE), lambda: batch.parse_unverified(changed)):
+        with pytest.raises(BatchError, match="root"):
+            read()
+
+
+STATEMENTS = {
     "another unit": {1: "other"},
     "batch 0": {2: 0},
     "first 0": {3: 0},
     "first after last": {3: 13},
     "last beyond the records": {4: 13},
     "more numbers than any batch": {4: 1 << 40},
-    "another head": {5: bytes(32)},
-    "a short head": {5: bytes(31)},
+    "another root": {5: bytes(32)},
+    "a short root": {5: bytes(31)},
     "text for a number": {2: "1"},
+    "true for a number": {7: True},
+    "a time before 1970": {7: -1},
     "damage that is there": {8: [[3, 3]]},
     "damage at the end": {8: [[12, 12]]},
     "damage outside": {8: [[13, 14]]},
@@ -153,36 +167,33 @@ HEADERS = {
 }
 
 
-@pytest.mark.parametrize("name", HEADERS)
-def test_a_header_that_does_not_fit_is_refused(journal, name):
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_statement_that_does_not_fit_is_refused(journal, name):
     with pytest.raises(BatchError):
-        parse_batch(rebuilt(seal(journal), HEADERS[name]), DEVICE)
+        parse_batch(rebuilt(seal(journal), STATEMENTS[name]), DEVICE)
 
 
-def test_a_header_with_a_key_of_a_later_release_is_read(journal):
+def test_a_statement_with_a_key_of_a_later_release_is_read(journal):
     assert parse_batch(rebuilt(seal(journal), {99: "later"}), DEVICE).records
+
+
+def again(one, **changed) -> bytes:
+    """The record with other fields, signed again."""
+    fields = {
+        "unit": UNIT, "number": one.number, "boot": 1, "time_ms": one.time_ms, "trust": 1,
+        "profile": 1, "previous": one.previous, "signer": TEST_DEVICE_KEY,
+    }  # fmt: skip
+    return record.build(one.kind, one.body, **{**fields, **changed}).raw
 
 
 def test_a_chain_that_does_not_link_is_refused(journal):
     """Each record well signed, but one written on top of another past."""
     sealed = seal(journal)
     records = parse_batch(sealed.raw, DEVICE).records
-    third = records[2]
-    other = record.build(
-        third.kind,
-        third.body,
-        unit=UNIT,
-        number=3,
-        boot=1,
-        time_ms=third.time_ms,
-        trust=1,
-        profile=1,
-        previous=bytes(32),
-        signer=TEST_DEVICE_KEY,
-    )
+    other = again(records[2], previous=bytes(32))
     with pytest.raises(BatchError, match="record 3 does not follow record 2"):
         parse_batch(
-            rebuilt(sealed, change_records=lambda raws: [*raws[:2], other.raw, *raws[3:]]), DEVICE
+            rebuilt(sealed, change_records=lambda raws: [*raws[:2], other, *raws[3:]]), DEVICE
         )
 
 
@@ -191,63 +202,26 @@ def test_a_batch_of_a_stranger_is_refused(journal):
         parse_batch(rebuilt(seal(journal), signer=STRANGER), DEVICE)
 
 
-@pytest.mark.parametrize("raw", ["", "80", "824080", "83408000", "820000", "82408100"])
+@pytest.mark.parametrize(
+    "raw", ["", "80", "824080", "83408000", "820000", "8401404040", "84014000"]
+)
 def test_garbage_is_no_batch(raw):
     with pytest.raises(BatchError):
         parse_batch(bytes.fromhex(raw), DEVICE)
 
 
-def test_no_byte_of_a_batch_may_change(journal):
-    raw = seal(journal).raw
-    for at in range(0, len(raw), 7):
-        changed = raw[:at] + bytes([raw[at] ^ 0x04]) + raw[at + 1 :]
-        with pytest.raises(BatchError):
-            parse_batch(changed, DEVICE)
+def test_a_file_larger_than_any_batch_is_not_read():
+    with pytest.raises(BatchError, match="more than"):
+        parse_batch(bytes(batch.MAX_BATCH + 1), DEVICE)
 
 
-# --- receipts ---
-
-
-def refused(journal, raw: bytes, message: str) -> None:
-    before = spool.batches(journal.data_dir)
-    with pytest.raises(ReceiptError, match=message):
-        accept_receipt(journal, raw, OFFICE)
-    assert spool.batches(journal.data_dir) == before
-    assert journal.row("SELECT receipt FROM batches WHERE batch = 1") == (None,)
-
-
-def test_only_the_right_receipt_is_accepted(journal):
+def test_what_the_office_reads_at_once_is_what_a_verified_batch_holds(journal):
     sealed = seal(journal)
-    put_out(journal)
-    right = {
-        "unit": UNIT,
-        "batch": 1,
-        "digest": sealed.header.digest,
-        "time_ms": START_MS,
-        "office": "test office",
-        "signer": TEST_OFFICE_KEY,
-    }
-    refused(journal, make_receipt(**{**right, "signer": STRANGER}), "another key")
-    refused(journal, make_receipt(**{**right, "signer": TEST_DEVICE_KEY}), "another key")
-    refused(journal, make_receipt(**{**right, "unit": "other"}), "for unit other")
-    refused(journal, make_receipt(**{**right, "batch": 2}), "never sealed")
-    refused(journal, make_receipt(**{**right, "digest": bytes(32)}), "other contents")
-    refused(journal, make_receipt(**{**right, "digest": b"short"}), "another type")
-    refused(journal, make_receipt(**{**right, "office": "x" * 5000}), "at most")
-    refused(journal, b"", "tagged")
-    refused(journal, sealed.header.raw, "protected header")
-    receipt = accept_receipt(journal, make_receipt(**right), OFFICE)
-    assert (receipt.batch, receipt.time_ms, receipt.office) == (1, START_MS, "test office")
-    assert journal.row("SELECT receipt FROM batches WHERE batch = 1") == (receipt.raw,)
-
-
-def test_a_receipt_may_come_twice(journal, tmp_path):
-    sealed = seal(journal)
-    put_out(journal)
-    accept_receipt(journal, receipt_for(sealed), OFFICE)
-    spool.batch_path(tmp_path, 1).write_bytes(sealed.raw)  # a removal that a power cut undid
-    accept_receipt(journal, receipt_for(sealed), OFFICE)
-    assert spool.batches(tmp_path) == []
+    found, contents = batch.parse_unverified(sealed.raw), parse_batch(sealed.raw, DEVICE)
+    assert (found.statement, found.key_id) == (contents.statement, cose.key_id(DEVICE))
+    assert found.raws == [each.raw for each in contents.records]
+    assert found.digests == [each.digest for each in contents.records]
+    assert merkle.root(found.leaves) == contents.statement.root
 
 
 # --- signed files and enrolment ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 
 import cbor2
 import pytest
@@ -38,6 +39,20 @@ def read(raw: bytes, public_key: bytes, content_type: str):
     return value
 
 
+def unpacked(packed: bytes) -> list[bytes]:
+    """The records' bytes, as docs/records.md tells it."""
+    heads, which, whole, payloads, signatures = cbor2.loads(packed)
+    raws: list[bytes] = []
+    for at, payload in enumerate(payloads):
+        if at not in whole:
+            left, right = payload.split(b"\x08\x58\x20", 1)
+            payload = left + b"\x08\x58\x20" + hashlib.sha256(raws[-1]).digest() + right
+        protected, kid = heads[which[at]]
+        parts = [protected, {4: kid}, payload, signatures[64 * at : 64 * at + 64]]
+        raws.append(cbor2.dumps(cbor2.CBORTag(18, parts)))
+    return raws
+
+
 def test_records_and_their_chain_are_read_without_our_code(tmp_path):
     journal = open_journal(tmp_path)
     purchase(journal, "order-1")
@@ -60,23 +75,31 @@ def test_a_batch_its_receipt_and_the_other_files_are_read_without_our_code(tmp_p
     sealed = batch.seal(journal)
     raws = [each.raw for each in journal.records()]
     journal.close()
-    header_raw, records = cbor2.loads(sealed.raw)
-    assert records == raws
-    header = read(header_raw, TEST_DEVICE_KEY.public_key, "application/ssc-batch+cbor")
+    form, statement_raw, codec, packed = cbor2.loads(sealed.raw)
+    assert (form, codec) == (1, 1)
+    assert unpacked(zlib.decompress(packed)) == raws
+    header = read(statement_raw, TEST_DEVICE_KEY.public_key, "application/ssc-batch+cbor")
+    one, two, three = (hashlib.sha256(b"\0" + raw).digest() for raw in raws)
+    left = hashlib.sha256(b"\1" + one + two).digest()
     assert header == {
         1: UNIT,
         2: 1,
         3: 1,
         4: 3,
-        5: hashlib.sha256(raws[-1]).digest(),
+        5: hashlib.sha256(b"\1" + left + three).digest(),
         6: bytes(32),
         7: header[7],
         8: [],
     }
     office = TEST_OFFICE_KEY.public_key
-    receipt = read(receipt_for(sealed), office, "application/ssc-receipt+cbor")
-    digest = hashlib.sha256(header_raw).digest()
-    assert receipt == {1: UNIT, 2: 1, 3: digest, 4: START_MS, 5: "test office"}
+    protected, unprotected, payload, signature = cbor2.loads(receipt_for(sealed)[1:])
+    kid = hashlib.sha256(office).digest()[:8]
+    claims = {1: "test office", 2: f"{UNIT}/1", 6: START_MS // 1000}
+    assert cbor2.loads(protected) == {1: -8, 4: kid, 15: claims, 395: 1}
+    assert (unprotected, payload) == ({396: {-1: [cbor2.dumps([1, 0, []])]}}, None)
+    root = hashlib.sha256(b"\0" + statement_raw).digest()
+    signed = cbor2.dumps(["Signature1", protected, b"", root])
+    Ed25519PublicKey.from_public_bytes(office).verify(signature, signed)
     signed = make_signed_file(
         what="stoplist", number=4, issued_ms=9, body={1: []}, signer=TEST_OFFICE_KEY
     )

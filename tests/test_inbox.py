@@ -13,8 +13,8 @@ from firmware.journal import kinds as rec
 from firmware.journal import spool
 from firmware.journal.batch import parse_batch
 from firmware.journal.cose import Ed25519Signer
-from firmware.journal.receipt import make_receipt
 from firmware.journal.schema import JournalFullError
+from tests.receipts import receipt_of
 from tests.rig import Rig
 
 OFFICE = Ed25519Signer(b"test office key, invented here!!")
@@ -48,15 +48,10 @@ def sealed(rig: Rig) -> list[int]:
 def put_receipt(rig: Rig, batch: int, time_ms: int | None = None, **changed: Any) -> bytes:
     """What the office answers and the uplink leaves in up/."""
     data_dir = rig.board.unit.data_dir
-    out = spool.batch_path(data_dir, changed.get("of", batch)).read_bytes()
-    raw = make_receipt(
-        unit=changed.get("unit", rig.board.unit.id),
-        batch=changed.get("of", batch),
-        digest=changed.get("digest") or parse_batch(out, rig.key.public_key).header.digest,
-        time_ms=now_ms(rig) if time_ms is None else time_ms,
-        office="test office",
-        signer=changed.get("signer", OFFICE),
-    )
+    out = spool.batch_path(data_dir, changed.pop("of", batch)).read_bytes()
+    statement = parse_batch(out, rig.key.public_key).statement
+    at_ms = now_ms(rig) if time_ms is None else time_ms
+    raw = receipt_of(statement, changed.pop("signer", OFFICE), at_ms, **changed)
     spool.write_atomic(spool.receipt_path(data_dir, batch), raw)
     return raw
 
@@ -161,7 +156,7 @@ def test_a_receipt_of_the_office_marks_the_batch(rig: Rig) -> None:
 WRONG = [
     {"signer": STRANGER},
     {"unit": "OTHER-UNIT"},
-    {"digest": bytes(32)},
+    {"root": bytes(32)},
 ]
 
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.journal import cose
+from firmware.journal.batch import take_apart
 from office import folder
 from office.check import check, subtract
 from office.folder import Folder
@@ -118,9 +119,9 @@ def test_a_batch_of_another_history_is_found(office, morning):
     other.purchase("A1", fen=1)
     other.add(DECLINED, {1: "A2", 2: "clerk", 22: 5, 23: 0, 24: 0, 36: 108})
     raw = other.batch()
-    header, records = cose.decode(raw)
-    office.store.write("UPDATE batches SET header = ? WHERE batch = 1", header)
-    for number, record in enumerate(records, 1):
+    parts = take_apart(raw)
+    office.store.write("UPDATE batches SET header = ? WHERE batch = 1", parts.statement)
+    for number, record in enumerate(parts.raws, 1):
         office.store.write("UPDATE records SET raw = ? WHERE number = ?", record, number)
     found = broken(office)
     assert found.verified == 14

@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from firmware.journal import cose
+from firmware.journal import cose, merkle
+from firmware.journal.batch import take_apart
 from firmware.journal.kinds import KIND_SHIFT_OPEN
 from firmware.journal.receipt import parse_receipt
 from office import folder, intake
@@ -64,9 +65,11 @@ def test_a_batch_is_stored_and_its_receipt_verifies(office, terminal):
     raw = terminal.batch()
     taken = take_in(office, "unit-1", 1, raw, NOW_MS)
     assert (taken.records, taken.is_new, taken.duplicates) == (2, True, [])
-    receipt = parse_receipt(taken.receipt, office.signer.public_key)
-    assert (receipt.unit, receipt.batch, receipt.digest) == ("unit-1", 1, terminal.previous)
-    assert (receipt.time_ms, receipt.office) == (NOW_MS, "Office 1")
+    statement = take_apart(raw).statement
+    receipt = parse_receipt(taken.receipt, office.signer.public_key, statement)
+    assert (receipt.unit, receipt.batch, receipt.size, receipt.index) == ("unit-1", 1, 1, 0)
+    assert (receipt.time_ms, receipt.issuer) == (NOW_MS, "Office 1")
+    assert receipt.root(statement) == merkle.leaf(statement)
     assert [office.store.record("unit-1", n) for n in (1, 2)] == [r.raw for r in terminal.records]
 
 

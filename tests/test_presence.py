@@ -254,7 +254,7 @@ def test_an_office_of_the_release_before_is_taken_on(tmp_path: Path) -> None:
     path = tmp_path / "office.db"
     Store(path, create=True).close()
     with sqlite3.connect(path) as db:
-        db.executescript("DROP TABLE presence_requests; PRAGMA user_version = 1;")
+        db.executescript("DROP TABLE presence_requests; DROP TABLE tree; PRAGMA user_version = 1;")
     db.close()
     store = Store(path)
     assert store.row("SELECT count(*) FROM presence_requests") == (0,)

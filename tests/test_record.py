@@ -18,7 +18,16 @@ from journal_maker import (
     void_body,
 )
 
-from firmware.journal import batch, cose, enrolment, kinds, presence, receipt, record, signedfile
+from firmware.journal import (
+    cose,
+    enrolment,
+    kinds,
+    presence,
+    receipt,
+    record,
+    signedfile,
+    statement,
+)
 from firmware.journal.kinds import ENVELOPE, KEYS, KINDS
 from firmware.journal.record import RecordError, build, parse
 
@@ -84,11 +93,16 @@ def test_the_kinds_are_as_documented():
     assert documented == {n: (k.name, set(k.required), set(k.optional)) for n, k in KINDS.items()}
 
 
-def test_the_batch_header_is_as_documented():
-    assert {int(key): name for key, name, _, _ in rows("Batch")} == batch.HEADER
+def test_the_batch_statement_is_as_documented():
+    assert {int(key): name for key, name, _, _ in rows("Batch")} == statement.STATEMENT
 
 
-@pytest.mark.parametrize("module", [batch, enrolment, presence, receipt, record, signedfile])
+def test_the_receipts_headers_are_as_documented():
+    documented = {int(key): name for key, name, _, _ in rows("Receipt")}
+    assert documented == {**receipt.PROTECTED, **receipt.UNPROTECTED}
+
+
+@pytest.mark.parametrize("module", [enrolment, presence, record, signedfile, statement])
 def test_the_content_types_are_as_documented(module):
     assert f'"{module.CONTENT_TYPE}"' in DOCS.read_text("utf-8").replace("`", '"')
 

@@ -135,9 +135,9 @@ def test_batches_go_on_above_every_number_ever_used(tmp_path):
     sealed = batch.seal(again)
     assert sealed.number > last.number + 1
     contents = batch.parse_batch(sealed.raw, TEST_DEVICE_KEY.public_key)
-    assert contents.header.previous == last.header.digest
-    assert contents.header.first == last.header.last + 1
-    assert contents.header.damaged
+    assert contents.statement.previous == last.statement.digest
+    assert contents.statement.first == last.statement.last + 1
+    assert contents.statement.damaged
     again.close()
 
 

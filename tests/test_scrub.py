@@ -103,7 +103,7 @@ def test_a_damaged_head_does_not_stop_the_chain(tmp_path):
     purchase(journal, "order-new")
     sealed = batch.seal(journal)
     contents = batch.parse_batch(sealed.raw, PUBLIC_KEY)
-    assert contents.header.damaged == ((6, 6),)
+    assert contents.statement.damaged == ((6, 6),)
     assert [each.number for each in contents.records] == [1, 2, 3, 4, 5, 7, 8, 9, 10]
     journal.close()
 
@@ -338,7 +338,7 @@ def test_sealing_checks_every_record_once_more(tmp_path):
     journal = open_journal(tmp_path)
     sealed = batch.seal(journal, max_records=50)
     contents = batch.parse_batch(sealed.raw, PUBLIC_KEY)
-    assert contents.header.damaged == ((20, 21), (40, 40))
+    assert contents.statement.damaged == ((20, 21), (40, 40))
     assert len(contents.records) == 47
     assert batch.put_out(journal) == [1]
     accept_receipt(journal, receipt_for(sealed), TEST_OFFICE_KEY.public_key)
@@ -360,6 +360,6 @@ def test_a_batch_never_ends_in_damage(tmp_path, bad):
     while sealed := batch.seal(journal, max_records=10):
         contents = batch.parse_batch(sealed.raw, PUBLIC_KEY)
         seen += [each.number for each in contents.records]
-        assert contents.records[-1].number == contents.header.last
+        assert contents.records[-1].number == contents.statement.last
     assert seen == [n for n in range(1, journal.head()[0] + 1) if n not in bad]
     journal.close()

@@ -5,6 +5,7 @@ The card process alone verifies what came down; what does not verify changes not
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,15 @@ from firmware.authorize.unit import Unit
 from firmware.clock import TRUST_NONE, TRUST_OFFICE, TRUST_RTC
 from firmware.journal import batch, spool
 from firmware.journal import kinds as rec
-from firmware.journal.receipt import MAX_RECEIPT, Receipt, ReceiptError, accept_receipt
+from firmware.journal.receipt import (
+    MAX_RECEIPT,
+    Receipt,
+    ReceiptEarlyError,
+    ReceiptError,
+    accept_receipt,
+)
+
+log = logging.getLogger(__name__)
 
 REST_S = 2.0
 """Riders reach the disk and the log is moved this long after the last service."""
@@ -33,6 +42,7 @@ class Inbox:
         self._is_settled = False
         self._is_out = self._is_checked = False
         self._refusals = Refusals(unit)
+        self._early: set[bytes] = set()  # receipts that wait for the one before them
         spool.make_folders(self._data_dir)
         # Nobody knows how long these have been lying here: they tell no time.
         self._timeless = {number for number, _ in spool.receipts(self._data_dir)}
@@ -88,13 +98,18 @@ class Inbox:
             return
         with path.open("rb") as file:
             raw = file.read(MAX_RECEIPT + 1)
-        if self._refusals.holds(raw):
+        if self._refusals.holds(raw) or raw in self._early:
             return
         try:
             receipt = accept_receipt(self._unit.journal, raw, key)
+        except ReceiptEarlyError as error:
+            log.info("%s waits: %s", path.name, error)
+            self._early.add(raw)
+            return
         except ReceiptError as error:
             self._refusals.add(raw, "RECEIPT_REFUSED", f"{path.name}: {error}")
             return
+        self._early.clear()  # one of them may be the next now
         if receipt.batch != number:  # an old one under another name tells no time
             self._refusals.add(raw, "RECEIPT_REFUSED", f"{path.name} is of batch {receipt.batch}")
         elif number not in self._timeless:

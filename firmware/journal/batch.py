@@ -1,93 +1,57 @@
-"""A sealed batch: consecutive records under one signed header, in the terminal and in the office.
+"""A sealed batch: consecutive records under one signed statement, at the terminal and the office.
 
-File: canonical CBOR `[header, [record, ...]]`, all byte strings as they were signed.  The terminal
-keeps the header and builds the same file again from the records until its receipt came.
+File: canonical CBOR `[1, statement, codec, packed]` (docs/records.md, Batch; packing.py).  The
+terminal keeps the statement and builds the same file again from the records until its receipt came.
 A batch never ends inside a damaged range; records of the ranges it declares are absent.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from firmware.journal import cose, record, scrub, spool
+from firmware.journal import cose, merkle, packing, record, scrub, spool
 from firmware.journal.cose import CoseError, key_id
 from firmware.journal.lifecycle import EVENT_SEAL, next_transport
+from firmware.journal.packing import PackingError
 from firmware.journal.record import NO_PREVIOUS, Record, RecordError, digest_of
+from firmware.journal.statement import (
+    BatchError,
+    Statement,
+    claimed_statement,
+    read_statement,
+    sign_statement,
+)
 
 if TYPE_CHECKING:
     from firmware.journal.store import Journal
 
 log = logging.getLogger(__name__)
 
-CONTENT_TYPE = "application/ssc-batch+cbor"
 MAX_RECORDS = 1000
-MAX_BATCH = cose.MAX_MESSAGE  # bytes: more than MAX_RECORDS records and their header can have
-
-HEADER = {
-    1: "unit",
-    2: "batch",
-    3: "first",
-    4: "last",
-    5: "head",
-    6: "previous",
-    7: "time",
-    8: "damaged",
-}
-
-
-class BatchError(ValueError):
-    """Bytes that are no sound batch of that unit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """first, last: record numbers covered.  head: digest of record `last`.
-    previous: digest of the header of the batch before.  raw: the COSE_Sign1."""
-
-    unit: str
-    batch: int
-    first: int
-    last: int
-    head: bytes
-    previous: bytes
-    time_ms: int
-    damaged: tuple[tuple[int, int], ...]
-    raw: bytes
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the header's bytes: what a receipt names."""
-        return digest_of(self.raw)
-
-    def numbers(self) -> Iterator[int]:
-        """The numbers of the records that are in the batch."""
-        at = self.first
-        for start, end in (*self.damaged, (self.last + 1, self.last + 1)):
-            yield from range(at, start)
-            at = max(at, end + 1)
+FORM = 1
+MAX_BATCH = packing.MAX_UNPACKED + 64 * 1024  # bytes: more than a batch file can have
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A header and the whole file's bytes."""
+    """A statement and the whole file's bytes."""
 
-    header: Header
+    statement: Statement
     raw: bytes
 
     @property
     def number(self) -> int:
-        return self.header.batch
+        return self.statement.batch
 
 
 @dataclass(frozen=True, slots=True)
 class BatchContents:
-    """A verified batch: its header and its records, oldest first."""
+    """A verified batch: its statement and its records, oldest first."""
 
-    header: Header
+    statement: Statement
     records: tuple[Record, ...]
 
 
@@ -102,21 +66,25 @@ def seal(journal: Journal, max_records: int = MAX_RECORDS) -> Batch | None:
     """
     journal.flush()
     before = journal.row("SELECT batch, last, header FROM batches ORDER BY batch DESC LIMIT 1")
-    number, end, header = before or (0, 0, None)
+    number, end, before_raw = before or (0, 0, None)
     first = end + 1
     if first > journal.head()[0]:
         return None
     next_transport(None, EVENT_SEAL)
     last = _sound_end(journal, first, min(max_records, MAX_RECORDS))
+    damaged = _within(first, last, journal.damaged_ranges())
     raws = _raws(journal, first, last)
-    sealed = _sign(
-        journal,
+    kept = [raws[n] for n in sorted(raws) if not any(a <= n <= b for a, b in damaged)]
+    sealed = sign_statement(
+        journal.signer,
+        unit=journal.unit,
         batch=max(number, journal.counter("batch_floor")) + 1,
         first=first,
         last=last,
-        head=digest_of(raws[last]),
-        previous=NO_PREVIOUS if header is None else digest_of(header),
-        damaged=_within(first, last, journal.damaged_ranges()),
+        root=merkle.root(list(map(merkle.leaf, kept))),
+        previous=NO_PREVIOUS if before_raw is None else digest_of(before_raw),
+        time=journal.clock.now().epoch_ms,
+        damaged=damaged,
     )
     journal.write(
         "INSERT INTO batches VALUES (?, ?, ?, ?, NULL)", sealed.batch, first, last, sealed.raw
@@ -153,34 +121,26 @@ def _within(first: int, last: int, damaged: list[tuple[int, int]]) -> list[list[
     return joined
 
 
-def _sign(
-    journal: Journal,
-    *,
-    batch: int,
-    first: int,
-    last: int,
-    head: bytes,
-    previous: bytes,
-    damaged: list[list[int]],
-) -> Header:
-    now_ms = journal.clock.now().epoch_ms
-    fields = (journal.unit, batch, first, last, head, previous, now_ms, damaged)
-    payload = cose.encode(dict(enumerate(fields, 1)))
-    return read_header(cose.sign1(payload, journal.signer, CONTENT_TYPE), journal.signer.public_key)
-
-
 def _raws(journal: Journal, first: int, last: int) -> dict[int, bytes]:
     return dict(
         journal.rows("SELECT number, raw FROM records WHERE number BETWEEN ? AND ?", first, last)
     )
 
 
-def _file(header: Header, raws: dict[int, bytes]) -> bytes:
+def _file(statement: Statement, raws: dict[int, bytes]) -> bytes:
     """Raises BatchError when a record is gone."""
     try:
-        return cose.encode([header.raw, [raws[number] for number in header.numbers()]])
+        packed = packing.pack([raws[number] for number in statement.numbers()])
     except KeyError as error:
         raise BatchError(f"record {error} is gone") from None
+    except PackingError as error:
+        raise BatchError(str(error)) from None
+    return make_file(statement.raw, packed)
+
+
+def make_file(statement_raw: bytes, packed: bytes) -> bytes:
+    """The file of a statement and its packed records, the same bytes each time."""
+    return cose.encode([FORM, statement_raw, *packing.compress(packed)])
 
 
 def put_out(journal: Journal, *, check: bool = False) -> list[int]:
@@ -199,8 +159,8 @@ def put_out(journal: Journal, *, check: bool = False) -> list[int]:
         if path.exists() and not check:
             continue
         try:
-            header = read_header(raw, *journal.public_keys)
-            contents = _file(header, _raws(journal, first, last))
+            statement = read_statement(raw, *journal.public_keys)
+            contents = _file(statement, _raws(journal, first, last))
             if path.exists() and path.read_bytes() == contents:
                 continue
             parse_batch(contents, *journal.public_keys)
@@ -215,92 +175,92 @@ def put_out(journal: Journal, *, check: bool = False) -> list[int]:
 # --- both sides ---
 
 
+class Parts(NamedTuple):
+    """A batch file taken apart and nothing verified but its form: the statement's bytes, and the
+    records' exact bytes with their digests, oldest first."""
+
+    statement: bytes
+    raws: list[bytes]
+    digests: list[bytes]
+
+
+class Unverified(NamedTuple):
+    """A batch whose records are those of the root its statement names; no signature verified.
+
+    key_id: of the key that the statement claims.  leaves: leaf hashes; digests: SHA-256."""
+
+    statement: Statement
+    key_id: bytes
+    raws: list[bytes]
+    leaves: list[bytes]
+    digests: list[bytes]
+
+
+def take_apart(raw: bytes) -> Parts:
+    """Raises BatchError for bytes that are no batch file."""
+    if len(raw) > MAX_BATCH:
+        raise BatchError(f"{len(raw)} bytes, more than {MAX_BATCH}")
+    try:
+        match cose.decode(raw, MAX_BATCH):
+            case [1, bytes() as statement, int() as codec, bytes() as packed]:
+                pass
+            case _:
+                raise BatchError("not a statement and its packed records")
+        return Parts(statement, *packing.unpack(packing.decompress(codec, packed)))
+    except (CoseError, PackingError) as error:
+        raise BatchError(str(error)) from None
+
+
+def parse_unverified(raw: bytes) -> Unverified:
+    """What the office takes in at once: form, numbers and root; signatures are for the caller.
+
+    Raises BatchError.
+    """
+    parts = take_apart(raw)
+    statement, claimed = claimed_statement(parts.statement)
+    leaves = list(map(merkle.leaf, parts.raws))
+    if merkle.root(leaves) != statement.root:
+        raise BatchError(f"the records are not those of batch {statement.batch}'s root")
+    return Unverified(statement, claimed, parts.raws, leaves, parts.digests)
+
+
 def parse_batch(raw: bytes, public_key: bytes, *other_keys: bytes) -> BatchContents:
-    """The batch of these bytes, signatures, chain, head and declared damage verified.
+    """The batch of these bytes, signatures, chain, root and declared damage verified.
 
     other_keys: further device keys this unit has had, for records from before a new key.
     Raises BatchError.
     """
-    try:
-        parts = cose.decode(raw, MAX_BATCH)
-    except CoseError as error:
-        raise BatchError(str(error)) from None
-    match parts:
-        case [bytes() as header_raw, [*raws]] if all(type(each) is bytes for each in raws):
-            pass
-        case _:
-            raise BatchError("not a header and its records")
+    parts = take_apart(raw)
+    return verify_contents(parts.statement, parts.raws, public_key, *other_keys)
+
+
+def verify_contents(
+    statement_raw: bytes, raws: list[bytes], public_key: bytes, *other_keys: bytes
+) -> BatchContents:
+    """The same of a statement and its records.  Raises BatchError."""
     keys = (public_key, *other_keys)
-    header = read_header(header_raw, *keys)
-    if len(raws) > header.last - header.first + 1:
-        raise BatchError("more records than the header covers")
-    records = _records(header, raws, {key_id(key): key for key in keys})
-    return BatchContents(header, records)
+    statement = read_statement(statement_raw, *keys)
+    if len(raws) > statement.last - statement.first + 1:
+        raise BatchError("more records than the statement covers")
+    records = _records(statement, raws, {key_id(key): key for key in keys})
+    return BatchContents(statement, records)
 
 
-def _records(header: Header, raws: list[bytes], keys: dict[bytes, bytes]) -> tuple[Record, ...]:
+def _records(
+    statement: Statement, raws: list[bytes], keys: dict[bytes, bytes]
+) -> tuple[Record, ...]:
+    batch = statement.batch
     try:
         records = tuple(record.read(raw, keys) for raw in raws)
     except RecordError as error:
-        raise BatchError(f"in batch {header.batch}: {error}") from None
-    if [each.number for each in records] != list(header.numbers()):
-        raise BatchError(f"batch {header.batch} does not hold the records it covers")
-    if any(each.unit != header.unit for each in records):
-        raise BatchError(f"batch {header.batch} holds a record of another unit")
+        raise BatchError(f"in batch {batch}: {error}") from None
+    if [each.number for each in records] != list(statement.numbers()):
+        raise BatchError(f"batch {batch} does not hold the records it covers")
+    if any(each.unit != statement.unit for each in records):
+        raise BatchError(f"batch {batch} holds a record of another unit")
     for one, two in pairwise(records):
         if two.number == one.number + 1 and two.previous != one.digest:
             raise BatchError(f"record {two.number} does not follow record {one.number}")
-    if not records or records[-1].number != header.last or records[-1].digest != header.head:
-        raise BatchError(f"the head of batch {header.batch} is not its last record")
+    if merkle.root([merkle.leaf(raw) for raw in raws]) != statement.root:
+        raise BatchError(f"the records are not those of batch {batch}'s root")
     return records
-
-
-def read_header(raw: bytes, *keys: bytes) -> Header:
-    """The verified header; raises BatchError."""
-    try:
-        by_id = {key_id(key): key for key in keys}
-        public_key = by_id.get(cose.peek1(raw).key_id, keys[0])
-        payload = cose.decode(cose.verify1(raw, public_key, CONTENT_TYPE))
-    except CoseError as error:
-        raise BatchError(f"header: {error}") from None
-    if not _is_header(payload):
-        raise BatchError("the header lacks a key or holds another type")
-    unit, batch, first, last, head, previous, time_ms, ranges = (payload[key] for key in HEADER)
-    damaged = tuple((start, end) for start, end in ranges)
-    bounds = [first - 1, *(n for pair in damaged for n in pair), last]
-    if batch < 1 or not 1 <= first <= last < first + _MAX_COVERED or not _ascend(bounds):
-        raise BatchError("the header's numbers are impossible")
-    return Header(unit, batch, first, last, head, previous, time_ms, damaged, raw)
-
-
-_MAX_COVERED = 1 << 20  # numbers one batch may cover, damaged ranges included
-
-
-def _ascend(bounds: list[int]) -> bool:
-    """first - 1 < start <= end < start <= end < ... < last: a damaged range is never the end."""
-    gaps = list(pairwise(bounds))
-    return all(one < two for one, two in gaps[::2]) and all(one <= two for one, two in gaps[1::2])
-
-
-def _is_header(payload: Any) -> bool:
-    """Every key is there with its type; a later release may add keys."""
-    match payload:
-        case {
-            1: str(),
-            2: int(),
-            3: int(),
-            4: int(),
-            5: bytes() as head,
-            6: bytes() as previous,
-            7: int(),
-            8: [*ranges],
-        }:
-            return len(head) == len(previous) == 32 and all(map(_is_range, ranges))
-    return False
-
-
-def _is_range(value: Any) -> bool:
-    match value:
-        case [int(), int()]:
-            return True
-    return False

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from mmap import mmap
 from typing import Any, NamedTuple, NoReturn, Protocol
@@ -184,21 +184,62 @@ def sign1(payload: bytes, signer: Signer, content_type: str) -> bytes:
 
 def verify1(raw: bytes, public_key: bytes, content_type: str) -> bytes:
     """The payload, once headers, key id and signature are right; raises CoseError."""
-    protected, unprotected, payload, signature = _parts(raw)
+    protected, unprotected, payload, signature = parts1(raw)
     if protected != _protected(EDDSA, content_type):
         raise CoseError(f"the protected header is not that of {content_type}")
     if unprotected[HEADER_KEY_ID] != key_id(public_key):
         raise CoseError("signed by another key")
+    check_signature(EDDSA, public_key, signature, to_be_signed(protected, payload))
+    return payload
+
+
+def check_signature(algorithm: int, public_key: bytes, signature: bytes, data: bytes) -> None:
+    """Raises CoseError unless `signature` is the key's over `data` by that COSE algorithm."""
+    if algorithm != EDDSA:
+        raise CoseError(f"algorithm {algorithm} is not known")
     try:
-        _verifier(public_key).verify(signature, to_be_signed(protected, payload))
+        _verifier(public_key).verify(signature, data)
     except InvalidSignature:
         raise CoseError("the signature is wrong") from None
-    return payload
+
+
+def sign_detached(
+    payload: bytes, signer: Signer, protected: Mapping[int, Any], unprotected: Mapping[int, Any]
+) -> bytes:
+    """The tagged COSE_Sign1 of a payload that is not in it (RFC 9052 4.1); alg and kid are added.
+
+    Here the key id is protected, as RFC 9942 has it of receipts.
+    """
+    headers = {HEADER_ALGORITHM: signer.algorithm, HEADER_KEY_ID: key_id(signer.public_key)}
+    head = encode({**headers, **protected})
+    signature = signer.sign(to_be_signed(head, payload))
+    return bytes([TAG_SIGN1]) + encode([head, dict(unprotected), None, signature])
+
+
+class Detached(NamedTuple):
+    """A message without its payload, nothing verified; protected as bytes and as a map."""
+
+    raw_protected: bytes
+    protected: dict[Any, Any]
+    unprotected: dict[Any, Any]
+    signature: bytes
+
+
+def read_detached(raw: bytes) -> Detached:
+    """Raises CoseError unless it is a canonical tagged COSE_Sign1 with a null payload."""
+    if raw[:1] != bytes([TAG_SIGN1]):
+        raise CoseError("not a tagged COSE_Sign1")
+    match decode(raw[1:]):
+        case [bytes() as head, dict() as unprotected, None, bytes() as signature]:
+            protected = decode(head)
+            if isinstance(protected, dict):
+                return Detached(head, protected, unprotected, signature)
+    raise CoseError("not the four parts of a COSE_Sign1 with a detached payload")
 
 
 def peek1(raw: bytes) -> Unverified:
     """What the message claims, to find the key to verify it with; raises CoseError."""
-    protected, unprotected, payload, _ = _parts(raw)
+    protected, unprotected, payload, _ = parts1(raw)
     headers = decode(protected)
     if not isinstance(headers, dict):
         raise CoseError("the protected header is no map")
@@ -208,7 +249,7 @@ def peek1(raw: bytes) -> Unverified:
     return Unverified(content_type, unprotected[HEADER_KEY_ID], payload)
 
 
-def _parts(raw: bytes) -> tuple[bytes, dict[int, bytes], bytes, bytes]:
+def parts1(raw: bytes) -> tuple[bytes, dict[int, bytes], bytes, bytes]:
     """protected, unprotected {4: key id}, payload, signature; raises CoseError on another shape."""
     if raw[:1] != bytes([TAG_SIGN1]):
         raise CoseError("not a tagged COSE_Sign1")

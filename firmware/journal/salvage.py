@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firmware.journal import batch, cose, record, scrub, spool
-from firmware.journal.batch import BatchError, Header
+from firmware.journal import batch, cose, record, scrub, spool, statement
 from firmware.journal.cose import CoseError, key_id
 from firmware.journal.kinds import KEY_PUBLIC_KEY, KIND_START
 from firmware.journal.record import Record, RecordError
 from firmware.journal.room import CEILING_STEP
+from firmware.journal.statement import BatchError, Statement, read_statement
 
 if TYPE_CHECKING:
     from firmware.journal.store import Journal
@@ -98,14 +98,23 @@ def _sources(path: Path) -> list[Path]:
     return [*kept, *(out for _, out in spool.batches(path.parent))]
 
 
+def _packed(folder: Path) -> Iterator[bytes]:
+    """The records in out/, where they lie packed."""
+    for _, path in spool.batches(folder):
+        try:
+            yield from batch.take_apart(path.read_bytes()).raws
+        except BatchError as error:
+            log.warning("%s: %s", path, error)
+
+
 def _fill(journal: Journal, sources: list[Path]) -> None:
-    raws = list(carve(sources, record.CONTENT_TYPE))
+    raws = [*carve(sources, record.CONTENT_TYPE), *_packed(journal.data_dir)]
     keys = {**journal.keys, **_own_keys(raws)}
     records: dict[int, Record] = {}
     for found in numbered_above(0, raws, keys):
         if found.unit == journal.unit:
             records.setdefault(found.number, found)
-    headers = _headers(list(carve(sources, batch.CONTENT_TYPE)), keys, journal.unit)
+    headers = _headers(list(carve(sources, statement.CONTENT_TYPE)), keys, journal.unit)
     ordered = [records[number] for number in sorted(records)]
     head = ordered[-1].number if ordered else 0
     ceiling = max(journal.ceiling or head + 2 * CEILING_STEP, *(each.last for each in headers), 0)
@@ -135,11 +144,11 @@ def _own_keys(raws: list[bytes]) -> Keys:
     return keys
 
 
-def _headers(raws: list[bytes], keys: Keys, unit: str) -> list[Header]:
-    found: dict[int, Header] = {}
+def _headers(raws: list[bytes], keys: Keys, unit: str) -> list[Statement]:
+    found: dict[int, Statement] = {}
     for raw in raws:
         try:
-            header = batch.read_header(raw, *keys.values())
+            header = read_statement(raw, *keys.values())
         except BatchError:
             continue
         if header.unit == unit:

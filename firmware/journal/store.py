@@ -17,7 +17,6 @@ from typing import Any
 
 from firmware.clock import TRUST_NONE, Clock
 from firmware.journal import record, room, salvage, scrub, spool
-from firmware.journal.batch import Header
 from firmware.journal.cose import Signer
 from firmware.journal.kinds import (
     KEY_DONE,
@@ -40,6 +39,7 @@ from firmware.journal.lifecycle import (
 from firmware.journal.record import NO_PREVIOUS, Record
 from firmware.journal.room import CEILING_STEP, Ceiling, Reserve
 from firmware.journal.schema import LOAD_STATE, JournalCorruptError, JournalFullError
+from firmware.journal.statement import Statement
 from firmware.journal.view import View
 from firmware.journal.writer import Writer
 
@@ -148,7 +148,11 @@ class Journal(View):
             self._number, self._digest = next_one.number, next_one.digest
 
     def take_over(
-        self, records: list[Record], headers: list[Header], keys: dict[bytes, bytes], ceiling: int
+        self,
+        records: list[Record],
+        headers: list[Statement],
+        keys: dict[bytes, bytes],
+        ceiling: int,
     ) -> None:
         """Fill this empty journal with what was saved; the next number is above the ceiling."""
         with self.lock:
