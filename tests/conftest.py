@@ -9,6 +9,7 @@ import pytest
 from tests.pcscd_rig import missing
 
 SKIPPED = pytest.StashKey[list[tuple[str, str]]]()
+COUNTED = "counted"  # record_property(COUNTED, text): what a test did often is shown at the end
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,6 +58,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
+    show_counts(terminalreporter)
     skipped = config.stash[SKIPPED]
     if not skipped:
         return
@@ -64,3 +66,17 @@ def pytest_terminal_summary(
     terminalreporter.section(f"{len(skipped)} skipped{verdict}")
     for name, reason in skipped:
         terminalreporter.line(f"{name}: {reason}")
+
+
+def show_counts(reporter: pytest.TerminalReporter) -> None:
+    ended = [each for how in ("passed", "failed") for each in reporter.stats.get(how, ())]
+    said = [
+        f"{each.nodeid}: {text}"
+        for each in ended
+        for name, text in getattr(each, "user_properties", ())
+        if name == COUNTED
+    ]
+    if said:
+        reporter.section("counted")
+        for line in sorted(said):
+            reporter.line(line)

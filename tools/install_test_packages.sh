@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs what `make test` needs beside Python: a real pcscd with virtual readers, and strace.
+# Installs what `make test` needs beside Python: a real pcscd with virtual readers, strace, and ext4.
 # Needs Debian and root or sudo.  Does nothing, quickly, when all is there.
 set -eu
 
-packages="pcscd vsmartcard-vpcd libpcsclite1 strace"
+packages="pcscd vsmartcard-vpcd libpcsclite1 strace e2fsprogs"
 
 missing=""
 for package in $packages; do

@@ -1,0 +1,161 @@
+"""What must hold when a terminal starts again after a power cut, whatever the cut left.
+
+    acknowledged  every record, batch and receipt that was told to be safe is there, byte for byte
+    nothing more  what else is there is what the terminal was writing, in the same bytes
+    once          no number twice, and no order begun twice unless VOID stands between
+    whole         no damage found, no rebuilding, chain without a gap, no half batch in out/
+    open          exactly the INTENTs without an end are listed open
+    at once       the next payment is taken, with the next number
+
+Records are read with sqlite3 alone.  Batches of everything, those receipted too, are left in a
+folder for the verifier, which shares no code with the firmware.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from firmware.journal import batch, kinds, spool
+from firmware.journal.record import NO_PREVIOUS, Record, digest_of
+from firmware.journal.store import Journal
+from firmware.journal.view import read_record
+from tests.journal_maker import START_MS, clock, done_body, intent_body, open_journal
+from tests.powercut.sequence import digest_hex
+
+LATER_MS = 1_000_000_000
+NEXT_ORDER = "the next order"
+_ENDED = {kinds.KIND_DONE, kinds.KIND_VOID, kinds.KIND_SUSPECT}
+
+
+class WrongError(Exception):
+    """Something that must hold does not."""
+
+
+@dataclass
+class Known:
+    """The sum of some notes.  records: number -> digest; sealed, out: batch -> digest."""
+
+    records: dict[int, str] = field(default_factory=dict)
+    sealed: dict[int, str] = field(default_factory=dict)
+    out: dict[int, str] = field(default_factory=dict)
+    receipting: set[int] = field(default_factory=set)
+    receipted: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, notes: list[dict[str, Any]]) -> Known:
+        known = cls()
+        for said in notes:
+            known.records |= dict(said.get("records", ()))
+            for name in ("sealed", "out"):
+                if name in said:
+                    getattr(known, name).update([said[name]])
+            for name in ("receipting", "receipted"):
+                if name in said:
+                    getattr(known, name).add(said[name])
+        return known
+
+
+def judge(folder: Path, safe: Known, made: Known, batches: Path) -> None:
+    """folder: of the terminal, as the cut left it.  safe: what was noted before the cut; made: in
+    the whole sequence.  batches: where to leave the batches.  Raises WrongError, or what failed."""
+    _check_out(folder, safe, made)
+    journal = open_journal(folder, clock=clock(START_MS + LATER_MS))
+    try:
+        batch.put_out(journal, check=True)
+        _check_out(folder, safe, made)
+        raws = _raws(folder)
+        _check_acknowledged(raws, safe, made)
+        records = _check_whole(folder, journal, raws)
+        _check_payments(journal, records)
+        _check_next(journal, len(records))
+        _leave_batches(journal, made, batches)
+    finally:
+        journal.close()
+
+
+def _must(holds: bool, words: str) -> None:
+    if not holds:
+        raise WrongError(words)
+
+
+def _check_out(folder: Path, safe: Known, made: Known) -> None:
+    """What the uplink may be sending at this moment: whole batches, and none is missing."""
+    there = {
+        number: digest_hex(path.read_bytes())
+        for number, path in (spool.batches(folder) if (folder / "out").exists() else [])
+    }
+    for number, digest in there.items():
+        _must(made.sealed.get(number) == digest, f"out/ holds other bytes of batch {number}")
+        _must(number not in safe.receipted, f"batch {number} has its receipt and is in out/")
+    for number in safe.out:
+        _must(number in there or number in safe.receipting, f"batch {number} is not in out/")
+
+
+def _raws(folder: Path) -> dict[int, bytes]:
+    with closing(sqlite3.connect(f"file:{folder}/journal.db?mode=ro", uri=True)) as connection:
+        return dict(connection.execute("SELECT number, raw FROM records ORDER BY number"))
+
+
+def _check_acknowledged(raws: dict[int, bytes], safe: Known, made: Known) -> None:
+    found = {number: digest_hex(raw) for number, raw in raws.items()}
+    for number, digest in safe.records.items():
+        _must(number in found, f"record {number} is lost")
+        _must(found[number] == digest, f"record {number} is another")
+    for number, digest in found.items():
+        _must(made.records.get(number) == digest, f"record {number} was never made")
+
+
+def _check_whole(folder: Path, journal: Journal, raws: dict[int, bytes]) -> list[Record]:
+    """The records, signatures and chain verified."""
+    _must(not list(folder.glob("*.damaged-*")), "the database was rebuilt")
+    _must(journal.damaged_ranges() == [], "a record was found damaged")
+    _must(list(raws) == list(range(1, len(raws) + 1)), "the numbers have a gap")
+    records = [read_record(*row, journal.unit, journal.keys) for row in raws.items()]
+    previous = NO_PREVIOUS
+    for each in records:
+        _must(each.previous == previous, f"record {each.number} does not follow the one before")
+        previous = digest_of(each.raw)
+    return records
+
+
+def _check_payments(journal: Journal, records: list[Record]) -> None:
+    begun: dict[str, int] = {}
+    ends: dict[int, int] = {}
+    for each in records:
+        if each.kind == kinds.KIND_INTENT:
+            order = each.body[kinds.KEY_ORDER_NO]
+            again = order in begun and ends.get(begun[order]) != kinds.KIND_VOID
+            _must(not again, f"order {order} was begun twice")
+            begun[order] = each.number
+        elif each.kind in _ENDED:
+            intent = each.body[kinds.KEY_INTENT]
+            _must(intent not in ends, f"INTENT {intent} ended twice")
+            ends[intent] = each.kind
+    started = {each.number for each in records if each.kind == kinds.KIND_INTENT}
+    listed = {each.number for each in journal.open_intents()}
+    _must(listed == started - ends.keys(), "the open INTENTs are not those without an end")
+
+
+def _check_next(journal: Journal, count: int) -> None:
+    intent = journal.append(kinds.KIND_INTENT, intent_body(NEXT_ORDER))
+    _must(intent.number == count + 1, f"the next number is {intent.number}, not {count + 1}")
+    journal.append(kinds.KIND_DONE, done_body(intent.number))
+
+
+def _leave_batches(journal: Journal, made: Known, batches: Path) -> None:
+    """Every batch there is, those with a receipt too: the whole chain for the verifier."""
+    while batch.seal(journal) is not None:
+        pass
+    journal.write("UPDATE batches SET receipt = NULL")
+    batch.put_out(journal)
+    newest = 0
+    batches.mkdir(parents=True)
+    for number, path in spool.batches(journal.data_dir):
+        newest = max(newest, number)
+        shutil.copyfile(path, batches / path.name)
+    _must(newest > 0, "nothing could be sealed")

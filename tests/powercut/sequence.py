@@ -1,0 +1,202 @@
+"""One terminal's day on the recorded disk, drawn from a seed: payments of every end, batches,
+receipts, checkpoints, scrubs and restarts, each noted the moment its call returned.
+
+What is noted is what the terminal may rely on from then on:
+
+    records    [[number, digest], ...]  appended, or ridden along: on the disk
+    sealed     [batch, digest of its file]  `seal` returned
+    out        [batch, digest of its file]  `put_out` returned
+    receipting, receipted    batch          `accept_receipt` begins, has returned
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from firmware.journal import batch, kinds, spool
+from firmware.journal.batch import Batch
+from firmware.journal.receipt import accept_receipt
+from firmware.journal.record import Record
+from firmware.journal.store import Journal
+from tests.journal_maker import (
+    START_MS,
+    TEST_DEVICE_KEY,
+    TEST_OFFICE_KEY,
+    clock,
+    done_body,
+    intent_body,
+    open_journal,
+    receipt_for,
+    start_body,
+    totals_body,
+    uncertain_body,
+    void_body,
+)
+
+TURNS = (8, 14)  # how many a sequence has, at least and at most
+RESTART_MS = 3_600_000
+NEIGHBOUR = "neighbour.log"  # of another program on the same file system
+_fsync = os.fsync  # the neighbour's, whatever the build makes of the firmware's
+
+
+def digest_hex(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class Day:
+    """Writes in `folder` and notes into the open file `notes`."""
+
+    def __init__(self, folder: Path, notes: int, seed: int):
+        self._folder = folder
+        self._notes = notes
+        self._chance = random.Random(seed)
+        self._starts = 0
+        self._orders = 0
+        self._riding: list[Record] = []
+        self._torn: list[Record] = []  # INTENTs whose end was not seen
+        self._sealed: list[Batch] = []
+        self._journal = self._open()
+
+    def run(self) -> None:
+        for _ in range(self._chance.randint(*TURNS)):
+            self._neighbour()
+            self._chance.choices(
+                (self._pay, self._lose, self._find, self._chore), weights=(5, 2, 1, 4)
+            )[0]()
+        self._flush()
+        self._close()
+
+    def note(self, **said: Any) -> None:
+        os.write(self._notes, json.dumps(said).encode())
+
+    def _neighbour(self) -> None:
+        """Another program writes a little; the kernel begins to write back, and waits for nothing.
+
+        So some writes are always on their way when the journal syncs its own.
+        """
+        path = self._folder / NEIGHBOUR
+        with open(path, "r+b" if path.exists() else "w+b", buffering=0) as handle:
+            for _ in range(self._chance.randint(0, 4)):
+                handle.seek(self._chance.randrange(64) * 4096)
+                handle.write(self._chance.randbytes(4096))
+            os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            if self._chance.random() < 0.1:
+                _fsync(handle.fileno())
+
+    # --- payments ---
+
+    def _pay(self) -> None:
+        """DONE with TOTALS riding, or VOID and the same order once more, or UNCERTAIN."""
+        intent = self._begin()
+        end = self._chance.choice(("done", "done", "done", "void", "uncertain", "suspect"))
+        if end == "void":
+            self._append(kinds.KIND_VOID, void_body(intent.number))
+            intent = self._begin(intent.body[kinds.KEY_ORDER_NO])
+        if end == "uncertain":
+            self._append(kinds.KIND_UNCERTAIN, uncertain_body(intent.number))
+            self._torn.append(intent)
+            return
+        if end == "suspect":
+            self._append(kinds.KIND_SUSPECT, {**done_body(intent.number), kinds.KEY_OUTCOME: 503})
+            return
+        self._append(kinds.KIND_DONE, done_body(intent.number))
+        totals = totals_body(intent.number)
+        self._riding.append(self._journal.append(kinds.KIND_TOTALS, totals, ride=True))
+
+    def _lose(self) -> None:
+        """A card pulled out: the INTENT stays open."""
+        self._torn.append(self._begin())
+
+    def _find(self) -> None:
+        """A card that comes back: what happened to its payment is known now."""
+        if not self._torn:
+            return self._lose()
+        intent = self._torn.pop(self._chance.randrange(len(self._torn))).number
+        kind, body = self._chance.choice(
+            ((kinds.KIND_DONE, done_body), (kinds.KIND_VOID, void_body))
+        )
+        return self._append(kind, body(intent))
+
+    def _begin(self, order_no: str | None = None) -> Record:
+        if order_no is None:
+            self._orders += 1
+            order_no = f"2026112200{self._orders:04d}"
+        card = self._chance.randint(1, 1 << 30)
+        body = intent_body(order_no, card, self._chance.randint(1, 99_999))
+        return self._append(kinds.KIND_INTENT, body)
+
+    def _append(self, kind: int, body: dict[int, Any]) -> Record:
+        new = self._journal.append(kind, body)
+        self._on_disk(new)
+        return new
+
+    def _on_disk(self, *new: Record) -> None:
+        durable = [*self._riding, *new]
+        self._riding.clear()
+        if durable:
+            self.note(records=[[each.number, digest_hex(each.raw)] for each in durable])
+
+    # --- between cards ---
+
+    def _chore(self) -> None:
+        chores: tuple[Callable[[], None], ...] = (
+            *(self._seal, self._seal, self._receive, self._receive),
+            *(self._checkpoint, self._scrub, self._flush, self._restart),
+        )
+        self._chance.choice(chores)()
+
+    def _seal(self) -> None:
+        sealed = batch.seal(self._journal, self._chance.choice((2, 5, 100)))
+        self._on_disk()
+        if sealed is None:
+            return
+        self.note(sealed=[sealed.number, digest_hex(sealed.raw)])
+        self._sealed.append(sealed)
+        for number in batch.put_out(self._journal):
+            file = spool.batch_path(self._folder, number).read_bytes()
+            self.note(out=[number, digest_hex(file)])
+
+    def _receive(self) -> None:
+        """The uplink brings the receipt of the oldest batch."""
+        if not self._sealed:
+            return self._seal()
+        sealed = self._sealed.pop(0)
+        path = spool.receipt_path(self._folder, sealed.number)
+        spool.write_atomic(path, receipt_for(sealed))
+        self.note(receipting=sealed.number)
+        accept_receipt(self._journal, path.read_bytes(), TEST_OFFICE_KEY.public_key)
+        self.note(receipted=sealed.number)
+        return spool.remove(path)
+
+    def _checkpoint(self) -> None:
+        self._journal.checkpoint()
+        self._on_disk()
+
+    def _scrub(self) -> None:
+        self._journal.scrub(8)
+        self._on_disk()
+
+    def _flush(self) -> None:
+        self._journal.flush()
+        self._on_disk()
+
+    def _restart(self) -> None:
+        self._close()
+        self._journal = self._open()
+
+    def _open(self) -> Journal:
+        journal = open_journal(self._folder, clock=clock(START_MS + self._starts * RESTART_MS))
+        self._starts += 1
+        self._journal = journal
+        self._append(kinds.KIND_START, start_body(TEST_DEVICE_KEY.public_key))
+        return journal
+
+    def _close(self) -> None:
+        self._journal.close()
+        self._on_disk()
