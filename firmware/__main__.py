@@ -281,12 +281,12 @@ def _run_uplink(board: Board, with_parent: bool) -> int:
         signal.signal(number, lambda *_: ends.put(None))
     if with_parent:
         offspring.when_orphaned(lambda: ends.put(None))
-    serial, http = board.uplink.serial, board.uplink.http
+    serial = board.uplink.serial
     uplink.run(
         board.unit.id,
         board.unit.data_dir,
+        board.uplink,
         None if serial is None else lambda: open_uart(str(serial.device), serial.baud),
-        None if http is None else http.listen,
         stop,
     )
     return EXIT_OK

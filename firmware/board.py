@@ -1,9 +1,9 @@
 """board.toml -> frozen values: what this unit is, and nothing it is not.
 
 Anything unknown, missing, of the wrong type, out of range or at odds with another key raises
-BoardError with the dotted key, its line and what to do.  The parts `pad`, `display`,
-`uplink.serial` and `uplink.http` are None where the file does not name them; every other section
-is there, with its defaults.
+BoardError with the dotted key, its line and what to do.  The parts `pad`, `display` and the links
+of `uplink` are None where the file does not name them; every other section is there, with its
+defaults.
 """
 
 # ruff: noqa: RUF009 - the calls in the dataclasses return dataclasses.field(...)
@@ -112,6 +112,7 @@ def parse(text: str, source_name: str) -> Board:
     _check_devices(board, file)
     _check_pins(board, file)
     _check_paths(board, file)
+    _check_links(board, file)
     if board.unit.profile == "production":
         _check_production(board, file)
     return board
@@ -177,6 +178,23 @@ def _check_paths(board: Board, file: File) -> None:
         )
 
 
+def _check_links(board: Board, file: File) -> None:
+    """Nothing in the clear beyond this machine; NATS over TLS needs somebody to trust."""
+    http, nats = board.uplink.http, board.uplink.nats
+    if http is not None and not http.is_loopback and not http.tls:
+        raise file.error(
+            ("uplink", "http", "listen"),
+            f"{http.host} 不是本机地址：须加 tls = true，或改用 127.0.0.1",
+            f"{http.host} is not loopback: add tls = true, or listen on 127.0.0.1",
+        )
+    if nats is not None and nats.url.startswith("tls:") and nats.ca is None:
+        raise file.error(
+            ("uplink", "nats", "ca"),
+            "tls:// 需要 ca（服务器证书的颁发者）",
+            "tls:// needs ca, the authority of the server's certificate",
+        )
+
+
 def _check_production(board: Board, file: File) -> None:
     """Nothing simulated, replayed or of a region that does not exist."""
     for place, address in _addresses(board).items():
@@ -186,6 +204,13 @@ def _check_production(board: Board, file: File) -> None:
                 f"正式环境 (production) 不可使用模拟设备 {address}，请填写真实设备",
                 f'profile "production" takes no {address}; name a real device',
             )
+    nats = board.uplink.nats
+    if nats is not None and (nats.url.startswith("nats:") or nats.credentials is None):
+        raise file.error(
+            ("uplink", "nats", "url"),
+            "正式环境 (production) 的 NATS 须用 tls:// 和 credentials",
+            'profile "production" takes NATS only as tls:// and with credentials',
+        )
     regions: dict[Place, str] = {("unit", "region"): board.unit.region}
     for index, region in enumerate(board.purchase.regions):
         regions["purchase", "regions", index] = region

@@ -44,15 +44,27 @@ def _public_key(file_path: Path, place: Place, file: File) -> bytes:
     return bytes.fromhex(found)
 
 
-def _is_loopback_with_port(found: Any) -> bool:
+def _is_address_with_port(found: Any) -> bool:
     if not isinstance(found, str) or re.fullmatch(r".+:[0-9]{1,5}", found) is None:
         return False
     host, _, port = found.rpartition(":")
     try:
-        is_loopback = ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
         return False
-    return is_loopback and 1 <= int(port) <= 65535
+    return 1 <= int(port) <= 65535
+
+
+def _url(*schemes: str) -> Any:
+    """SCHEME://HOST[:PORT] and nothing else: no path, no name, no password."""
+    shown = " / ".join(f'"{scheme}://..."' for scheme in schemes)
+
+    def fits(found: Any) -> bool:
+        form = rf"({'|'.join(schemes)})://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:([0-9]{{1,5}}))?"
+        match = re.fullmatch(form, found) if isinstance(found, str) else None
+        return match is not None and (match[4] is None or 1 <= int(match[4]) <= 65535)
+
+    return value(fits, f" {shown}，只含主机与端口", f"{shown} with a host and a port, no more")
 
 
 @dataclass(frozen=True)
@@ -133,13 +145,14 @@ class Serial:
 
 @dataclass(frozen=True)
 class Http:
-    """listen: "127.0.0.1:8780" or "[::1]:8780"."""
+    """listen: "127.0.0.1:8780" or "[::1]:8780"; any other address only with tls (board.py)."""
 
     listen: str = value(
-        _is_loopback_with_port,
-        ' "127.0.0.1:端口"（尚无 TLS，只可用本机地址）',
-        '"127.0.0.1:PORT" (there is no TLS yet, so only a loopback address)',
+        _is_address_with_port,
+        ' "127.0.0.1:端口"（其他地址须 tls = true）',
+        '"127.0.0.1:PORT"; another address only with tls = true',
     )
+    tls: bool = flag(False)
 
     @property
     def host(self) -> str:
@@ -149,6 +162,35 @@ class Http:
     def port(self) -> int:
         return int(self.listen.rpartition(":")[2])
 
+    @property
+    def is_loopback(self) -> bool:
+        return ipaddress.ip_address(self.host).is_loopback
+
+
+@dataclass(frozen=True)
+class Https:
+    """url: the office's collector.  poll_s: how often signed files are asked for."""
+
+    url: str = _url("https")
+    poll_s: float = number(1, 86400, 300)
+
+
+@dataclass(frozen=True)
+class Nats:
+    """ca: a PEM file that the server's certificate is checked with; tls:// needs one.
+    credentials: a file of mode 0600 with the unit's JWT and seed, or its nkey seed."""
+
+    url: str = _url("tls", "nats")
+    ca: Path | None = path(None)
+    credentials: Path | None = path(None)
+
+
+@dataclass(frozen=True)
+class Drop:
+    """folder: where a stick labelled SSC-DROP appears (docs/operate.md)."""
+
+    folder: Path = path()
+
 
 @dataclass(frozen=True)
 class Uplink:
@@ -156,6 +198,13 @@ class Uplink:
     batch_records: int = whole(1, 10000, 500)
     serial: Serial | None = part(Serial)
     http: Http | None = part(Http)
+    https: Https | None = part(Https)
+    nats: Nats | None = part(Nats)
+    drop: Drop | None = part(Drop)
+
+    @property
+    def has_link(self) -> bool:
+        return any((self.serial, self.http, self.https, self.nats, self.drop))
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class Child:
 
 def start_uplink(board: Board, board_path: Path) -> Child | None:
     """None when the board names no uplink."""
-    if board.uplink.serial is None and board.uplink.http is None:
+    if not board.uplink.has_link:
         return None
     command = [sys.executable, "-m", "firmware", "--board", str(board_path)]
     return Child([*command, "--only", "uplink", "--with-parent"])

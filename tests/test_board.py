@@ -77,14 +77,14 @@ def test_the_example_explains_every_key_and_its_optional_keys_are_right(tmp_path
     assert set(values) == names(loaded) - {"readers"}
     for section in values:
         assert set(values[section]) == names(getattr(loaded, section)), section
-    assert set(values["uplink"]["serial"]) == names(loaded.uplink.serial)
-    assert set(values["uplink"]["http"]) == names(loaded.uplink.http)
+    for link in ("serial", "http", "https", "nats", "drop"):
+        assert set(values["uplink"][link]) == names(getattr(loaded.uplink, link)), link
 
 
 def test_defaults_and_absent_parts():
     loaded = board.parse(SMALL, "/unit/board.toml")
     assert (loaded.pad, loaded.display) == (None, None)
-    assert (loaded.uplink.serial, loaded.uplink.http) == (None, None)
+    assert not loaded.uplink.has_link
     assert (loaded.uplink.seal_after_s, loaded.uplink.batch_records) == (60.0, 500)
     assert (loaded.psam.terminal_number, loaded.psam.warn_days) == (None, 30)
     assert (loaded.office.public_key, loaded.stop_list.file) == (None, None)
@@ -206,10 +206,25 @@ REFUSED = {
         SMALL + '[uplink.http]\nlisten = "0.0.0.0:80"\n', "uplink.http.listen", 23, "loopback",
     ),
     "HTTP by a name": (
-        SMALL + '[uplink.http]\nlisten = "localhost:80"\n', "uplink.http.listen", 23, "loopback",
+        SMALL + '[uplink.http]\nlisten = "localhost:80"\n', "uplink.http.listen", 23, "127.0.0.1",
     ),
     "HTTP port": (
-        SMALL + '[uplink.http]\nlisten = "127.0.0.1:65536"\n', "uplink.http.listen", 23, "loopback",
+        SMALL + '[uplink.http]\nlisten = "127.0.0.1:65536"\n', "uplink.http.listen", 23, "PORT",
+    ),
+    "HTTPS in the clear": (
+        SMALL + '[uplink.https]\nurl = "http://office.example"\n', "uplink.https.url", 23,
+        "https://",
+    ),
+    "HTTPS with a password": (
+        SMALL + '[uplink.https]\nurl = "https://me:pw@office.example"\n', "uplink.https.url", 23,
+        "no more",
+    ),
+    "HTTPS port": (
+        SMALL + '[uplink.https]\nurl = "https://office.example:0"\n', "uplink.https.url", 23,
+        "a port",
+    ),
+    "NATS trusting nobody": (
+        SMALL + '[uplink.nats]\nurl = "tls://nats.example"\n', "uplink.nats.ca", 22, "authority",
     ),
     "baud rate": (
         SMALL + '[uplink.serial]\ndevice = "/dev/x"\nbaud = 9601\n', "uplink.serial.baud", 24,

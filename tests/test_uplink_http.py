@@ -179,7 +179,7 @@ def test_two_offices_pull_at_the_same_time(port, tmp_path):
      "127.0.0.1:x", "127.0.0.1:70000", "127.0.0.1.example.com:80"],
 )  # fmt: skip
 def test_only_loopback_is_listened_on(listen):
-    """The issue: HTTP is loopback only until there is TLS."""
+    """In the clear, HTTP is loopback only."""
     with pytest.raises(ValueError, match=r"127\.0\.0\.1"):
         listen_address(listen)
 

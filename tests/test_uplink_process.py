@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from firmware.board_schema import File, read
+from firmware.board_sections import Uplink
 from firmware.drivers.uart import open_uart
 from firmware.outcome import TransportError
 from firmware.uplink import process
@@ -19,6 +21,11 @@ from tests.faulty_line import FaultyLine
 CONTENT = random.Random(3).randbytes(20_000)
 
 
+def links(**parts):
+    """The section [uplink] of a board with these parts."""
+    return read(Uplink, parts, (), File("board.toml", {}))
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -27,7 +34,7 @@ def free_port():
 
 @pytest.fixture
 def running(tmp_path, monkeypatch):
-    """start(open_uart, listen) -> stop event; everything is stopped and joined at the end."""
+    """start(open_uart, **parts of [uplink]); everything is stopped and joined at the end."""
     monkeypatch.setattr(process, "CLEAN_EVERY_S", 0.05)
     monkeypatch.setattr("firmware.uplink.serial._READ_TIMEOUT_S", 0.05)
     monkeypatch.setattr(process, "REOPEN_AFTER_S", 0.05)
@@ -35,9 +42,9 @@ def running(tmp_path, monkeypatch):
     Spool(tmp_path)
     (tmp_path / "out" / "00000001.batch").write_bytes(CONTENT)
 
-    def start(uart, listen):
+    def start(uart, **parts):
         stop = threading.Event()
-        args = ("unit-1", tmp_path, uart, listen, stop)
+        args = ("unit-1", tmp_path, links(**parts), uart, stop)
         thread = threading.Thread(target=process.run, args=args, daemon=True)
         thread.start()
         started.append((stop, thread))
@@ -52,7 +59,7 @@ def running(tmp_path, monkeypatch):
 def test_both_ways_serve_and_a_receipt_goes_after_its_batch(running, tmp_path):
     port = free_port()
     with FaultyLine() as line:
-        running(lambda: open_uart(line.unit, 115200), f"127.0.0.1:{port}")
+        running(lambda: open_uart(line.unit, 115200), http={"listen": f"127.0.0.1:{port}"})
         serial_link = SerialLink(line.office, timeout_s=0.5)
         http_link = HttpLink(f"http://127.0.0.1:{port}", attempts=50)
         for name, link in (("a", serial_link), ("b", http_link)):
@@ -99,7 +106,7 @@ def test_a_line_that_is_gone_is_opened_again(running):
                 raise TransportError("no such device")
             return Gone() if len(opened) < 4 else open_uart(line.unit, 115200)
 
-        running(open_line, None)
+        running(open_line)
         link = SerialLink(line.office, timeout_s=0.3)
         assert wait_for(link).unit == "unit-1"
         assert opened == ["open", "open", "closed", "open"]
@@ -108,4 +115,6 @@ def test_a_line_that_is_gone_is_opened_again(running):
 
 def test_another_address_than_loopback_does_not_start(tmp_path):
     with pytest.raises(ValueError, match="loopback"):
-        process.run("unit-1", tmp_path, None, "0.0.0.0:0", threading.Event())
+        process.run(
+            "unit-1", tmp_path, links(http={"listen": "0.0.0.0:1"}), None, threading.Event()
+        )

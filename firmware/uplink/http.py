@@ -1,4 +1,5 @@
-"""The unit's HTTP server, loopback only: anyone who reaches it may read sealed batches.
+"""The unit's HTTP server, for an office that pulls: in the clear on loopback only, where anyone who
+reaches it may read sealed batches; elsewhere with mutual TLS 1.3, for the office alone.
 
     GET /v1/unit                    {"unit", "oldest", "newest", "damaged_frames"}
     GET /v1/batches?after=N         {"batch": null} or {"batch", "size", "sha256"}
@@ -14,8 +15,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import logging
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -23,8 +26,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from firmware.uplink import tls
 from firmware.uplink.frame import MAX_DOWN, MAX_RECEIPT
 from firmware.uplink.spool import MAX_READ, NoSuchBatch, OutOfBounds, Spool, check_down
+
+_log = logging.getLogger(__name__)
 
 _MAX_CONNECTIONS = 4
 _TIMEOUT_S = 10.0  # of one wait on a connection
@@ -39,8 +45,11 @@ class Refused(Exception):
         self.status = status
 
 
-def listen_address(text: str) -> tuple[str, int]:
-    """'127.0.0.1:8470' or '[::1]:8470' -> host and port; ValueError unless it is loopback."""
+def listen_address(text: str, has_tls: bool = False) -> tuple[str, int]:
+    """'127.0.0.1:8470' or '[::1]:8470' -> host and port.
+
+    ValueError unless it is loopback, or has TLS.
+    """
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not port.isdecimal() or int(port) > 0xFFFF:
@@ -49,25 +58,35 @@ def listen_address(text: str) -> tuple[str, int]:
         is_loopback = ipaddress.ip_address(host).is_loopback
     except ValueError:
         raise ValueError(f"{host!r} is no IP address: write 127.0.0.1:PORT") from None
-    if not is_loopback:
-        raise ValueError(f"{host} is not loopback, and this server has no TLS: use 127.0.0.1")
+    if not is_loopback and not has_tls:
+        raise ValueError(f"{host} is not loopback, and there is no TLS: use 127.0.0.1 or TLS")
     return host, int(port)
 
 
 class UplinkServer(ThreadingHTTPServer):
-    """`listen`: see listen_address; port 0 takes a free one.  serve_forever() until shutdown()."""
+    """`listen`: see listen_address; port 0 takes a free one.  serve_forever() until shutdown().
+
+    tls_context: makes the context of one connection, so that a renewed certificate needs no
+    restart; None: no TLS.
+    """
 
     daemon_threads = True
 
     def __init__(
-        self, unit: str, spool: Spool, listen: str, damaged_frames: Callable[[], int] = lambda: 0
+        self,
+        unit: str,
+        spool: Spool,
+        listen: str,
+        damaged_frames: Callable[[], int] = lambda: 0,
+        tls_context: Callable[[], ssl.SSLContext] | None = None,
     ):
-        host, port = listen_address(listen)
+        host, port = listen_address(listen, tls_context is not None)
         if ":" in host:
             self.address_family = socket.AF_INET6
         self.unit = unit
         self.spool = spool
         self.damaged_frames = damaged_frames
+        self._tls_context = tls_context
         self._free = threading.BoundedSemaphore(_MAX_CONNECTIONS)
         super().__init__((host, port), _Handler)
 
@@ -80,9 +99,27 @@ class UplinkServer(ThreadingHTTPServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
-            super().process_request_thread(request, client_address)
+            secured = self._secured(request)
+            if secured is not None:
+                super().process_request_thread(secured, client_address)
         finally:
             self._free.release()
+
+    def _secured(self, request: socket.socket) -> socket.socket | None:
+        """The connection under TLS with the office at its other end; None: closed."""
+        if self._tls_context is None:
+            return request
+        request.settimeout(_TIMEOUT_S)
+        try:
+            secured = self._tls_context().wrap_socket(request, server_side=True)
+            if tls.is_of_office(secured.getpeercert()):
+                return secured
+            _log.warning("a client with a certificate that is not the office's was closed")
+            self.shutdown_request(secured)
+        except (tls.TlsFilesError, OSError) as error:
+            _log.warning("https: %s", error)
+            self.shutdown_request(request)
+        return None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no event."""

@@ -1,8 +1,8 @@
 """The uplink process: sealed batches leave, receipts and signed files come back.
 
-It has no reader, no key and no journal, only the three folders (uplink/spool.py).  Serial line and
-HTTP may serve at the same time; both only read batches, and what both write is judged by the card
-process.
+It has no reader, no journal and no key but that of its TLS, only the three folders
+(uplink/spool.py).  Every link of the board serves at the same time: all only read batches, and what
+they write is judged by the card process.
 """
 
 from __future__ import annotations
@@ -10,10 +10,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from firmware.board_sections import Http, Uplink
 from firmware.outcome import TransportError
+from firmware.uplink import tls
 from firmware.uplink.http import UplinkServer
+from firmware.uplink.https import HttpsCollector
+from firmware.uplink.push import Pusher
 from firmware.uplink.serial import SerialServer, Uart
 from firmware.uplink.spool import Spool
 
@@ -27,29 +32,27 @@ JOIN_S = 5.0
 def run(
     unit: str,
     data_dir: Path,
+    links: Uplink,
     open_uart: Callable[[], Uart] | None,
-    http_listen: str | None,
     stop_event: threading.Event,
 ) -> None:
     """Serve until `stop_event` is set.
 
-    open_uart: opens the serial line, called again when the line was gone; http_listen: see
-    http.listen_address.  Raises ValueError for an address that is not loopback, OSError when the
-    folders or the address cannot be had.
+    open_uart: opens the serial line, called again when the line was gone.  Raises ValueError for an
+    address that needs TLS and has none, OSError when the folders or the address cannot be had.
     """
     spool = Spool(data_dir)
     line = SerialServer(unit, spool)
-    http = None
-    if http_listen is not None:
-        http = UplinkServer(unit, spool, http_listen, lambda: line.damaged_frames)
-        _log.info("http://%s:%d", *http.server_address[:2])
-    threads = []
+    http = _http_server(unit, spool, links.http, data_dir, line)
+    acts: list[Callable[[], object]] = [
+        partial(each.run, stop_event) for each in _pushers(unit, spool, links, data_dir)
+    ]
     if open_uart is not None:
-        threads.append(threading.Thread(target=serve_line, args=(line, open_uart, stop_event)))
+        acts.append(partial(serve_line, line, open_uart, stop_event))
     if http is not None:
-        threads.append(threading.Thread(target=http.serve_forever))
-    for thread in threads:
-        thread.daemon = True  # a line that hangs does not keep the process
+        acts.append(http.serve_forever)
+    threads = [threading.Thread(target=act, daemon=True) for act in acts]
+    for thread in threads:  # daemons: a line that hangs does not keep the process
         thread.start()
     try:
         while not stop_event.is_set():
@@ -62,6 +65,25 @@ def run(
             http.server_close()
         for thread in threads:
             thread.join(JOIN_S)
+
+
+def _http_server(
+    unit: str, spool: Spool, settings: Http | None, data_dir: Path, line: SerialServer
+) -> UplinkServer | None:
+    if settings is None:
+        return None
+    context = partial(tls.server_context, data_dir) if settings.tls else None
+    server = UplinkServer(unit, spool, settings.listen, lambda: line.damaged_frames, context)
+    _log.info("http%s://%s:%d", "s" if settings.tls else "", *server.server_address[:2])
+    return server
+
+
+def _pushers(unit: str, spool: Spool, links: Uplink, data_dir: Path) -> list[Pusher]:
+    found = []
+    if links.https is not None:
+        collector = HttpsCollector(links.https.url, data_dir)
+        found.append(Pusher("https", spool, collector, links.https.poll_s))
+    return found
 
 
 def serve_line(

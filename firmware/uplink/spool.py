@@ -80,6 +80,12 @@ class Spool:
             file.seek(offset)
             return file.read(length)
 
+    def whole(self, number: int) -> tuple[SealedBatch, bytes]:
+        """The whole file and what describes it.  Raises NoSuchBatch."""
+        with self._open(number) as file:
+            content = file.read()
+        return SealedBatch(number, len(content), hashlib.sha256(content).digest()), content
+
     def put_receipt(self, number: int, receipt: bytes) -> None:
         """Hand a receipt to the card process.  Raises NoSuchBatch, OutOfBounds."""
         if not 0 < len(receipt) <= MAX_RECEIPT:
