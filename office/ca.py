@@ -28,6 +28,8 @@ from office.errors import OfficeError
 
 KEY, CERTIFICATE = "ca.key", "ca.crt"
 
+OFFICE_URI = "urn:ssc:office"
+
 AUTHORITY_DAYS = 20 * 365
 DEVICE_DAYS = 10 * 365
 TLS_DAYS = 2 * 365
@@ -82,12 +84,15 @@ class Authority:
     def issue_server(self, names: Sequence[str], now_ms: int) -> Issued:
         """A new P-256 key and certificate of a server under these DNS names or IP addresses.
 
-        Good as a client's too: the office itself asks units on a LAN.
+        Good as a client's too: the office itself asks units on a LAN.  OFFICE_URI tells it from a
+        unit's, which may be a server too.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         alternatives = [_alternative(each) for each in names]
-        if not alternatives:
+        if alternatives:
+            alternatives.append(x509.UniformResourceIdentifier(OFFICE_URI))
+        else:
             raise OfficeError(921, "a server certificate names at least one host")
         made = self._issue(names[0][:64], key.public_key(), alternatives, uses, now_ms, TLS_DAYS)
         return Issued(_key_pem(key), _pem(made))
@@ -154,6 +159,17 @@ def load(folder: Path) -> Authority:
     ):
         raise OfficeError(920, f"{folder}: {KEY} and {CERTIFICATE} do not belong together")
     return Authority(key, certificate)
+
+
+def names_of(certificate: bytes) -> tuple[list[str], int]:
+    """Of a PEM: DNS names and IP addresses in order, and when it ends in ms.  Raises ValueError."""
+    found = x509.load_pem_x509_certificate(certificate)
+    try:
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        raise ValueError("a certificate without names") from None
+    ends_ms = int(found.not_valid_after_utc.timestamp() * 1000)
+    return [str(each.value) for each in names if each.value != OFFICE_URI], ends_ms
 
 
 def public_key(raw: bytes) -> PublicKey:

@@ -93,6 +93,12 @@ ROWS = {
         "检查终端是否被调换或冒用。" + _KEPT_ZH,
         "Find out whether the units were exchanged. " + _KEPT_EN,
     ),
+    807: Row(
+        "该终端的证书已停用或不可用",
+        "this unit is not served: its certificate is revoked, or is no unit's",
+        "查明停用原因；若应恢复，重新登记并发放证书。" + _KEPT_ZH,
+        "Find out why it was revoked; if it is to be served again, enrol it anew. " + _KEPT_EN,
+    ),
     901: Row(
         "此文件夹不是后台文件夹",
         "this folder is no office",
@@ -202,6 +208,12 @@ ROWS = {
         "no certificate can be made from this request",
         "按所示改正；终端的请求请重新取 enrolment.cose。",
         "Put right what it names; of a unit fetch enrolment.cose again.",
+    ),
+    930: Row(
+        "无法在此地址提供服务",
+        "this address cannot be served",
+        "检查地址、端口是否被占用；/metrics 只可用本机地址。",
+        "Check the address, and whether the port is taken; /metrics takes loopback only.",
     ),
 }
 

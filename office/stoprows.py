@@ -98,7 +98,7 @@ def keep(
             progress("sort", at)
     whole = b"".join(key + bytes([rows[key]]) for key in sorted(rows))
     try:
-        removed, added = difference(_kept(folder, base), whole) if base else (b"", whole)
+        removed, added = difference(_base(folder, base), whole) if base else (b"", whole)
         (folder / "stoplists").mkdir(exist_ok=True)
         write_atomic(_path(folder, number), whole)
         _path(folder, number - KEPT).unlink(missing_ok=True)
@@ -110,11 +110,19 @@ def keep(
     return [*counts, hashlib.sha256(whole).digest()], removed + added
 
 
-def _kept(folder: Path, number: int) -> bytes:
+def kept(folder: Path, number: int) -> bytes | None:
+    """The rows of list `number`, while they are kept."""
     try:
         return _path(folder, number).read_bytes()
     except FileNotFoundError:
-        raise OfficeError(907, f"--since {number}: the rows of that list are not kept") from None
+        return None
+
+
+def _base(folder: Path, number: int) -> bytes:
+    rows = kept(folder, number)
+    if rows is None:
+        raise OfficeError(907, f"--since {number}: the rows of that list are not kept")
+    return rows
 
 
 def _path(folder: Path, number: int) -> Path:

@@ -70,6 +70,9 @@ VENDORS = {
         "office.ca",
     },
     "cbor2": {"firmware.journal.cose", "firmware.uplink.frame"},
+    "aiohttp": {"office.collector", "office.serve"},
+    "prometheus_client": {"office.metrics"},
+    "nats": {"firmware.uplink.nats", "office.nats"},
     "cobs": {"firmware.uplink.frame"},
     "PIL": {"firmware.display.panel"},
     # Not vendors: MicroPython's own modules, which CPython does not have.

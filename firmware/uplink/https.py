@@ -56,8 +56,8 @@ class HttpsCollector:
                 raise BatchRefused(_said(response))
             if response.status != HTTPStatus.OK:
                 raise _later(response)
-            receipt = response.read(MAX_RECEIPT + 1)
-            if not 0 < len(receipt) <= MAX_RECEIPT:
+            receipt = _body(response, MAX_RECEIPT)
+            if not receipt:
                 raise Unreachable(f"the answer to batch {batch.number} is no receipt")
             return receipt
 
@@ -66,7 +66,7 @@ class HttpsCollector:
             if response.status != HTTPStatus.OK:
                 raise _later(response)
             try:
-                return _files(json.loads(response.read(_MAX_JSON)))
+                return _files(json.loads(_body(response, _MAX_JSON)))
             except (ValueError, RecursionError):
                 raise Unreachable("the list of files is not in its form") from None
 
@@ -149,6 +149,14 @@ class HttpsCollector:
 def _shut(opened: socket.socket) -> None:
     with contextlib.suppress(OSError):
         opened.shutdown(socket.SHUT_RDWR)
+
+
+def _body(response: http.client.HTTPResponse, limit: int) -> bytes:
+    """The whole body.  Raises HTTPException when it ended early or has more than `limit` bytes."""
+    body = response.read(limit + 1)
+    if response.length or len(body) > limit:
+        raise http.client.IncompleteRead(body[:0], response.length)
+    return body
 
 
 def _files(answer: Any) -> list[DownFile]:

@@ -1,0 +1,152 @@
+"""`sscoffice serve`: the collector, from its start to a clean stop.
+
+Two listeners: units over mutual TLS 1.3, and on loopback, in the clear, /metrics.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import resource
+import signal
+import ssl
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from office.collector import Collector
+from office.errors import OfficeError
+from office.gate import Gate
+from office.metrics import CONTENT_TYPE, Metrics
+from office.offered import Offered
+from office.writer import Intake, Writer
+
+_log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 15.0
+STOP_S = 30.0  # for requests that were begun
+CONNECTIONS = 4000
+
+
+class Listener(NamedTuple):
+    """Where to listen; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+
+def address(text: str) -> Listener:
+    """HOST:PORT, HOST an IP address; raises OfficeError 930."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        ipaddress.ip_address(host)
+        number = int(port)
+    except ValueError:
+        raise OfficeError(930, f"{text!r:.80} is not ADDRESS:PORT") from None
+    if not colon or not 0 <= number <= 0xFFFF:
+        raise OfficeError(930, f"{text!r:.80} is not ADDRESS:PORT")
+    return Listener(host, number)
+
+
+def loopback(text: str) -> Listener:
+    """The same, of this machine alone; raises OfficeError 930."""
+    found = address(text)
+    if not ipaddress.ip_address(found.host).is_loopback:
+        raise OfficeError(930, f"{text!r:.80} is in the clear: only a loopback address")
+    return found
+
+
+class Settings(NamedTuple):
+    """open_intake and offers run in the writer's thread; told: of the addresses listened on."""
+
+    listen: Listener
+    metrics: Listener | None
+    context: ssl.SSLContext
+    open_intake: Callable[[], contextlib.AbstractContextManager[Intake]]
+    offers: Callable[[Any, str], list[Offered]]
+    told: Callable[[str, Listener], object]
+    connections: int = CONNECTIONS
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Until `stop`; what was accepted is answered before this returns.  Raises OfficeError."""
+    _raise_file_limit()
+    metrics = Metrics()
+    writer = Writer(settings.open_intake, metrics.group_taken)
+    await writer.start()
+    collector = Collector(writer, metrics, settings.offers)
+    runner = web.AppRunner(
+        collector.application(),
+        keepalive_timeout=KEEPALIVE_S,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=STOP_S,
+    )
+    await runner.setup()
+    server = runner.server
+    assert server is not None
+    gate = Gate(server, settings.context, settings.connections, metrics.connections.set)
+    second = None
+    try:
+        settings.told("https", _listening(gate, settings.listen))
+        if settings.metrics is not None:
+            second = await _serve_metrics(metrics, writer, settings.metrics, settings.told)
+        await stop.wait()
+    finally:
+        await gate.close()
+        await runner.cleanup()  # waits for the requests that were begun
+        gate.abort()
+        if second is not None:
+            await second.cleanup()
+        await writer.close()
+
+
+def _listening(gate: Gate, listener: Listener) -> Listener:
+    try:
+        return Listener(*gate.listen(*listener))
+    except OSError as error:
+        raise OfficeError(930, f"{listener.host}:{listener.port}: {error.strerror}") from None
+
+
+async def _serve_metrics(
+    metrics: Metrics, writer: Writer, listener: Listener, told: Callable[[str, Listener], object]
+) -> web.AppRunner:
+    async def answer(request: web.Request) -> web.Response:
+        metrics.waiting.set(writer.waiting)
+        return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    app = web.Application()
+    app.router.add_get("/metrics", answer)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, *listener).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise OfficeError(930, f"{listener.host}:{listener.port}: {error.strerror}") from None
+    told("metrics", Listener(*runner.addresses[0][:2]))
+    return runner
+
+
+def _raise_file_limit() -> None:
+    """One descriptor a connection: as many as the system lets us have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def run(make_settings: Callable[[], Settings]) -> None:
+    """In a process of its own: SIGTERM and SIGINT end it cleanly."""
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await serve(make_settings(), stop)
+
+    asyncio.run(main())
