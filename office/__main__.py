@@ -19,14 +19,10 @@ from firmware.journal.cose import key_id
 from firmware.journal.enrolment import EnrolmentError, verify_enrolment
 from firmware.journal.signedfile import MAX_FILE
 from firmware.journal.spool import write_atomic
-from office import day, folder, operators, presence, stoplist, stoprows, tac
+from office import day, folder, link_commands, operators, presence, stoplist, stoprows, tac
 from office.check import check
 from office.errors import OfficeError
 from office.folder import Folder
-from office.line import DEFAULT_BAUD, SerialLink
-from office.link import Link
-from office.pull import Pulled, pull
-from office.web import HttpLink
 
 Act = Callable[[argparse.Namespace], int]
 
@@ -63,15 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--yes", action="store_true", help="the key id was compared already")
     one.add_argument("--new-key", action="store_true", help="the unit may have a second key")
 
-    one = act("pull", _pull, "收取批次 · fetch, verify, store, receipt")
-    _add_link(one)
-    one.add_argument("--unit", help="the unit that must be at the other end")
-    one.add_argument("--all", action="store_true", help="compare batches already stored, too")
-    one.add_argument("--json", action="store_true")
-
-    one = act("push", _push, "下发文件 · hand a signed file to a unit")
-    one.add_argument("file", type=Path)
-    _add_link(one)
+    link_commands.add(act)
 
     one = act("day", _day, "日报 · the records of a day")
     one.add_argument("--date", help="YYYY-MM-DD; default: the day of the newest record")
@@ -110,13 +98,6 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--csv", type=Path, required=True, metavar="FILE")
     one.add_argument("--date", help="YYYY-MM-DD; default: every day")
     return parser
-
-
-def _add_link(parser: argparse.ArgumentParser) -> None:
-    way = parser.add_mutually_exclusive_group(required=True)
-    way.add_argument("--serial", metavar="DEVICE")
-    way.add_argument("--http", metavar="URL")
-    parser.add_argument("--baud", type=int, default=DEFAULT_BAUD)
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -160,48 +141,6 @@ def _enrol(arguments: argparse.Namespace) -> int:
 def _confirmed() -> bool:
     print("与终端所示一致? · Is this the key id the unit shows? [yes/no] ", end="", flush=True)
     return sys.stdin.readline().strip().lower() == "yes"
-
-
-def _pull(arguments: argparse.Namespace) -> int:
-    with _office(arguments.dir) as office, _link(arguments) as link:
-        done = pull(office, link, _progress, unit=arguments.unit, again=arguments.all)
-    for batch, refusal in done.refused:
-        print(f"批次 batch {batch}\n{refusal.lines}", file=sys.stderr)
-    for each in done.duplicates:
-        print(
-            f"重复付款 · paid twice: {each.unit} {each.done} = {each.other_unit} {each.other_done}",
-            file=sys.stderr,
-        )
-    if arguments.json:
-        print(json.dumps(_pulled_json(done)))
-    else:
-        print(
-            f"{done.unit}: 新批次 batches {done.batches}, 记录 records {done.records}, "
-            f"再次 repeated {done.repeated}, 拒收 refused {len(done.refused)}, "
-            f"重复 duplicates {len(done.duplicates)}"
-        )
-    return 0 if done.is_clean else 1
-
-
-def _pulled_json(done: Pulled) -> dict[str, object]:
-    return {
-        "unit": done.unit,
-        "batches": done.batches,
-        "records": done.records,
-        "repeated": done.repeated,
-        "refused": [{"batch": b, "error": r.number, "detail": r.detail} for b, r in done.refused],
-        "duplicates": [list(each) for each in done.duplicates],
-        "damaged_frames": done.damaged_frames,
-    }
-
-
-def _push(arguments: argparse.Namespace) -> int:
-    raw = _read(arguments.file)
-    with _office(arguments.dir) as office, _link(arguments) as link:
-        signed = stoplist.own_file(office, raw)
-        link.put_down(signed.what, raw, lambda held, size: _progress(signed.number, held, size))
-    print(f"已下发 · handed over: {signed.what} {signed.number}, {len(raw)} B")
-    return 0
 
 
 def _day(arguments: argparse.Namespace) -> int:
@@ -341,27 +280,6 @@ def _rows(office: Folder, date: str | None) -> list[day.Row]:
 def _office(path: Path) -> Iterator[Folder]:
     with contextlib.closing(Folder(path)) as office:
         yield office
-
-
-@contextlib.contextmanager
-def _link(arguments: argparse.Namespace) -> Iterator[Link]:
-    link = (
-        SerialLink(arguments.serial, arguments.baud)
-        if arguments.serial
-        else HttpLink(arguments.http)
-    )
-    with contextlib.closing(link):
-        yield link
-
-
-def _progress(number: int, held: int, size: int) -> None:
-    """On a terminal a line that moves, elsewhere one line a file."""
-    percent = 100 * held // size if size else 100
-    if sys.stderr.isatty():
-        end = "\n" if held == size else "\r"
-        print(f"{number}: {percent:3d} % {held}/{size} B", end=end, file=sys.stderr, flush=True)
-    elif held == size:
-        print(f"{number}: {size} B", file=sys.stderr)
 
 
 def _read(path: Path) -> bytes:

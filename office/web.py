@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -19,13 +20,27 @@ _CHUNK = 1 << 16
 
 
 class HttpLink:
-    """One connection a question; a question is repeated when the connection breaks."""
+    """One connection a question; a question is repeated when the connection breaks.
 
-    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S, attempts: int = ATTEMPTS):
+    tls: for https:// the context, and the unit's name as its certificate must show it: the address
+    of a unit on a LAN says nothing about who it is.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        tls: tuple[ssl.SSLContext, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+        attempts: int = ATTEMPTS,
+    ):
         parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname or parts.path.strip("/"):
-            raise LinkError(706, f"{url!r} is not http://HOST:PORT")
-        self._host, self._port = parts.hostname, parts.port or 80
+        scheme = "http" if tls is None else "https"
+        if parts.scheme != scheme or not parts.hostname or parts.path.strip("/"):
+            raise LinkError(706, f"{url!r} is not {scheme}://HOST:PORT")
+        self._url = url
+        self._tls = tls
+        self._host, self._port = parts.hostname, parts.port or (80 if tls is None else 443)
         self._timeout_s = timeout_s
         self._attempts = attempts
 
@@ -102,6 +117,7 @@ class HttpLink:
         for _ in range(self._attempts):
             connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
             try:
+                self._connect(connection)
                 connection.request(method, path, body=body, headers=headers or {})
                 response = connection.getresponse()
                 content = response.read(max(limit, _MAX_JSON) + 1)
@@ -114,7 +130,13 @@ class HttpLink:
                 failure = error
             finally:
                 connection.close()
-        raise LinkError(702, f"http://{self._host}:{self._port}: {failure!r:.100}")
+        raise LinkError(702, f"{self._url}: {failure!r:.200}")
+
+    def _connect(self, connection: http.client.HTTPConnection) -> None:
+        connection.connect()
+        if self._tls is not None:
+            context, name = self._tls
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=name)
 
 
 def _is_sha256(text: str) -> bool:

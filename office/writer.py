@@ -56,6 +56,14 @@ class _Waiting(NamedTuple):
     future: asyncio.Future[Answer]
 
 
+class _Outcome(NamedTuple):
+    """What a future gets: the result, or the error if there is one."""
+
+    future: asyncio.Future[Any]
+    result: Any
+    error: Exception | None = None
+
+
 class Writer:
     """open_intake: called in the thread, which it never leaves; `seen` is told of every group."""
 
@@ -120,10 +128,10 @@ class Writer:
     def _run(self) -> None:
         try:
             with self._open_intake() as intake:
-                self._tell([(self._ready, None)])
+                self._tell([_Outcome(self._ready, None)])
                 self._serve(intake)
         except Exception as error:
-            self._tell([(self._ready, error)])
+            self._tell([_Outcome(self._ready, None, error)])
 
     def _serve(self, intake: Intake) -> None:
         wait_s = STORE_RETRY_S
@@ -134,7 +142,7 @@ class Writer:
                     return
                 acts, group = list(self._acts), self._next_group()
                 self._acts.clear()
-            self._tell([(future, _outcome(act, intake)) for act, future in acts])
+            self._tell([_done(act, intake, future) for act, future in acts])
             if not group or self._take(intake, group):
                 wait_s = STORE_RETRY_S
             elif not self._is_closing:  # the store failed: its clients come back, it may too
@@ -156,33 +164,33 @@ class Writer:
         try:
             answers = intake.take([(each.unit, each.content) for each in group])
         except Exception as error:
-            self._tell([(each.future, error) for each in group])
+            self._tell([_Outcome(each.future, None, error) for each in group])
             return not isinstance(error, OfficeError)
         seconds = time.monotonic() - began
         self._per_s += (len(group) / max(seconds, 1e-3) - self._per_s) / 8
-        self._tell([(each.future, a) for each, a in zip(group, answers, strict=True)])
+        self._tell([_Outcome(w.future, a) for w, a in zip(group, answers, strict=True)])
         self._loop.call_soon_threadsafe(self._seen, Group(answers, seconds))
         return True
 
-    def _tell(self, outcomes: list[tuple[asyncio.Future[Any], Any]]) -> None:
+    def _tell(self, outcomes: list[_Outcome]) -> None:
         """One wake-up of the loop for all of them."""
         if outcomes:
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
                 self._loop.call_soon_threadsafe(_settle, outcomes)
 
 
-def _outcome(act: Callable[[Any], Any], intake: Intake) -> Any:
+def _done(act: Callable[[Any], Any], intake: Intake, future: asyncio.Future[Any]) -> _Outcome:
     try:
-        return act(intake)
+        return _Outcome(future, act(intake))
     except Exception as error:
-        return error
+        return _Outcome(future, None, error)
 
 
-def _settle(outcomes: list[tuple[asyncio.Future[Any], Any]]) -> None:
-    for future, outcome in outcomes:
+def _settle(outcomes: list[_Outcome]) -> None:
+    for future, result, error in outcomes:
         if future.done():  # its client has gone
             continue
-        if isinstance(outcome, Exception) and not isinstance(outcome, Refused):
-            future.set_exception(outcome)
+        if error is not None:
+            future.set_exception(error)
         else:
-            future.set_result(outcome)
+            future.set_result(result)

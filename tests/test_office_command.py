@@ -22,6 +22,7 @@ from firmware.uplink.http import UplinkServer
 from firmware.uplink.spool import Spool
 from office.__main__ import main
 from office.errors import ROWS
+from tests.board_parts import links
 from tests.faulty_line import FaultyLine
 from tests.office_rig import T0_MS, done_body, intent_body
 
@@ -111,8 +112,8 @@ def line(unit, monkeypatch):
             args=(
                 "unit-1",
                 unit.data_dir,
+                links(),
                 lambda: open_uart(line.unit, 115200),
-                None,
                 stop,
             ),
             daemon=True,
@@ -344,7 +345,7 @@ def test_pulls_stay_exact_once_over_a_bad_line(run, unit, office_pub, monkeypatc
     monkeypatch.setattr("office.line.ATTEMPTS", 40)
     stop = threading.Event()
     with FaultyLine(seed=7, faults=0.06) as line:
-        args = ("unit-1", unit.data_dir, lambda: open_uart(line.unit, 115200), None, stop)
+        args = ("unit-1", unit.data_dir, links(), lambda: open_uart(line.unit, 115200), stop)
         thread = threading.Thread(target=process.run, args=args, daemon=True)
         thread.start()
         for serial in range(4, 8):

@@ -7,8 +7,6 @@ import time
 
 import pytest
 
-from firmware.board_schema import File, read
-from firmware.board_sections import Uplink
 from firmware.drivers.uart import open_uart
 from firmware.outcome import TransportError
 from firmware.uplink import process
@@ -16,14 +14,10 @@ from firmware.uplink.spool import Spool
 from office.fetch import fetch
 from office.line import SerialLink
 from office.web import HttpLink
+from tests.board_parts import links
 from tests.faulty_line import FaultyLine
 
 CONTENT = random.Random(3).randbytes(20_000)
-
-
-def links(**parts):
-    """The section [uplink] of a board with these parts."""
-    return read(Uplink, parts, (), File("board.toml", {}))
 
 
 def free_port():

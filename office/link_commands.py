@@ -1,0 +1,160 @@
+"""`sscoffice pull`, `push` and `serve`: the acts that need a link to units."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from firmware.journal.signedfile import MAX_FILE
+from office import stoplist
+from office.errors import LinkError, OfficeError
+from office.folder import Folder
+from office.line import DEFAULT_BAUD, SerialLink
+from office.link import Link
+from office.pull import Pulled, pull
+from office.web import HttpLink
+
+Act = Callable[[argparse.Namespace], int]
+AddAct = Callable[[str, Act, str], argparse.ArgumentParser]
+
+
+def add(act: AddAct) -> None:
+    """Their arguments; act: one of the parser's acts, by name, function and text."""
+    one = act("pull", _pull, "收取批次 · fetch, verify, store, receipt")
+    _add_link(one)
+    one.add_argument("--all", action="store_true", help="compare batches already stored, too")
+    one.add_argument("--json", action="store_true")
+
+    one = act("push", _push, "下发文件 · hand a signed file to a unit")
+    one.add_argument("file", type=Path)
+    _add_link(one)
+
+    one = act("serve", _serve, "接收服务 · the collector: units send over HTTPS")
+    one.add_argument("--listen", required=True, metavar="ADDRESS:PORT")
+    one.add_argument("--name", action="append", metavar="HOST",
+                     help="by which units know this server; default: the address")  # fmt: skip
+    one.add_argument("--metrics", metavar="ADDRESS:PORT", help="for Prometheus, loopback only")
+    one.add_argument("--connections", type=int, default=4000, help="at the same time")
+
+
+def _add_link(parser: argparse.ArgumentParser) -> None:
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--serial", metavar="DEVICE")
+    way.add_argument("--http", metavar="URL", help="https:// needs --unit")
+    parser.add_argument("--baud", type=int, default=DEFAULT_BAUD)
+    parser.add_argument("--unit", help="the unit that must be at the other end")
+
+
+def _pull(arguments: argparse.Namespace) -> int:
+    with office_of(arguments) as office, _link(arguments, office) as link:
+        done = pull(office, link, _progress, unit=arguments.unit, again=arguments.all)
+    for batch, refusal in done.refused:
+        print(f"批次 batch {batch}\n{refusal.lines}", file=sys.stderr)
+    for each in done.duplicates:
+        print(
+            f"重复付款 · paid twice: {each.unit} {each.done} = {each.other_unit} {each.other_done}",
+            file=sys.stderr,
+        )
+    if arguments.json:
+        print(json.dumps(_pulled_json(done)))
+    else:
+        print(
+            f"{done.unit}: 新批次 batches {done.batches}, 记录 records {done.records}, "
+            f"再次 repeated {done.repeated}, 拒收 refused {len(done.refused)}, "
+            f"重复 duplicates {len(done.duplicates)}"
+        )
+    return 0 if done.is_clean else 1
+
+
+def _pulled_json(done: Pulled) -> dict[str, object]:
+    return {
+        "unit": done.unit,
+        "batches": done.batches,
+        "records": done.records,
+        "repeated": done.repeated,
+        "refused": [{"batch": b, "error": r.number, "detail": r.detail} for b, r in done.refused],
+        "duplicates": [list(each) for each in done.duplicates],
+        "damaged_frames": done.damaged_frames,
+    }
+
+
+def _push(arguments: argparse.Namespace) -> int:
+    raw = _read(arguments.file)
+    with office_of(arguments) as office, _link(arguments, office) as link:
+        signed = stoplist.own_file(office, raw)
+        if arguments.unit is not None:
+            _expect(link, arguments.unit)
+        link.put_down(signed.what, raw, lambda held, size: _progress(signed.number, held, size))
+    print(f"已下发 · handed over: {signed.what} {signed.number}, {len(raw)} B")
+    return 0
+
+
+def _expect(link: Link, unit: str) -> None:
+    found = link.hello().unit
+    if found != unit:
+        raise LinkError(705, f"{found!r:.80} instead of {unit!r}")
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from office import serving  # aiohttp only where there is a server
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    serving.run(
+        arguments.dir,
+        listen=arguments.listen,
+        names=arguments.name,
+        metrics=arguments.metrics,
+        connections=arguments.connections,
+    )
+    return 0
+
+
+@contextlib.contextmanager
+def office_of(arguments: argparse.Namespace) -> Iterator[Folder]:
+    with contextlib.closing(Folder(arguments.dir)) as office:
+        yield office
+
+
+@contextlib.contextmanager
+def _link(arguments: argparse.Namespace, office: Folder) -> Iterator[Link]:
+    link: Link
+    if arguments.serial:
+        link = SerialLink(arguments.serial, arguments.baud)
+    else:
+        link = _http_link(arguments.http, arguments.unit, office)
+    with contextlib.closing(link):
+        yield link
+
+
+def _http_link(url: str, unit: str | None, office: Folder) -> HttpLink:
+    if not url.startswith("https:"):
+        return HttpLink(url)
+    from office import tls
+
+    if unit is None:
+        raise LinkError(706, "https:// needs --unit: its name stands in the unit's certificate")
+    return HttpLink(url, tls=(tls.client_context(office, int(time.time() * 1000)), unit))
+
+
+def _progress(number: int, held: int, size: int) -> None:
+    """On a terminal a line that moves, elsewhere one line a file."""
+    percent = 100 * held // size if size else 100
+    if sys.stderr.isatty():
+        end = "\n" if held == size else "\r"
+        print(f"{number}: {percent:3d} % {held}/{size} B", end=end, file=sys.stderr, flush=True)
+    elif held == size:
+        print(f"{number}: {size} B", file=sys.stderr)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise OfficeError(906, f"{path}: {error.strerror}") from None

@@ -1,0 +1,246 @@
+"""`sscoffice serve` as a process of its own: real units, a real store, killed and stopped."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from firmware.journal.cose import key_id
+from firmware.uplink import tls
+from firmware.uplink.http import UplinkServer
+from firmware.uplink.https import HttpsCollector
+from firmware.uplink.push import Barred, BatchRefused, Pusher, Unreachable
+from firmware.uplink.spool import Spool
+from office import folder
+from office.__main__ import main
+from office.store import Store
+from tests import tls_rig
+from tests.office_rig import Terminal
+
+
+class Office:
+    """A folder made with `init`, and its collector."""
+
+    def __init__(self, path):
+        self.path = path
+        folder.init(path, "test office")
+        self.authority = tls_rig.authority(path)
+        self.process = None
+
+    def enrol(self, terminal, data_dir):
+        """The unit's key in the store, its certificate in data_dir."""
+        store = Store(self.path / "office.db")
+        key = terminal.signer.public_key
+        store.write(
+            "INSERT INTO keys VALUES (?, ?, ?, ?, ?)", terminal.unit, key_id(key), key, b"", 1
+        )
+        store.close()
+        tls_rig.give_unit(self.authority, terminal.unit, data_dir)
+
+    def start(self, *options):
+        command = ("-m", "office", "serve", "--dir", str(self.path), "--listen", "127.0.0.1:0")
+        self.process = subprocess.Popen(
+            [sys.executable, *command, *options], stdout=subprocess.PIPE, text=True
+        )
+        line = self.process.stdout.readline()
+        self.url = "https://" + re.fullmatch(r"https (\S+)\n", line)[1]
+
+    def end(self, number=signal.SIGTERM):
+        os.kill(self.process.pid, number)
+        status = self.process.wait(20)
+        self.process.stdout.close()
+        return status
+
+    def numbers(self):
+        db = sqlite3.connect(self.path / "office.db")
+        found = db.execute("SELECT unit, number FROM records ORDER BY unit, number").fetchall()
+        db.close()
+        return found
+
+
+@pytest.fixture
+def office(tmp_path):
+    made = Office(tmp_path / "office")
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.end(signal.SIGKILL)
+
+
+class Unit:
+    def __init__(self, office, folder, name="unit-1", seed=1):
+        self.terminal, self.card = Terminal(name, seed), seed
+        self.data_dir = folder / name
+        self.spool = Spool(self.data_dir)
+        office.enrol(self.terminal, self.data_dir)
+
+    def seal(self, serial):
+        for each in range(2):
+            self.terminal.purchase(f"A{serial}{each}", serial=2 * serial + each, card=self.card)
+        content = self.terminal.batch()
+        number = self.terminal.batches
+        (self.data_dir / "out" / f"{number:08d}.batch").write_bytes(content)
+        return content
+
+    def link(self, office):
+        return HttpsCollector(office.url, self.data_dir, timeout_s=10)
+
+    def push(self, office):
+        Pusher("https", self.spool, self.link(office), 300).step(threading.Event())
+        return [each.read_bytes() for each in sorted((self.data_dir / "up").iterdir())]
+
+
+def test_units_send_and_the_office_has_their_records(office, tmp_path):
+    office.start()
+    one, two = Unit(office, tmp_path), Unit(office, tmp_path, "unit-2", 2)
+    for unit in (one, two):
+        for serial in range(3):
+            unit.seal(serial)
+        receipts = unit.push(office)
+        assert len(receipts) == 3
+    assert office.numbers() == [(u, n) for u in ("unit-1", "unit-2") for n in range(1, 13)]
+    assert office.end() == 0
+    assert main(["check", "--dir", str(office.path), "--json"]) == 0
+
+
+def test_a_collector_killed_while_loading_loses_and_doubles_nothing(office, tmp_path):
+    """kill -9 in the middle, again and again; the units come back until each batch is receipted."""
+    units = [Unit(office, tmp_path, f"unit-{n}", n) for n in range(1, 4)]
+    for unit in units:
+        for serial in range(6):
+            unit.seal(serial)
+    stop = threading.Event()
+    office.start()
+
+    def keep_pushing(unit):
+        while not stop.is_set() and len(list((unit.data_dir / "up").iterdir())) < 6:
+            unit.push(office)
+            time.sleep(0.01)
+
+    threads = [threading.Thread(target=keep_pushing, args=(unit,)) for unit in units]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        time.sleep(0.15)
+        office.end(signal.SIGKILL)
+        office.start()
+    for thread in threads:
+        thread.join(20)
+    stop.set()
+    assert office.numbers() == [(f"unit-{u}", n) for u in range(1, 4) for n in range(1, 25)]
+    assert office.end() == 0
+    assert main(["check", "--dir", str(office.path), "--json"]) == 0
+
+
+def test_refusals_of_a_real_office(office, tmp_path):
+    """A stranger's unit, another unit's batch, a spoilt one: each with its number."""
+    office.start()
+    unit = Unit(office, tmp_path)
+    content = unit.seal(0)
+    stranger = Terminal("unit-9", 9)
+    tls_rig.give_unit(office.authority, "unit-9", tmp_path / "stranger")
+    stranger.purchase("X")
+    spool = Spool(tmp_path / "stranger")
+    (tmp_path / "stranger" / "out" / "00000001.batch").write_bytes(stranger.batch())
+    foreign = HttpsCollector(office.url, tmp_path / "stranger")
+    with pytest.raises(Barred, match=r"^801 "):
+        foreign.send(*spool.whole(1))
+    with pytest.raises(Barred, match=r"^801 "):
+        foreign.offered()
+    two = Unit(office, tmp_path, "unit-2", 2)
+    (two.data_dir / "out" / "00000001.batch").write_bytes(content)
+    with pytest.raises((Barred, BatchRefused), match=r"^80[26] "):
+        two.link(office).send(*two.spool.whole(1))
+    spoilt = content[:-1] + bytes([content[-1] ^ 1])
+    (unit.data_dir / "out" / "00000001.batch").write_bytes(spoilt)
+    with pytest.raises(BatchRefused, match=r"^802 "):
+        unit.link(office).send(*unit.spool.whole(1))
+    assert office.numbers() == []
+
+
+def test_the_stop_list_comes_down(office, tmp_path):
+    unit = Unit(office, tmp_path)
+    office.start()
+    assert unit.link(office).offered() == []
+    out = tmp_path / "stoplist.cose"
+    entry = "00" * 16 + ":A00000001"
+    arguments = ["stop-list", "add", "--dir", str(office.path), "--card", entry]
+    assert main([*arguments, "--out", str(out)]) == 0
+    unit.push(office)
+    assert (unit.data_dir / "down" / "stoplist.cose").read_bytes() == out.read_bytes()
+
+
+def test_an_address_that_is_taken_is_said(office, capsys):
+    office.start()
+    address = office.url.removeprefix("https://")
+    arguments = ["serve", "--dir", str(office.path), "--listen", address]
+    assert subprocess.run([sys.executable, "-m", "office", *arguments], timeout=20).returncode == 2
+
+
+# -- the office pulls over TLS -------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(office, tmp_path):
+    """unit-1's own HTTPS server."""
+    unit = Unit(office, tmp_path)
+    unit.seal(0)
+    server = UplinkServer(
+        "unit-1", unit.spool, "127.0.0.1:0",
+        tls_context=lambda: tls.server_context(unit.data_dir),
+    )  # fmt: skip
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    server.unit_under_test = unit
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def pull(office, server, *options):
+    url = f"https://127.0.0.1:{server.server_address[1]}"
+    return main(["pull", "--dir", str(office.path), "--http", url, "--json", *options])
+
+
+def test_the_office_pulls_over_tls(office, server, capsys):
+    assert pull(office, server, "--unit", "unit-1") == 0
+    assert json.loads(capsys.readouterr().out)["records"] == 4
+    assert len(office.numbers()) == 4
+    assert len(list((server.unit_under_test.data_dir / "up").iterdir())) == 1
+
+
+def test_the_office_takes_no_other_unit_for_it(office, server, capsys):
+    assert pull(office, server, "--unit", "unit-2") == 2
+    assert "702" in capsys.readouterr().err
+    assert pull(office, server) == 2
+    assert "706" in capsys.readouterr().err
+    assert office.numbers() == []
+
+
+def test_the_units_server_takes_no_other_unit_for_the_office(office, server, tmp_path, caplog):
+    """Its certificate is of the same authority; batches are the office's alone to read."""
+    two = Unit(office, tmp_path, "unit-2", 2)
+    url = f"https://127.0.0.1:{server.server_address[1]}"
+    link = HttpsCollector(url, two.data_dir, timeout_s=5)
+    link._host = "127.0.0.1"
+    context = tls_rig.context(two.data_dir)
+    context.check_hostname = False
+    with pytest.raises(Exception, match=r"closed|reset|EOF|disconnected|Remote"):
+        _ask(server.server_address[1], context)
+    assert "not the office's" in caplog.text
+    with pytest.raises(Unreachable):
+        link.offered()
+
+
+def _ask(port, context):
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
+    connection.request("GET", "/v1/unit")
+    connection.getresponse()
