@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from firmware import __version__, attached, offspring
+from firmware import __version__, attached, identity, offspring
 from firmware.authorize.inbox import Inbox
 from firmware.authorize.jobs import Jobs
 from firmware.authorize.unit import Unit
@@ -31,9 +31,8 @@ from firmware.drivers.registry import open_pad, open_reader
 from firmware.host.desk import Desk
 from firmware.host.rpc import RpcServer
 from firmware.journal import kinds as rec
-from firmware.journal import spool
-from firmware.journal.devicekey import DeviceKey, DeviceKeyError
-from firmware.journal.enrolment import make_enrolment
+from firmware.journal.devicekey import DeviceKeyError
+from firmware.journal.rotation import KeyStore, KeyStoreError
 from firmware.journal.schema import (
     JournalCorruptError,
     JournalDamagedError,
@@ -60,6 +59,7 @@ _NAMES = {
     BoardError: "BOARD_REFUSED",
     AddressError: "BOARD_REFUSED",
     DeviceKeyError: "DEVICE_KEY_REFUSED",
+    KeyStoreError: "DEVICE_KEY_REFUSED",
     JournalFullError: "DISK_FULL",
     JournalCorruptError: "JOURNAL_DAMAGED",
     JournalDamagedError: "JOURNAL_DAMAGED",
@@ -77,6 +77,8 @@ def main(argv: list[str] | None = None) -> int:
             return _run_uplink(board, arguments.with_parent)
         if arguments.check:
             return _check(board)
+        if arguments.rotate_key:
+            return _rotate_key(board)
         return _run_card(board, None if arguments.only else Path(arguments.board))
     except (BoardError, AddressError, DeviceKeyError, RunningError) as error:
         _complain(error)
@@ -101,6 +103,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--check", action="store_true", help="check the board, say what is attached"
     )
+    parser.add_argument(
+        "--rotate-key", action="store_true", help="change the device key; the terminal is stopped"
+    )
     parser.add_argument("--only", choices=("card", "uplink"), help="run one of the processes")
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
@@ -113,6 +118,21 @@ def _check(board: Board) -> int:
     if board.unit.data_dir.is_dir():
         os.close(_claim(board.unit.data_dir))  # a PSAM in use must not be reset
     return attached.check(board, open_reader, open_pad)
+
+
+def _rotate_key(board: Board) -> int:
+    """The old key signs its successor in the journal; the office follows it by itself."""
+    _make_private(board.unit.data_dir)
+    claim = _claim(board.unit.data_dir)
+    clock = _clock(board)
+    keys = identity.key_store(board)
+    journal = _open_journal(board, keys, clock)
+    try:
+        print(identity.change_key(board, journal, keys, clock))
+    finally:
+        journal.close()
+        os.close(claim)
+    return EXIT_OK
 
 
 def _run_card(board: Board, board_path: Path | None) -> int:
@@ -182,14 +202,10 @@ def build_unit(board: Board, display: Display) -> Unit:
     readers = [_device(open_reader, each.address) for each in board.readers]
     psam = _device(open_reader, board.psam.address)
     pad = None if board.pad is None else _device(open_pad, board.pad.address)
-    clock = Clock(
-        has_rtc=board.clock.rtc,
-        trust_h=board.clock.trust_h,
-        utc_offset_minutes=board.clock.utc_offset_minutes,
-    )
-    key = DeviceKey.load_or_create(board.unit.data_dir / "device.key")
-    journal = _open_journal(board, key, clock)
-    _write_enrolment(board, key, clock)
+    clock = _clock(board)
+    keys = identity.key_store(board)
+    journal = _open_journal(board, keys, clock)
+    identity.write_enrolment(board, journal.signer, clock)
     return Unit(
         board=board,
         journal=journal,
@@ -218,36 +234,32 @@ def _device(opener: Callable[[str], Any], address: str) -> Any:
         raise AddressError(str(error)) from None
 
 
-def _open_journal(board: Board, key: DeviceKey, clock: Clock) -> Journal:
+def _clock(board: Board) -> Clock:
+    return Clock(
+        has_rtc=board.clock.rtc,
+        trust_h=board.clock.trust_h,
+        utc_offset_minutes=board.clock.utc_offset_minutes,
+    )
+
+
+def _open_journal(board: Board, keys: KeyStore, clock: Clock) -> Journal:
     is_production = board.unit.profile == "production"
     journal = Journal.open(
         board.unit.data_dir / "journal.db",
-        signer=key,
+        signer=keys.current(),
         unit=board.unit.id,
         profile=rec.PROFILE_PRODUCTION if is_production else rec.PROFILE_DEVELOPMENT,
         clock=clock,
         min_free_mb=board.journal.min_free_mb,
+        take=keys.take,
     )
     start = {
-        rec.KEY_PUBLIC_KEY: key.public_key,
+        rec.KEY_PUBLIC_KEY: journal.signer.public_key,
         rec.KEY_FIRMWARE: __version__,
         rec.KEY_BOOT_ID: os.urandom(16),
     }
     journal.append(rec.KIND_START, start)
     return journal
-
-
-def _write_enrolment(board: Board, key: DeviceKey, clock: Clock) -> None:
-    """The request a person carries to the office, written once."""
-    path = board.unit.data_dir / "enrolment.cose"
-    if not path.exists():
-        request = make_enrolment(
-            unit=board.unit.id,
-            region=board.unit.region,
-            time_ms=clock.now().epoch_ms,
-            signer=key,
-        )
-        spool.write_atomic(path, request)
 
 
 def _powered(reader: Reader, exchange_s: float) -> Callable[[], Channel]:

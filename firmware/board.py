@@ -33,6 +33,7 @@ from firmware.board_sections import (
     Psam,
     Purchase,
     Reader,
+    Signer,
     StopList,
     Timing,
     Unit,
@@ -61,6 +62,7 @@ class Board:
     host: Host = settings(Host)
     uplink: Uplink = settings(Uplink)
     office: Office = settings(Office)
+    signer: Signer = settings(Signer)
     stop_list: StopList = settings(StopList)
     operators: Operators = settings(Operators)
     limits: Limits = settings(Limits)
@@ -113,6 +115,7 @@ def parse(text: str, source_name: str) -> Board:
     _check_pins(board, file)
     _check_paths(board, file)
     _check_links(board, file)
+    _check_signer(board.signer, file)
     if board.unit.profile == "production":
         _check_production(board, file)
     return board
@@ -161,6 +164,17 @@ def _check_pins(board: Board, file: File) -> None:
                 f"pin {pin} is already pins.{users[pin]}; choose another BCM number",
             )
         users[pin] = each.name
+
+
+def _check_signer(signer: Signer, file: File) -> None:
+    """A token has a module, a label and a PIN file."""
+    for name in ("module", "token", "pin_file"):
+        if signer.kind == "pkcs11" and getattr(signer, name) is None:
+            raise file.error(
+                ("signer", name),
+                'kind = "pkcs11" 须填写 module、token、pin_file，请补上此项',
+                'kind = "pkcs11" needs module, token and pin_file; add this one',
+            )
 
 
 def _check_paths(board: Board, file: File) -> None:

@@ -215,6 +215,22 @@ class Office:
 
 
 @dataclass(frozen=True)
+class Signer:
+    """Who signs the records.  module, token, pin_file: of kind "pkcs11" (journal/pkcs11.py)."""
+
+    kind: str = choice("file", "pkcs11", default="file")
+    module: Path | None = path(None)
+    token: str | None = text(
+        r"[ -~]{1,32}", " 1 至 32 位 ASCII 标签", "a label of 1 to 32 ASCII characters", None
+    )
+    key: str = text(
+        r"[A-Za-z0-9_-]{1,64}", " 1 至 64 位字母、数字", "1 to 64 letters or digits", "device"
+    )
+    pin_file: Path | None = path(None)
+    timeout_s: float = number(0.1, 60, 5)
+
+
+@dataclass(frozen=True)
 class StopList:
     """max_age_h: the list is old beyond it, None: never; aged_transaction_fen: a payment then."""
 

@@ -19,12 +19,12 @@ from typing import NamedTuple
 # A unit is a module of firmware/ or a package in it. It may import what stands on a lower floor
 # named in BELOW, and inside itself.
 FLOORS = {
-    "0": {"apdu", "tlv", "outcome", "secret", "clock", "board"},
+    "0": {"apdu", "tlv", "outcome", "secret", "clock", "board", "worker"},
     "1": {"drivers"},
     "1c": {"channel"},
     "2": {"card", "bank", "psam", "journal"},
     "3": {"authorize", "uplink", "display"},
-    "4": {"terminal", "host", "attached", "offspring"},
+    "4": {"terminal", "host", "attached", "identity", "offspring"},
     "5": {"__main__"},
 }
 BELOW = {
@@ -65,10 +65,13 @@ VENDORS = {
     "serial": {"firmware.drivers.uart", "office.line"},
     "cryptography": {
         "firmware.psam.cipher",
-        "firmware.journal.cose",
-        "firmware.journal.devicekey",
+        "firmware.journal.algorithms",
+        "firmware.journal.sealed",
+        "firmware.journal.tlskey",
         "office.ca",
+        "office.reveal",
     },
+    "pkcs11": {"firmware.journal.pkcs11"},
     "cbor2": {"firmware.journal.cose", "firmware.uplink.frame"},
     "aiohttp": {"office.collector", "office.serve"},
     "prometheus_client": {"office.metrics"},

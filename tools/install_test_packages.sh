@@ -3,7 +3,7 @@
 # Needs Debian and root or sudo.  Does nothing, quickly, when all is there.
 set -eu
 
-packages="pcscd vsmartcard-vpcd libpcsclite1 strace e2fsprogs"
+packages="pcscd vsmartcard-vpcd libpcsclite1 softhsm2 strace e2fsprogs"
 
 missing=""
 for package in $packages; do

@@ -15,8 +15,8 @@ from typing import Any
 
 from firmware.drivers.smartcard import scard
 from firmware.drivers.smartcard.ATR import ATR
-from firmware.drivers.worker import Worker
 from firmware.outcome import TransportError
+from firmware.worker import Worker
 
 # pcscd gives a card 10 s to answer a reset (libccid); the reader's other calls take ms.
 POWER_ON_S = 12.0

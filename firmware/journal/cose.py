@@ -1,32 +1,39 @@
-"""COSE_Sign1 over deterministic CBOR: the one place that knows cbor2 and signatures.
+"""COSE_Sign1 over deterministic CBOR: the one place that knows cbor2.
 
 Encoding is RFC 8949 4.2.1 (shortest forms, definite lengths, map keys in bytewise order) of int,
 bool, None, bytes, str, list and dict; floats, tags and big integers have no place in a record.
 Decoding is canonical or rejected: what does not encode back to the same bytes is no value.
-A message is the tagged COSE_Sign1 of RFC 9052 4.2 with exactly the headers of docs/records.md.
+A message is the tagged COSE_Sign1 of RFC 9052 4.2 with exactly the headers of docs/records.md; its
+algorithm is one of algorithms.py.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from mmap import mmap
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn
 
 import cbor2
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-EDDSA = -8  # RFC 9053 2.2
+from firmware.journal import algorithms
+from firmware.journal.algorithms import (
+    KEY_ID_LENGTH,
+    SEED_LENGTH,
+    AlgorithmError,
+    Ed25519Signer,
+    Signer,
+    key_id,
+    new_seed,
+)
+
+__all__ = ["KEY_ID_LENGTH", "SEED_LENGTH", "Ed25519Signer", "Signer", "key_id", "new_seed"]
+
 HEADER_ALGORITHM = 1  # RFC 9052 3.1
 HEADER_CONTENT_TYPE = 3
 HEADER_KEY_ID = 4
 TAG_SIGN1 = 0xD2  # tag 18 as its one byte
-SEED_LENGTH = 32
-KEY_ID_LENGTH = 8
 SIGNATURE_LENGTH = 2 + 64  # as a byte string
 
 MAX_DEPTH = 8
@@ -35,49 +42,6 @@ MAX_MESSAGE = 4 * 1024 * 1024  # bytes; a stop list is the largest
 
 class CoseError(ValueError):
     """Bytes that are not canonical CBOR, not our COSE_Sign1, or not signed by the key named."""
-
-
-class Signer(Protocol):
-    """Whoever holds a private key: DeviceKey, the office's key, later a secure element."""
-
-    @property
-    def algorithm(self) -> int: ...
-
-    @property
-    def public_key(self) -> bytes:
-        """Raw Ed25519, 32 bytes."""
-
-    def sign(self, data: bytes) -> bytes:
-        """64 bytes (RFC 8032)."""
-
-
-class Ed25519Signer:
-    """A private key in memory, from its 32-byte seed (RFC 8032 5.1.5); never printed."""
-
-    algorithm = EDDSA
-
-    def __init__(self, seed: bytes):
-        self._key = Ed25519PrivateKey.from_private_bytes(seed)
-        self.public_key = self._key.public_key().public_bytes_raw()
-
-    def sign(self, data: bytes) -> bytes:
-        return self._key.sign(data)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {key_id(self.public_key).hex()}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a private key is not copied or pickled")
-
-
-def new_seed() -> bytes:
-    """32 random bytes from the operating system: an Ed25519 seed."""
-    return os.urandom(SEED_LENGTH)
-
-
-def key_id(public_key: bytes) -> bytes:
-    """The first 8 bytes of SHA-256 of the raw public key."""
-    return hashlib.sha256(public_key).digest()[:KEY_ID_LENGTH]
 
 
 # --- deterministic CBOR ---
@@ -161,12 +125,19 @@ def _protected(algorithm: int, content_type: str) -> bytes:
     return encode({HEADER_ALGORITHM: algorithm, HEADER_CONTENT_TYPE: content_type})
 
 
+def algorithm_of(protected: bytes, content_type: str) -> int:
+    """The algorithm that a protected header names, of those known; raises CoseError."""
+    found = _algorithms(content_type, algorithms.known()).get(protected)
+    if found is None:
+        raise CoseError(
+            f"the protected header is not that of {content_type} under a known algorithm"
+        )
+    return found
+
+
 @lru_cache(maxsize=32)
-def _verifier(public_key: bytes) -> Ed25519PublicKey:
-    try:
-        return Ed25519PublicKey.from_public_bytes(public_key)
-    except ValueError:
-        raise CoseError("a public key is 32 bytes") from None
+def _algorithms(content_type: str, known: tuple[int, ...]) -> dict[bytes, int]:
+    return {_protected(each, content_type): each for each in known}
 
 
 def to_be_signed(protected: bytes, payload: bytes) -> bytes:
@@ -185,22 +156,21 @@ def sign1(payload: bytes, signer: Signer, content_type: str) -> bytes:
 def verify1(raw: bytes, public_key: bytes, content_type: str) -> bytes:
     """The payload, once headers, key id and signature are right; raises CoseError."""
     protected, unprotected, payload, signature = parts1(raw)
-    if protected != _protected(EDDSA, content_type):
-        raise CoseError(f"the protected header is not that of {content_type}")
+    algorithm = algorithm_of(protected, content_type)
     if unprotected[HEADER_KEY_ID] != key_id(public_key):
         raise CoseError("signed by another key")
-    check_signature(EDDSA, public_key, signature, to_be_signed(protected, payload))
+    check_signature(algorithm, public_key, signature, to_be_signed(protected, payload))
     return payload
 
 
 def check_signature(algorithm: int, public_key: bytes, signature: bytes, data: bytes) -> None:
     """Raises CoseError unless `signature` is the key's over `data` by that COSE algorithm."""
-    if algorithm != EDDSA:
-        raise CoseError(f"algorithm {algorithm} is not known")
     try:
-        _verifier(public_key).verify(signature, data)
-    except InvalidSignature:
-        raise CoseError("the signature is wrong") from None
+        is_right = algorithms.verify(algorithm, public_key, signature, data)
+    except AlgorithmError as error:
+        raise CoseError(str(error)) from None
+    if not is_right:
+        raise CoseError("the signature is wrong")
 
 
 def sign_detached(
@@ -292,9 +262,9 @@ def carve(data: bytes | mmap, content_type: str) -> Iterator[bytes]:
     A message of this module has one shape: tag, array of four, protected header, key id, payload,
     64-byte signature; only the payload's length differs.
     """
-    protected = cbor2.dumps(_protected(EDDSA, content_type))
-    start = bytes([TAG_SIGN1, 0x84]) + protected + b"\xa1\x04\x48"
-    pattern = re.escape(start) + rb".{8}(?:([\x40-\x57])|\x58(.)|\x59(..))"
+    heads = (cbor2.dumps(_protected(each, content_type)) for each in algorithms.known())
+    start = re.escape(bytes([TAG_SIGN1, 0x84])) + b"(?:" + b"|".join(map(re.escape, heads)) + b")"
+    pattern = start + rb"\xa1\x04\x48.{8}(?:([\x40-\x57])|\x58(.)|\x59(..))"
     for found in re.finditer(pattern, data, re.DOTALL):
         short, one, two = found.groups()
         length = short[0] - 0x40 if short else int.from_bytes(one or two, "big")

@@ -1,20 +1,21 @@
-"""The device key: an Ed25519 seed in a file of mode 0600, made at the first start.
+"""The device key in a file of mode 0600: an Ed25519 seed, made at the first start.
 
-The file holds the 32-byte seed and nothing else.  It is never printed: `repr` shows the key id.
+device.key        the 32-byte seed and nothing else; never printed: `repr` shows the key id
+device.key.next   the one that comes next, while the key is changed (rotation.py)
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
-from firmware.journal import cose, spool
-from firmware.journal.cose import SEED_LENGTH, Ed25519Signer
+from firmware.journal import algorithms, ownfile, spool
+from firmware.journal.algorithms import SEED_LENGTH, Ed25519Signer, key_id
+from firmware.journal.ownfile import OwnFileError
 
 
 class DeviceKeyError(Exception):
-    """A key file that must not be used; what to do about it is in the message."""
+    """A key that must not be used; what to do about it is in the message."""
 
 
 class DeviceKey(Ed25519Signer):
@@ -25,51 +26,48 @@ class DeviceKey(Ed25519Signer):
         """The key in `path`, made there if there is none; raises DeviceKeyError or OSError."""
         path = Path(path)
         if not os.path.lexists(path):
-            _create(path)
+            ownfile.create(path, algorithms.new_seed())
         return cls(_load(path))
 
 
-def _create(path: Path) -> None:
-    """Write a new seed beside `path`, then link it there: never half a key, never over another."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    beside.unlink(missing_ok=True)  # of a start that was cut short; no key was used from it
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        os.fchmod(handle, 0o600)
-        os.write(handle, cose.new_seed())
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    try:
-        os.link(beside, path)  # fails, like O_EXCL, when the name is taken
-    except FileExistsError:
-        pass
-    finally:
-        beside.unlink()
-    spool.sync_folder(path.parent)
+class FileKeys:
+    """The present device key and, while it is changed, the next one.  See rotation.KeyStore."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._next = path.with_name(path.name + ".next")
+
+    def current(self) -> DeviceKey:
+        return DeviceKey.load_or_create(self._path)
+
+    def make_next(self) -> DeviceKey:
+        self._next.unlink(missing_ok=True)  # nothing was signed with it, or it would be current
+        return DeviceKey.load_or_create(self._next)
+
+    def take(self, ident: bytes) -> DeviceKey | None:
+        current = self.current()
+        if key_id(current.public_key) == ident:
+            return current
+        if not os.path.lexists(self._next):
+            return None
+        coming = DeviceKey(_load(self._next))
+        if key_id(coming.public_key) != ident:
+            return None
+        os.replace(self._next, self._path)
+        spool.sync_folder(self._path.parent)
+        return coming
 
 
 def _load(path: Path) -> bytes:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError as error:
-        raise DeviceKeyError(f"{path}: {error.strerror}; it must be a file of its own") from None
-    try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise DeviceKeyError(f"{path} is no regular file")
-        if status.st_uid != os.geteuid():
-            raise DeviceKeyError(f"{path} is of user {status.st_uid}: chown it to the daemon's")
-        if status.st_mode & 0o077:
-            raise DeviceKeyError(
-                f"{path} could be read by others (mode {stat.S_IMODE(status.st_mode):04o}): "
-                "treat the key as lost, remove the file and enrol the unit again"
-            )
-        if status.st_size != SEED_LENGTH:
-            raise DeviceKeyError(
-                f"{path} has {status.st_size} bytes instead of {SEED_LENGTH}: put back the backup, "
-                "or remove the file and enrol the unit again"
-            )
-        return os.read(handle, SEED_LENGTH)
-    finally:
-        os.close(handle)
+        seed = ownfile.read(
+            path, SEED_LENGTH, "treat the key as lost, remove the file and enrol the unit again"
+        )
+    except OwnFileError as error:
+        raise DeviceKeyError(str(error)) from None
+    if len(seed) != SEED_LENGTH:
+        raise DeviceKeyError(
+            f"{path} has {path.stat().st_size} bytes instead of {SEED_LENGTH}: put back the "
+            "backup, or remove the file and enrol the unit again"
+        )
+    return seed

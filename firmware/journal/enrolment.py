@@ -1,4 +1,4 @@
-"""The enrolment request: a unit's name and device key, signed by that key.
+"""The enrolment request: a unit's name, device key and TLS key, signed by the device key.
 
 It proves that whoever sends it holds the key; that the unit is ours, a person decides.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from firmware.journal import cose
-from firmware.journal.cose import CoseError, Signer
+from firmware.journal import algorithms, cose
+from firmware.journal.algorithms import Signer
+from firmware.journal.cose import CoseError
 
 CONTENT_TYPE = "application/ssc-enrolment+cbor"
 MAX_ENROLMENT = 4096  # bytes
 
-PAYLOAD = {1: "unit", 2: "public_key", 3: "region", 4: "time"}
+PAYLOAD = {1: "unit", 2: "public_key", 3: "region", 4: "time", 5: "tls_request"}
 
 
 class EnrolmentError(ValueError):
@@ -22,17 +23,26 @@ class EnrolmentError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """public_key: raw Ed25519, 32 bytes."""
+    """algorithm, public_key: of the device key (algorithms.py).
+
+    tls_request: PKCS #10, DER, of the key the unit's uplink uses; None from an older unit.
+    """
 
     unit: str
+    algorithm: int
     public_key: bytes
     region: str
     time_ms: int
+    tls_request: bytes | None
 
 
-def make_enrolment(*, unit: str, region: str, time_ms: int, signer: Signer) -> bytes:
+def make_enrolment(
+    *, unit: str, region: str, time_ms: int, signer: Signer, tls_request: bytes | None = None
+) -> bytes:
     """The request of this unit."""
     payload = dict(enumerate((unit, signer.public_key, region, time_ms), 1))
+    if tls_request is not None:
+        payload[5] = tls_request
     return cose.sign1(cose.encode(payload), signer, CONTENT_TYPE)
 
 
@@ -50,7 +60,11 @@ def verify_enrolment(raw: bytes) -> Enrolment:
                 4: int() as time_ms,
             }:
                 cose.verify1(raw, public_key, CONTENT_TYPE)
-                return Enrolment(unit, public_key, region, time_ms)
+                algorithm = cose.algorithm_of(cose.parts1(raw)[0], CONTENT_TYPE)
+                tls_request = claimed.get(5)
+                if tls_request is None or isinstance(tls_request, bytes):
+                    written = algorithms.written(algorithm)
+                    return Enrolment(unit, written, public_key, region, time_ms, tls_request)
     except CoseError as error:
         raise EnrolmentError(str(error)) from None
     raise EnrolmentError("the request lacks a key or holds another type")

@@ -149,8 +149,13 @@ def parse(raw: bytes, public_key: bytes) -> Record:
     return Record(*fields)
 
 
-def read(raw: bytes, keys: Mapping[bytes, bytes]) -> Record:
-    """As `parse`, with whichever of the keys it names; keys: key id -> public key."""
+def read(
+    raw: bytes, keys: Mapping[bytes, bytes], ends: Mapping[bytes, int] | None = None
+) -> Record:
+    """As `parse`, with whichever of the keys it names; keys: key id -> public key.
+
+    ends: key id -> the last record number that a key which was changed is good for.
+    """
     if type(raw) is not bytes:  # as a database may answer whose row is damaged
         raise RecordError("it is no byte string")
     try:
@@ -159,7 +164,10 @@ def read(raw: bytes, keys: Mapping[bytes, bytes]) -> Record:
         raise RecordError(str(error)) from None
     if claimed not in keys:
         raise RecordError(f"signed by the unknown key {claimed.hex()}")
-    return parse(raw, keys[claimed])
+    found = parse(raw, keys[claimed])
+    if ends and found.number > ends.get(claimed, found.number):
+        raise RecordError(f"the key {claimed.hex()} was changed at record {ends[claimed]}")
+    return found
 
 
 def _check_envelope(envelope: dict[int, Any]) -> None:

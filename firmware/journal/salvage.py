@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from firmware.journal import batch, cose, record, scrub, spool, statement
 from firmware.journal.cose import CoseError, key_id
-from firmware.journal.kinds import KEY_PUBLIC_KEY, KIND_START
+from firmware.journal.kinds import KEY_PUBLIC_KEY, KIND_KEY_CHANGE, KIND_START
 from firmware.journal.record import Record, RecordError
 from firmware.journal.room import CEILING_STEP
 from firmware.journal.statement import BatchError, Statement, read_statement
@@ -130,8 +130,9 @@ def _fill(journal: Journal, sources: list[Path]) -> None:
 
 
 def _own_keys(raws: list[bytes]) -> Keys:
-    """The device keys that START records name and are signed with."""
+    """The device keys that START records name and are signed with, and their successors."""
     keys: Keys = {}
+    changes: dict[int, list[bytes]] = {}
     for raw in raws:
         try:
             envelope = cose.decode(cose.peek1(raw).payload)
@@ -139,8 +140,13 @@ def _own_keys(raws: list[bytes]) -> Keys:
                 public_key = envelope[9][KEY_PUBLIC_KEY]
                 record.parse(raw, public_key)
                 keys[key_id(public_key)] = public_key
+            elif envelope[6] == KIND_KEY_CHANGE and isinstance(envelope[2], int):
+                changes.setdefault(envelope[2], []).append(raw)
         except (CoseError, RecordError, KeyError, TypeError):
             continue
+    for number in sorted(changes):
+        for change in numbered_above(0, changes[number], keys):
+            keys[key_id(change.body[KEY_PUBLIC_KEY])] = change.body[KEY_PUBLIC_KEY]
     return keys
 
 

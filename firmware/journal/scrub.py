@@ -111,7 +111,7 @@ def _read(journal: Journal, row: Any) -> Record | str:
     if row is None:
         return "it is gone"
     try:
-        return read_record(row[0], row[1], journal.unit, journal.keys)
+        return read_record(row[0], row[1], journal.unit, journal.keys, journal.ends)
     except RecordError as error:
         return str(error)
 

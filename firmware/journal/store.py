@@ -11,13 +11,13 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from firmware.clock import TRUST_NONE, Clock
-from firmware.journal import record, room, salvage, scrub, spool
-from firmware.journal.cose import Signer
+from firmware.journal import record, room, rotation, salvage, scrub, spool
+from firmware.journal.algorithms import Signer, key_id
 from firmware.journal.kinds import (
     KEY_DONE,
     KEY_INTENT,
@@ -48,13 +48,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Settings:
-    """What every record of the unit says of it, and who signs.  profile: PROFILE_* of record.py."""
+    """What every record of the unit says of it, and who signs.
+
+    profile: PROFILE_* of kinds.py.  take: where a changed key is found (rotation.py).
+    """
 
     signer: Signer
     unit: str
     profile: int
     clock: Clock
     min_free_mb: int
+    take: rotation.Take
 
 
 class Journal(View):
@@ -80,6 +84,7 @@ class Journal(View):
         profile: int,
         clock: Clock,
         min_free_mb: int = 16,
+        take: rotation.Take = lambda ident: None,
     ) -> Journal:
         """The journal in that file, made if there is none, checked as far as a start allows.
 
@@ -88,7 +93,7 @@ class Journal(View):
         Raises JournalError when there is no way to keep a journal there.
         """
         path = Path(path)
-        settings = Settings(signer, unit, profile, clock, min_free_mb)
+        settings = Settings(signer, unit, profile, clock, min_free_mb, take)
         spool.make_folders(path.parent)
         try:
             return cls._open(path, settings)
@@ -131,6 +136,7 @@ class Journal(View):
             self._adopt(salvage.numbered_above(self._number, in_log, self.keys))
             if self._ceiling.value > self._number + 2 * CEILING_STEP:
                 raise JournalCorruptError("it is older than records written since")
+            rotation.settle(self, self._settings.take)
             self._ceiling.reach(self._number + 1)
             for newest in scrub.check_newest(self):
                 if newest.trust != TRUST_NONE:
@@ -158,8 +164,8 @@ class Journal(View):
         with self.lock:
             self._writer.transact(records)
             for public_key in keys.values():
-                self._writer.keep_key(public_key)
-            self.keys = keys
+                self.keep_key(public_key)
+            rotation.end_keys(self, records)
             for each in headers:
                 values = (each.batch, each.first, each.last, each.raw)
                 self.write("INSERT INTO batches VALUES (?, ?, ?, ?, NULL)", *values)
@@ -255,6 +261,19 @@ class Journal(View):
             if self._riders:
                 self._write(self._riders)
                 self._riders.clear()
+
+    def sign_with(self, signer: Signer) -> None:
+        """The key of every record from now on; see rotation.py."""
+        with self.lock:
+            self.keep_key(signer.public_key)
+            self.signer = signer
+            self._settings = replace(self._settings, signer=signer)
+
+    def keep_key(self, public_key: bytes) -> None:
+        """Know this device key from now on."""
+        with self.lock:
+            self._writer.keep_key(public_key)
+            self.keys = {**self.keys, key_id(public_key): public_key}
 
     def _build(self, kind: int, body: Mapping[int, Any]) -> Record:
         now = self.clock.now()

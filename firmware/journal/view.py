@@ -35,9 +35,15 @@ _TOTALLED = (KEY_EF06, KEY_SPECIAL)
 Row = tuple[int, bytes, int]
 
 
-def read_record(number: int, raw: bytes, unit: str, keys: Mapping[bytes, bytes]) -> Record:
-    """The record of a row; keys: key id -> public key.  Raises RecordError."""
-    found = record.read(raw, keys)
+def read_record(
+    number: int,
+    raw: bytes,
+    unit: str,
+    keys: Mapping[bytes, bytes],
+    ends: Mapping[bytes, int] | None = None,
+) -> Record:
+    """The record of a row; keys, ends: as View has them.  Raises RecordError."""
+    found = record.read(raw, keys, ends)
     if (found.unit, found.number) != (unit, number):
         raise RecordError(f"it is record {found.number} of unit {found.unit}")
     return found
@@ -47,6 +53,7 @@ class View:
     """What can be asked of a journal; safe from any thread.
 
     keys: key id -> public key of every device key this unit had.
+    ends: key id -> last record number, of each that was changed (rotation.py).
     """
 
     def __init__(self, path: Path, unit: str):
@@ -57,6 +64,8 @@ class View:
         self.is_corrupt = False
         self.found_damaged: set[int] = set()  # for the next scrub
         self.keys: dict[bytes, bytes] = dict(self.rows("SELECT key_id, public_key FROM keys"))
+        ended = self.rows("SELECT substr(name, 6), value FROM counters WHERE name LIKE 'ends %'")
+        self.ends: dict[bytes, int] = {bytes.fromhex(name): number for name, number in ended}
 
     def rows(self, sql: str, *values: object, **named: object) -> list[Any]:
         """All rows of one query; raises JournalError."""
@@ -81,7 +90,7 @@ class View:
         if damaged:
             raise JournalDamagedError(number, "quarantined")
         try:
-            return read_record(number, raw, self.unit, self.keys)
+            return read_record(number, raw, self.unit, self.keys, self.ends)
         except RecordError as error:
             self.found_damaged.add(number)
             raise JournalDamagedError(number, str(error)) from None

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from firmware.drivers.worker import Worker
+from firmware.worker import Worker
 
 
 def test_results_and_exceptions_come_back():
