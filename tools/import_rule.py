@@ -70,6 +70,7 @@ VENDORS = {
         "firmware.journal.tlskey",
         "office.ca",
         "office.reveal",
+        "tools.verify_records",
     },
     "pkcs11": {"firmware.journal.pkcs11"},
     "cbor2": {"firmware.journal.cose", "firmware.uplink.frame"},
