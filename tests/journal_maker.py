@@ -68,8 +68,6 @@ def intent_body(order_no: str = "order-1", card: int = 1, account_fen: int = 125
         kinds.KEY_KEY_VERSION: 1,
         kinds.KEY_PURCHASE_SERIAL: 7,
         kinds.KEY_CARD_RANDOM: bytes.fromhex("A1B2C3D4"),
-        kinds.KEY_AMOUNTS_SENT: account_fen.to_bytes(4, "big") + bytes(8),
-        kinds.KEY_TYPE: 0x32,
         kinds.KEY_TIME7: bytes.fromhex("20261122093000"),
         kinds.KEY_MAC1: bytes.fromhex("01020304"),
         kinds.KEY_ACCOUNT_BALANCE_FEN: 100_000,

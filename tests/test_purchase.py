@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from firmware.journal import kinds as rec
+from firmware.journal.record import amounts_sent
 from simulator.slot import Cut
 from tests.rig import TERMINAL, Rig
 
@@ -45,7 +46,7 @@ def test_m14_the_intent_holds_all_that_recovery_and_office_need(rig: Rig) -> Non
     body = intent.body
     assert body[rec.KEY_CARD_ID] == card.card_id
     assert body[rec.KEY_CARD_NUMBER] == card.card_number
-    assert body[rec.KEY_AMOUNTS_SENT].hex() == "000003e8000000c80000012c"
+    assert amounts_sent(body).hex() == "000003e8000000c80000012c"
     assert body[rec.KEY_ACCOUNT_BALANCE_FEN] == 100_000
     assert body[rec.KEY_EF06] == [1, 0, 0]
     assert body[rec.KEY_TIME7].hex().startswith("20261122")

@@ -8,6 +8,7 @@ from firmware.authorize import identify, limits, recovery
 from firmware.authorize.pin import PinBuffer
 from firmware.authorize.visit import begin
 from firmware.journal import kinds as rec
+from firmware.journal.record import amounts_sent, transaction_type
 from firmware.psam import keys
 from firmware.psam.cipher import des_encrypt
 from simulator.slot import BEFORE, Cut
@@ -79,8 +80,8 @@ def tac_of(rig: Rig, card: Any) -> str:
     body = rig.unit.journal.by_order(rig.order_no)[0].body
     dtk = rig.region.card_key("DTK", card.factor)
     message = keys.tac_message(
-        body[rec.KEY_AMOUNTS_SENT],
-        bytes((body[rec.KEY_TYPE],)),
+        amounts_sent(body),
+        bytes((transaction_type(body),)),
         body[rec.KEY_TERMINAL],
         body[rec.KEY_TERMINAL_SERIAL],
         body[rec.KEY_TIME7],

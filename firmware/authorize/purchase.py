@@ -239,8 +239,6 @@ def _intent_body(p: Prepared, request: Request) -> dict[int, object]:
         kinds.KEY_KEY_VERSION: p.initialized.key_version,
         kinds.KEY_PURCHASE_SERIAL: p.initialized.purchase_serial,
         kinds.KEY_CARD_RANDOM: p.initialized.random,
-        kinds.KEY_AMOUNTS_SENT: p.amounts,
-        kinds.KEY_TYPE: commands.TYPE_SETTLEMENT,
         kinds.KEY_TIME7: p.time7,
         kinds.KEY_MAC1: p.mac1,
         kinds.KEY_ACCOUNT_BALANCE_FEN: p.initialized.account_fen,
@@ -252,6 +250,8 @@ def _intent_body(p: Prepared, request: Request) -> dict[int, object]:
         kinds.KEY_POOLED_FEN: request.pooled_fen,
         kinds.KEY_MAPPING: p.mapping,
     }
+    if p.amounts != record.amounts_sent(body):
+        body[kinds.KEY_AMOUNTS_SENT] = p.amounts
     if p.visit.ef06 is not None:
         body[kinds.KEY_EF06] = list(p.visit.ef06)
     if request.special is not None:

@@ -16,11 +16,22 @@ from typing import Any
 
 from firmware.journal import cose
 from firmware.journal.cose import CoseError, Signer
-from firmware.journal.kinds import ENVELOPE, KEYS, KIND_NAMES, KINDS
+from firmware.journal.kinds import (
+    ENVELOPE,
+    KEY_ACCOUNT_FEN,
+    KEY_AMOUNTS_SENT,
+    KEY_POOLED_FEN,
+    KEY_SELF_FEN,
+    KEY_TYPE,
+    KEYS,
+    KIND_NAMES,
+    KINDS,
+)
 
 CONTENT_TYPE = "application/ssc-record+cbor"
 MAX_RECORD = 3072  # bytes: a record lies whole inside one page of the store
 NO_PREVIOUS = bytes(32)
+TYPE_SETTLEMENT = 0x32  # what an INTENT without key 14 means
 
 
 class RecordError(ValueError):
@@ -168,6 +179,24 @@ def read(
     if ends and found.number > ends.get(claimed, found.number):
         raise RecordError(f"the key {claimed.hex()} was changed at record {ends[claimed]}")
     return found
+
+
+def amounts_sent(intent: Mapping[int, Any]) -> bytes:
+    """The three amounts as sent to the card, 12 bytes; intent: the body of an INTENT.
+
+    Raises RecordError where an amount has no room in b 4, which this terminal never writes.
+    """
+    if KEY_AMOUNTS_SENT in intent:
+        return bytes(intent[KEY_AMOUNTS_SENT])
+    asked_fen = [intent[key] for key in (KEY_ACCOUNT_FEN, KEY_SELF_FEN, KEY_POOLED_FEN)]
+    if max(asked_fen) >= 1 << 32:
+        raise RecordError(f"{max(asked_fen)} fen have no room in 4 bytes")
+    return b"".join(each.to_bytes(4, "big") for each in asked_fen)
+
+
+def transaction_type(intent: Mapping[int, Any]) -> int:
+    """The type byte in MAC1 and TAC; intent: the body of an INTENT or LOAD_INTENT."""
+    return int(intent.get(KEY_TYPE, TYPE_SETTLEMENT))
 
 
 def _check_envelope(envelope: dict[int, Any]) -> None:
