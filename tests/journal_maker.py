@@ -73,11 +73,9 @@ def intent_body(order_no: str = "order-1", card: int = 1, account_fen: int = 125
         kinds.KEY_ACCOUNT_BALANCE_FEN: 100_000,
         kinds.KEY_YEARLY_SELF_FEN: 0,
         kinds.KEY_YEARLY_POOLED_FEN: 0,
-        kinds.KEY_YEAR: bytes.fromhex("2026"),
         kinds.KEY_ACCOUNT_FEN: account_fen,
         kinds.KEY_SELF_FEN: 200,
         kinds.KEY_POOLED_FEN: 30,
-        kinds.KEY_MAPPING: 1,
     }
 
 

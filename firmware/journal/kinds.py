@@ -212,8 +212,8 @@ _WITHOUT_TAC = Kind("", frozenset({30, 36}), frozenset({37}))
 KINDS = {
     KIND_INTENT: Kind(
         "INTENT",
-        frozenset({*range(1, 13), *range(15, 21), *range(22, 26)}),
-        frozenset({13, 14, 21, 28}),
+        frozenset({*range(1, 13), *range(15, 20), 22, 23, 24}),
+        frozenset({13, 14, 20, 21, 25, 28}),
     ),
     KIND_DONE: _SETTLED._replace(name="DONE"),
     KIND_VOID: _WITHOUT_TAC._replace(name="VOID"),
