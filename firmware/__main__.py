@@ -252,6 +252,7 @@ def _open_journal(board: Board, keys: KeyStore, clock: Clock) -> Journal:
         clock=clock,
         min_free_mb=board.journal.min_free_mb,
         take=keys.take,
+        retention_days=board.journal.retention_days,
     )
     start = {
         rec.KEY_PUBLIC_KEY: journal.signer.public_key,

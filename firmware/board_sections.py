@@ -302,6 +302,7 @@ class Clock:
 class Journal:
     min_free_mb: int = whole(1, 1_000_000, 64)
     uncertain_after_h: float = number(0, 8760, 24)
+    retention_days: int = whole(7, 3650, 90)
 
 
 @dataclass(frozen=True)

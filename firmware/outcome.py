@@ -91,6 +91,7 @@ _ROWS = (
     (409, "BUSY", CLERK),
     (410, "ORDER_MISMATCH", CLERK),  # a repeated order number with other amounts
     (411, "STOP_LIST_AGED", CLERK),  # over what an old list allows
+    (412, "ORDER_SETTLED", CLERK),  # paid so long ago that its records have left the unit
     (421, "OPERATOR_REFUSED", CLERK),
     (422, "OPERATOR_LOCKED", CLERK),
     (423, "OPERATOR_NOT_LOGGED_ON", CLERK),

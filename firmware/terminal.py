@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from firmware.authorize import condition, recovery
-from firmware.authorize.inbox import Inbox
+from firmware.authorize.inbox import SCRUB_RECORDS, Inbox
 from firmware.authorize.jobs import Job, Jobs
 from firmware.authorize.psamwatch import PsamWatch
 from firmware.authorize.purchase import Declined, check_before_card, decline, purchase
@@ -29,6 +29,7 @@ from firmware.journal.schema import (
     JournalDamagedError,
     JournalError,
     JournalFullError,
+    OrderSettledError,
 )
 from firmware.outcome import Outcome, TransportError, outcome
 
@@ -39,7 +40,6 @@ CHORES_S = 1.0
 PSAM_LOOK_S = 10.0
 RESULT_S = 2.0
 """A result stands on the screen for so long, even when its card was whisked away."""
-SCRUB_RECORDS = 64
 NO_READER = -1
 
 
@@ -150,7 +150,8 @@ class Terminal:
         self._chore(self._inbox.operators.look)
         self._chore(lambda: recovery.write_overdue(self._unit))
         self._chore(self._inbox.settle)
-        self._chore(lambda: self._unit.journal.scrub(SCRUB_RECORDS))
+        self._chore(self._inbox.scrub_if_due)
+        self._chore(self._inbox.prune_if_due)
         self._chore(self._inbox.seal_if_due)
         self._chore(self._show_damage)
 
@@ -362,6 +363,8 @@ def _trouble(error: Exception) -> Outcome:
         log.exception("the card loop met a fault of its own", exc_info=error)
         return outcome("UNIT_FAULT")
     log.error("journal: %s", error)
+    if isinstance(error, OrderSettledError):
+        return outcome("ORDER_SETTLED")
     if isinstance(error, JournalFullError):
         return outcome("DISK_FULL")
     if isinstance(error, JournalDamagedError | JournalCorruptError):

@@ -90,7 +90,7 @@ def test_defaults_and_absent_parts():
     assert (loaded.office.public_key, loaded.stop_list.file) == (None, None)
     assert set(dataclasses.astuple(loaded.pins)) == {None}
     assert dataclasses.astuple(loaded.clock) == (False, 48.0, 480)
-    assert dataclasses.astuple(loaded.journal) == (64, 24.0)
+    assert dataclasses.astuple(loaded.journal) == (64, 24.0, 90)
     assert dataclasses.astuple(loaded.timing) == (5.0, 60.0, 30.0, 60.0)
     assert loaded.purchase == Purchase(
         "literal", "on", 300000, 20, ("51", "5101", "510104"), 1, 1, False, 3, None

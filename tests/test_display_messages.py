@@ -42,6 +42,7 @@ FIELDS = {
     "APPROVED_UNCHECKED": {"amount"},
     "OVER_TRANSACTION_LIMIT": {"amount"},
     "ORDER_MISMATCH": {"order_no"},
+    "ORDER_SETTLED": {"order_no"},
     "LOADED": {"amount"},
     "LOADED_FOUND_LATER": {"amount", "order_no"},
     "ASKING_HOST": {"amount"},

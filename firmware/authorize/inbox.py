@@ -14,7 +14,7 @@ from firmware.authorize.refusals import Refusals
 from firmware.authorize.stoplistkeeper import stop_list_keeper
 from firmware.authorize.unit import Unit
 from firmware.clock import TRUST_NONE, TRUST_OFFICE, TRUST_RTC
-from firmware.journal import batch, spool
+from firmware.journal import batch, scrub, spool
 from firmware.journal import kinds as rec
 from firmware.journal.receipt import (
     MAX_RECEIPT,
@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 REST_S = 2.0
 """Riders reach the disk and the log is moved this long after the last service."""
+SCRUB_RECORDS = 64
+PRUNE_RECORDS = 256
+PRUNE_REST_S = 3600.0
 CLOCK_STEP_MS = 2000
 """An office time further off than this is journaled as CLOCK."""
 ON_ITS_WAY_MS = 600_000
@@ -41,6 +44,7 @@ class Inbox:
         self._touched = unit.monotonic()
         self._is_settled = False
         self._is_out = self._is_checked = False
+        self._prune_at = 0.0
         self._refusals = Refusals(unit)
         self._early: set[bytes] = set()  # receipts that wait for the one before them
         spool.make_folders(self._data_dir)
@@ -61,6 +65,17 @@ class Inbox:
         if not self._is_settled and self._unit.monotonic() - self._touched >= REST_S:
             self._unit.journal.checkpoint()
             self._is_settled = True
+
+    def scrub_if_due(self) -> None:
+        """A step of the day's round through the journal."""
+        if scrub.is_due(self._unit.journal):
+            self._unit.journal.scrub(SCRUB_RECORDS)
+
+    def prune_if_due(self) -> None:
+        """A step through what the office has receipted; after the last one an hour's rest."""
+        now = self._unit.monotonic()
+        if now >= self._prune_at and self._unit.journal.prune(PRUNE_RECORDS) == 0:
+            self._prune_at = now + PRUNE_REST_S
 
     def seal_if_due(self) -> None:
         """One batch: when the oldest record is `seal_after_s` old, or there are enough for one."""

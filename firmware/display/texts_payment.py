@@ -247,6 +247,13 @@ PAYMENT = {
         "请核对订单；新的收款请用新的订单号。", "Check the order; a new charge needs a new number.",
         "订单号已用过\n请用新订单号", "Order reused\nUse a new number",
     ),
+    "ORDER_SETTLED": Text(
+        "订单 {order_no} 很早以前已扣款，本机不再存有其记录，本次未扣款。",
+        "Order {order_no} was paid long ago; this unit no longer holds it. Nothing was taken now.",
+        "请勿再次收款；新的收款请用新的订单号。",
+        "Do not charge again; a new charge needs a new number.",
+        "此订单已扣款\n请勿再次收款", "Order paid\nUse a new number",
+    ),
     # 5xx: a payment whose end was not seen
     "NOT_TAKEN": Text(
         "经核对，订单 {order_no} 未扣款。", "Checked: order {order_no} was not taken.",

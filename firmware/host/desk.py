@@ -20,7 +20,7 @@ from firmware.display.screen import Display, Shown
 from firmware.host.rpc import INVALID_PARAMS, Method, RpcError
 from firmware.journal import kinds as rec
 from firmware.journal.record import Record
-from firmware.journal.schema import JournalDamagedError, JournalError
+from firmware.journal.schema import JournalDamagedError, JournalError, OrderSettledError
 from firmware.outcome import Outcome, outcome
 
 MAX_RECORDS = 200
@@ -102,7 +102,7 @@ class Desk:
 
     def _known(self, request: Request) -> dict[str, Any] | None:
         """What the journal says of the order; None when it says nothing."""
-        found = self._by_order(request.order_no)
+        found = self._by_order(request.order_no, request)
         told, result = result_of(found), outcome_of(found)
         if not found:
             return None
@@ -111,9 +111,12 @@ class Desk:
             raise _mismatch("a load" if told is None else "other amounts", request)
         return told | _outcome(result, request)
 
-    def _by_order(self, order_no: str) -> list[Record]:
+    def _by_order(self, order_no: str, request: Request | None = None) -> list[Record]:
         try:
             return self._unit.journal.by_order(order_no)
+        except OrderSettledError as error:
+            settled = _outcome(outcome("ORDER_SETTLED"), request, {"order_no": order_no})
+            raise RpcError(ORDER_MISMATCH, str(error), settled) from None
         except JournalDamagedError as error:
             raise RpcError(DAMAGED, str(error), _outcome(outcome("JOURNAL_DAMAGED"))) from None
         except JournalError as error:

@@ -1,10 +1,13 @@
-"""Two small files beside the database: room for what must still be written, and the ceiling.
+"""Three small files beside the database: room for what must still be written, and how far
+numbers reach, above and below.
 
 journal.reserve   1 MiB set aside, given back to the disk when it is full, so that the outcome
                   of a payment that has begun can always be written
 journal.ceiling   a decimal number and its CRC-32; records up to it may be in use.  It is raised,
                   in steps, before a record passes it: should the database be lost, no number
                   comes twice
+journal.floor     decimal numbers, one a line, and their CRC-32: records up to the first may have
+                  left the unit, the others of them have not
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from firmware.journal import spool
@@ -22,6 +26,7 @@ log = logging.getLogger(__name__)
 RESERVE = "journal.reserve"
 RESERVE_BYTES = 1 << 20  # some thirty transactions
 CEILING = "journal.ceiling"
+FLOOR = "journal.floor"
 CEILING_STEP = 256
 
 
@@ -63,6 +68,33 @@ class Reserve:
 def _line(number: int) -> bytes:
     digits = b"%d" % number
     return b"%s %08x\n" % (digits, zlib.crc32(digits))
+
+
+class Floor:
+    """journal.floor in that folder: what pruning left, for the day when the database is lost."""
+
+    def __init__(self, folder: Path):
+        self._path = folder / FLOOR
+
+    def write(self, floor: int, kept: Sequence[int]) -> None:
+        """kept: the numbers up to `floor` that are still there.  Raises OSError."""
+        body = b"".join(b"%d\n" % number for number in (floor, *kept))
+        spool.write_atomic(self._path, body + b"%08x\n" % zlib.crc32(body))
+
+    def read(self) -> tuple[int, set[int]]:
+        """(floor, kept); (0, empty) when nothing was ever pruned or the file is damaged."""
+        try:
+            *numbers, check = self._path.read_bytes().split()
+            body = b"".join(number + b"\n" for number in numbers)
+            if check != b"%08x" % zlib.crc32(body):
+                raise ValueError("CRC-32")
+            floor, *kept = map(int, numbers)
+        except FileNotFoundError:
+            return 0, set()
+        except (OSError, ValueError) as error:
+            log.warning("%s is unreadable: %s", self._path, error)
+            return 0, set()
+        return floor, set(kept)
 
 
 class Ceiling:

@@ -10,22 +10,25 @@ from __future__ import annotations
 
 import logging
 import mmap
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firmware.journal import batch, cose, record, scrub, spool, statement
+from firmware.journal import batch, cose, prune, record, scrub, spool, statement
 from firmware.journal.cose import CoseError, key_id
 from firmware.journal.kinds import KEY_PUBLIC_KEY, KIND_KEY_CHANGE, KIND_START
 from firmware.journal.record import Record, RecordError
-from firmware.journal.room import CEILING_STEP
+from firmware.journal.room import CEILING_STEP, Floor
 from firmware.journal.statement import BatchError, Statement, read_statement
 
 if TYPE_CHECKING:
     from firmware.journal.store import Journal
 
 log = logging.getLogger(__name__)
+
+_ORDER = re.compile(prune.ORDER.encode() + rb"[A-Za-z0-9_-]{11}")
 
 Keys = dict[bytes, bytes]  # key id -> public key
 
@@ -45,6 +48,19 @@ def carve(paths: list[Path], content_type: str) -> Iterator[bytes]:
                 if raw not in seen:
                     seen.add(raw)
                     yield raw
+
+
+def carve_orders(paths: list[Path]) -> set[str]:
+    """The counters that remember orders whose records have left, wherever they lie in the files."""
+    found: set[bytes] = set()
+    for path in paths:
+        if path.exists() and path.stat().st_size:
+            with (
+                open(path, "rb") as handle,
+                mmap.mmap(handle.fileno(), 0, prot=mmap.PROT_READ) as data,
+            ):
+                found.update(_ORDER.findall(data))
+    return {each.decode() for each in found}
 
 
 def numbered_above(number: int, raws: list[bytes], keys: Mapping[bytes, bytes]) -> list[Record]:
@@ -110,16 +126,18 @@ def _packed(folder: Path) -> Iterator[bytes]:
 def _fill(journal: Journal, sources: list[Path]) -> None:
     raws = [*carve(sources, record.CONTENT_TYPE), *_packed(journal.data_dir)]
     keys = {**journal.keys, **_own_keys(raws)}
+    floor, kept = Floor(journal.data_dir).read()
     records: dict[int, Record] = {}
     for found in numbered_above(0, raws, keys):
-        if found.unit == journal.unit:
+        if found.unit == journal.unit and (found.number > floor or found.number in kept):
             records.setdefault(found.number, found)
     headers = _headers(list(carve(sources, statement.CONTENT_TYPE)), keys, journal.unit)
     ordered = [records[number] for number in sorted(records)]
     head = ordered[-1].number if ordered else 0
     ceiling = max(journal.ceiling or head + 2 * CEILING_STEP, *(each.last for each in headers), 0)
     journal.take_over(ordered, headers, keys, ceiling)
-    gone = dict.fromkeys(set(range(1, head + 1)) - records.keys(), "it is gone")
+    prune.remember(journal, floor, carve_orders(sources))
+    gone = dict.fromkeys(set(range(floor + 1, head + 1)) - records.keys(), "it is gone")
     gone.update(dict.fromkeys(range(head + 1, ceiling + 1), "the number may have been in use"))
     declared = journal.damaged_ranges()
     scrub.quarantine(

@@ -60,6 +60,8 @@ LOAD_STATE = (
 )
 """SQL: the state of the load whose LOAD_INTENT the row is."""
 
+REMEMBERED = "SELECT value FROM counters WHERE name = ?"
+
 INSERT = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
 DERIVED = "kind, intent, order_no, card_id, card_number, terminal, day, fen, state"
 
@@ -84,6 +86,10 @@ class JournalDamagedError(JournalError):
     def __init__(self, number: int, why: str):
         super().__init__(f"record {number} is damaged: {why}")
         self.number = number
+
+
+class OrderSettledError(JournalError):
+    """The order was paid so long ago that its records have left the unit."""
 
 
 def derived_columns(record: Record, clock: Clock) -> tuple[object, ...]:
@@ -119,6 +125,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what was pruned cannot be carved
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")

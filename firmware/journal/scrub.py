@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 
 NEWEST = 256  # records verified at every start
 MAX_OPEN = 256  # open INTENTs verified at every start
+ROUND_MS = 86_400_000
+BEGAN = "scrub_began"  # counter: when the last round began, ms
+KEPT_EVERY = 4096  # records after which a round's place is on the disk, should no card come
 
 # One probe for each index: it must find the row, by the index and by nothing else.
 _PROBES = {
@@ -88,8 +91,11 @@ def _examine(journal: Journal, first: int, last: int) -> tuple[list[Record], dic
     sound: list[Record] = []
     damaged: dict[int, str] = {}
     before: Record | None = None
-    for number in range(max(1, first - 1), last + 1):
+    above = range(max(1, first - 1, journal.floor + 1), last + 1)
+    for number in sorted(by_number.keys() | set(above)):
         row = by_number.get(number)
+        if before is not None and before.number != number - 1:
+            before = None  # those between have left
         if (row is None or row[2]) and any(start <= number <= end for start, end in declared):
             before = None
             continue
@@ -123,15 +129,39 @@ def advance(journal: Journal, limit: int) -> int:
         journal.found_damaged.discard(number)
     if journal.scrubbed == 0:
         _forget_cached(journal)
-    head, _ = journal.head()
-    first = journal.scrubbed + 1
-    last = min(head, journal.scrubbed + limit)
+        journal.set_counter(BEGAN, journal.clock.now().epoch_ms)
+    first, last = journal.scrubbed + 1, _step_end(journal, limit)
     if first > last:
         journal.scrubbed = 0
+        journal.set_counter("scrubbed", 0)
         return 0
     check(journal, first, last)
     journal.scrubbed = last
+    if first == 1 or first // KEPT_EVERY != last // KEPT_EVERY:
+        journal.set_counter("scrubbed", last)
     return last - first + 1
+
+
+def _step_end(journal: Journal, limit: int) -> int:
+    """The number with which a step ends; below the floor only what is left there counts."""
+    at, (head, _) = journal.scrubbed, journal.head()
+    if at >= journal.floor:
+        return min(head, at + limit)
+    left = journal.rows(
+        "SELECT number FROM records WHERE number > ? AND number <= ? ORDER BY number LIMIT ?",
+        at,
+        journal.floor,
+        limit,
+    )
+    return int(left[-1][0]) if len(left) == limit else journal.floor
+
+
+def is_due(journal: Journal) -> bool:
+    """One round a day; a clock set back begins another."""
+    if journal.scrubbed or journal.found_damaged or journal.is_corrupt:
+        return True
+    since_ms = journal.clock.now().epoch_ms - journal.counter(BEGAN)
+    return not 0 <= since_ms < ROUND_MS
 
 
 def _forget_cached(journal: Journal) -> None:

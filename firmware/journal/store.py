@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,10 @@ from firmware.journal.lifecycle import (
     LifecycleError,
     next_state,
 )
+from firmware.journal.prune import FLOOR, Pruner, order_counter
 from firmware.journal.record import NO_PREVIOUS, Record
 from firmware.journal.room import CEILING_STEP, Ceiling, Reserve
-from firmware.journal.schema import LOAD_STATE, JournalCorruptError, JournalFullError
+from firmware.journal.schema import LOAD_STATE, REMEMBERED, JournalCorruptError, JournalFullError
 from firmware.journal.statement import Statement
 from firmware.journal.view import View
 from firmware.journal.writer import Writer
@@ -59,6 +60,7 @@ class Settings:
     clock: Clock
     min_free_mb: int
     take: rotation.Take
+    retention_days: int
 
 
 class Journal(View):
@@ -72,6 +74,7 @@ class Journal(View):
         self._reserve = Reserve(self.data_dir)
         self.lock = threading.RLock()
         self._riders: list[Record] = []
+        self._pruner = Pruner(self, settings.retention_days)
         self._connect(path)
 
     @classmethod
@@ -85,6 +88,7 @@ class Journal(View):
         clock: Clock,
         min_free_mb: int = 16,
         take: rotation.Take = lambda ident: None,
+        retention_days: int = 90,
     ) -> Journal:
         """The journal in that file, made if there is none, checked as far as a start allows.
 
@@ -93,7 +97,7 @@ class Journal(View):
         Raises JournalError when there is no way to keep a journal there.
         """
         path = Path(path)
-        settings = Settings(signer, unit, profile, clock, min_free_mb, take)
+        settings = Settings(signer, unit, profile, clock, min_free_mb, take, retention_days)
         spool.make_folders(path.parent)
         try:
             return cls._open(path, settings)
@@ -126,6 +130,7 @@ class Journal(View):
             self._writer.keep_key(self.signer.public_key)
             super().__init__(path, self._settings.unit)
             self.scrubbed = self.counter("scrubbed")
+            self.floor = self.counter(FLOOR)
         except BaseException:
             self._writer.close()
             raise
@@ -316,6 +321,7 @@ class Journal(View):
             KIND_VOID,
             KIND_LOAD_VOID,
         )
+        earlier = earlier or self._writer.ask(REMEMBERED, order_counter(order_no))
         if earlier is not None:
             raise LifecycleError(f"this order was begun by INTENT {earlier[0]}")
         if not self.has_room:
@@ -346,6 +352,11 @@ class Journal(View):
         with self.lock:
             self._writer.write(sql, *values)
 
+    def write_all(self, statements: Sequence[tuple[object, ...]]) -> None:
+        """(SQL, its values ...) each; all of them or none."""
+        with self.lock:
+            self._writer.write_all(statements)
+
     # --- between cards ---
 
     def checkpoint(self) -> None:
@@ -374,6 +385,14 @@ class Journal(View):
             except JournalCorruptError as error:
                 self._renew(str(error))
                 return 0
+
+    def prune(self, limit: int) -> int:
+        """Look at the next `limit` old records; how many there were, 0 at the end of a round.
+
+        Raises JournalError, OSError.
+        """
+        with self.lock:
+            return self._pruner.step(limit)
 
     def _renew(self, why: str) -> None:
         """Carry the records into a new file; what rode is numbered again there."""

@@ -25,8 +25,14 @@ from firmware.journal.kinds import (
     KIND_DAMAGE,
 )
 from firmware.journal.lifecycle import STATE_NONE
+from firmware.journal.prune import order_counter
 from firmware.journal.record import Record, RecordError
-from firmware.journal.schema import JournalCorruptError, JournalDamagedError, JournalError
+from firmware.journal.schema import (
+    JournalCorruptError,
+    JournalDamagedError,
+    JournalError,
+    OrderSettledError,
+)
 
 MAX_LIMIT = 1000
 _TOTALLED = (KEY_EF06, KEY_SPECIAL)
@@ -157,8 +163,11 @@ class View:
     def by_order(self, order_no: str) -> list[Record]:
         """INTENTs and DECLINEDs of the order and what followed them, oldest first.
 
-        Raises JournalDamagedError: an order whose record is damaged was not never seen.
+        Raises JournalDamagedError: an order whose record is damaged was not never seen; and
+        OrderSettledError: neither was one whose records were pruned.
         """
+        if self.row(schema.REMEMBERED, order_counter(order_no)) is not None:
+            raise OrderSettledError(f"order {order_no} was paid and has left this unit")
         rows = self.rows(
             "SELECT number, raw, damaged FROM records WHERE order_no = ?1 UNION ALL"
             " SELECT number, raw, damaged FROM records WHERE intent IN"

@@ -32,6 +32,17 @@ class Writer:
         except sqlite3.Error as error:
             raise schema.failure(error) from error
 
+    def write_all(self, statements: Sequence[tuple[object, ...]]) -> None:
+        """(SQL, its values ...) each, in one transaction, which is one fdatasync."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for sql, *values in statements:
+                self._connection.execute(str(sql), values)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._undo()
+            raise schema.failure(error) from error
+
     def ask(self, sql: str, *values: object) -> Any:
         """The first row, or None."""
         try:
@@ -47,9 +58,12 @@ class Writer:
                 self._insert(each)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            self._undo()
             raise schema.failure(error) from error
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
     def _insert(self, new: Record) -> None:
         derived = schema.derived_columns(new, self._clock)
