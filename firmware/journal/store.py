@@ -16,30 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from firmware.clock import TRUST_NONE, Clock
-from firmware.journal import record, room, rotation, salvage, scrub, spool
+from firmware.journal import record, room, rotation, salvage, scrub, spool, succession
 from firmware.journal.algorithms import Signer, key_id
 from firmware.journal.kinds import (
-    KEY_DONE,
     KEY_INTENT,
     KEY_ORDER_NO,
-    KIND_DONE,
-    KIND_LOAD_VOID,
     KIND_NAMES,
-    KIND_REFUND_REQUEST,
-    KIND_VOID,
 )
 from firmware.journal.lifecycle import (
     INTENT_KINDS,
     OUTCOME_KINDS,
-    PAYMENT_KINDS,
-    STATE_NONE,
     LifecycleError,
-    next_state,
 )
-from firmware.journal.prune import FLOOR, Pruner, order_counter
+from firmware.journal.prune import FLOOR, Pruner
 from firmware.journal.record import NO_PREVIOUS, Record
 from firmware.journal.room import CEILING_STEP, Ceiling, Reserve
-from firmware.journal.schema import LOAD_STATE, REMEMBERED, JournalCorruptError, JournalFullError
+from firmware.journal.schema import JournalCorruptError, JournalFullError
 from firmware.journal.statement import Statement
 from firmware.journal.view import View
 from firmware.journal.writer import Writer
@@ -297,34 +289,8 @@ class Journal(View):
 
     def _may_follow(self, new: Record) -> None:
         """Raises LifecycleError, or JournalFullError for an INTENT without room for its outcome."""
-        if new.kind not in PAYMENT_KINDS:
-            return
-        if new.kind in INTENT_KINDS:
-            self._may_begin(new.body[KEY_ORDER_NO])
-            return
-        intent = new.body[KEY_INTENT]
-        row = self._writer.ask(
-            f"SELECT iif(kind = 9, {LOAD_STATE}, state) FROM records WHERE number = ?", intent
-        )
-        next_state(STATE_NONE if row is None or row[0] is None else row[0], new.kind)
-        if new.kind == KIND_REFUND_REQUEST:
-            done = new.body[KEY_DONE]
-            row = self._writer.ask("SELECT kind, intent FROM records WHERE number = ?", done)
-            if row != (KIND_DONE, intent):
-                raise LifecycleError(f"record {done} is not the DONE of INTENT {intent}")
-
-    def _may_begin(self, order_no: str) -> None:
-        earlier = self._writer.ask(
-            "SELECT number FROM records WHERE order_no = ?"
-            f" AND (kind = 1 AND state != ? OR kind = 9 AND {LOAD_STATE} != ?)",
-            order_no,
-            KIND_VOID,
-            KIND_LOAD_VOID,
-        )
-        earlier = earlier or self._writer.ask(REMEMBERED, order_counter(order_no))
-        if earlier is not None:
-            raise LifecycleError(f"this order was begun by INTENT {earlier[0]}")
-        if not self.has_room:
+        succession.check(self._writer, new)
+        if new.kind in INTENT_KINDS and not self.has_room:
             raise JournalFullError(
                 f"{self.free_mb()} MiB free on the disk of {self.data_dir}, "
                 f"{self._settings.min_free_mb} needed: free some"
