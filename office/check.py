@@ -10,9 +10,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from firmware.journal.batch import BatchContents
-from firmware.journal.cose import CoseError, peek1
-from firmware.journal.cose import key_id as id_of
 from firmware.journal.kinds import (
     KEY_CARD_ID,
     KEY_FIRST,
@@ -39,9 +36,10 @@ from firmware.journal.lifecycle import (
     LifecycleError,
     next_state,
 )
-from firmware.journal.record import Record, RecordError, parse
+from firmware.journal.record import Record
 from firmware.journal.statement import BatchError
-from office import chain
+from office import chain, fork, receipts, stored
+from office.chain import Place
 from office.errors import Refused
 from office.folder import Folder
 from office.store import BatchRow, Store
@@ -71,7 +69,9 @@ class Findings:
     """missing, damaged: (unit, first, last).  damaged: what the unit itself declared lost.
     duplicates: (unit, DONE) of every payment after the first of the same purchase.
     states: purchases and loads by the kind that decides them, an open one under KIND_INTENT.
-    tacs: payments by the state of their TAC; wrong_tacs: (unit, number of the DONE or SUSPECT)."""
+    tacs: payments by the state of their TAC; wrong_tacs: (unit, number of the DONE or SUSPECT).
+    quarantined: (unit, batch, why).  forked: (unit, batch that was refused, what it holds twice).
+    """
 
     units: int = 0
     records: int = 0
@@ -82,13 +82,16 @@ class Findings:
     states: Counter[int] = field(default_factory=Counter)
     tacs: Counter[str] = field(default_factory=Counter)
     wrong_tacs: list[tuple[str, int]] = field(default_factory=list)
+    quarantined: list[tuple[str, int, str]] = field(default_factory=list)
+    forked: list[tuple[str, int, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     refused: int = 0
 
     @property
     def is_whole(self) -> bool:
         lost = self.missing or self.damaged or self.duplicates or self.problems
-        return self.records == self.verified and not lost and not self.wrong_tacs
+        odd = self.wrong_tacs or self.quarantined or self.forked
+        return self.records == self.verified and not lost and not odd
 
     def _counted(self, states: dict[str, tuple[int, ...]]) -> dict[str, int]:
         return {name: sum(self.states[kind] for kind in kinds) for name, kinds in states.items()}
@@ -110,14 +113,21 @@ class Findings:
             "wrong_tac": [list(each) for each in self.wrong_tacs],
             "missing": [list(each) for each in self.missing],
             "declared_damaged": [list(each) for each in self.damaged],
+            "quarantined": [list(each) for each in self.quarantined],
+            "forked": [list(each) for each in self.forked],
             "problems": self.problems,
         }
 
 
 def check(folder: Folder) -> Findings:
-    """Every unit, every batch, every record: signature, chain, numbers, states."""
+    """Every unit, batch and record: statement, root, chain, numbers, states, rows, receipts.
+
+    The signatures of the records are for `deep.verify`.
+    """
     found = Findings(refused=len(list(folder.refused.glob("*.batch"))))
     found.records = folder.store.rows("SELECT count(*) FROM records")[0][0]
+    found.forked = fork.noted(folder.store)
+    found.problems += receipts.check(folder.store, folder.signer.public_key)
     purchases: dict[tuple[bytes, int], list[tuple[str, int]]] = defaultdict(list)
     tac_keys = folder.tac_keys()
     for unit in folder.store.units():
@@ -150,42 +160,41 @@ class _Unit:
 
     def records(self) -> Iterator[Record]:
         """Every sound record, batch by batch; what is not sound becomes a problem."""
-        below: BatchContents | None = None
+        below: Place | None = None
         for row in self._store.batches(self._unit):
             try:
-                contents = chain.stored(self._store, row)
+                sound = stored.sound(self._store, row)
             except BatchError as error:
                 self._problem(f"batch {row.batch}: {error}")
                 below = None
                 yield from self._singly(row)
                 continue
-            statement = contents.statement
+            statement = sound.statement
             self._held += subtract([(statement.first, statement.last)], statement.damaged)
             self._declared += statement.damaged
             try:
                 if statement.batch == 1:
-                    chain.begins(contents)
+                    chain.begins(row)
                 if below is not None:
-                    chain.follows(below, contents)
+                    chain.follows(below, row)
             except Refused as error:
                 self._problem(f"batch {row.batch}: {error.detail}")
-            below = contents
-            self._found.verified += len(contents.records)
-            yield from contents.records
+            below = row
+            if row.quarantined is not None:
+                self._found.quarantined.append((self._unit, row.batch, row.quarantined))
+                continue
+            self._found.verified += len(sound.records)
+            yield from sound.records
 
     def _singly(self, row: BatchRow) -> Iterator[Record]:
         """The records of a batch that is no longer sound, those whose own signature is right."""
-        keys = {id_of(key): key for key in self._store.keys(self._unit)}
-        sql = "SELECT number, raw FROM records WHERE unit = ? AND batch = ? ORDER BY number"
-        for number, raw in self._store.rows(sql, self._unit, row.batch):
+        for number, found in stored.singly(self._store, row):
             self._held.append((number, number))
-            try:
-                record = parse(raw, keys[peek1(raw).key_id])
-            except (RecordError, CoseError, KeyError) as error:
-                self._problem(f"record {number}: {error}")
-                continue
-            self._found.verified += 1
-            yield record
+            if isinstance(found, Record):
+                self._found.verified += 1
+                yield found
+            else:
+                self._problem(f"record {number}: {found}")
 
     def follow(self, record: Record) -> None:
         """One more record into the payments' states and the declared damage."""

@@ -59,7 +59,7 @@ or None."""
 
 def newest_day(store: Store) -> str | None:
     """The day of the newest record, YYYY-MM-DD."""
-    row = store.row("SELECT max(time_ms) FROM records")
+    row = store.row("SELECT max(newest_ms) FROM batches WHERE quarantined IS NULL")
     return None if row is None or row[0] is None else _local(row[0]).strftime("%Y-%m-%d")
 
 
@@ -71,12 +71,14 @@ def rows(store: Store, date: str | None, tac_keys: TacKeys) -> Iterator[Row]:
         first_ms = int(start.timestamp() * 1000)
         end_ms = first_ms + 86_400_000
     sql = (
-        "SELECT unit, number, raw FROM records WHERE time_ms >= ? AND time_ms < ?"
-        " ORDER BY unit, number"
+        "SELECT r.unit, r.number, r.batch FROM batches b JOIN records r"
+        " ON r.unit = b.unit AND r.batch = b.batch AND r.number BETWEEN b.first AND b.last"
+        " WHERE b.newest_ms >= ? AND b.oldest_ms < ? AND r.time_ms >= ? AND r.time_ms < ?"
+        " ORDER BY r.unit, r.number"
     )
     keys = {unit: {id_of(key): key for key in store.keys(unit)} for unit in store.units()}
-    for unit, number, raw in store.rows(sql, first_ms, end_ms):
-        record = _parsed(raw, keys.get(unit, {}))
+    for unit, number, batch in store.rows(sql, first_ms, end_ms, first_ms, end_ms):
+        record = _parsed(store.raws(unit, batch).get(number, b""), keys.get(unit, {}))
         if record is None:
             yield _blank() | {"unit": unit, "number": number}
         else:

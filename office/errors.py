@@ -99,6 +99,20 @@ ROWS = {
         "查明停用原因；若应恢复，重新登记并发放证书。" + _KEPT_ZH,
         "Find out why it was revoked; if it is to be served again, enrol it anew. " + _KEPT_EN,
     ),
+    808: Row(
+        "该终端已停用，停用之后的记录只存放，不入账",
+        "the unit is revoked: records from then on are kept in quarantine, not booked",
+        "查明终端下落；若停用有误，恢复后重新收取。终端仍保留该批次。",
+        "Find out where the unit is; if revoking it was a mistake, reinstate it and pull again. "
+        "The unit still holds the batch.",
+    ),
+    809: Row(
+        "终端被复制：同一编号有两份签名有效而内容不同的记录",
+        "a forked terminal: two sound records have one number and other contents",
+        "停用该终端，查清存储卡是否被复制或日志被旧备份覆盖，并上报。" + _KEPT_ZH,
+        "Revoke the unit; find out whether its storage was cloned or an old backup put back, "
+        "report it. " + _KEPT_EN,
+    ),
     901: Row(
         "此文件夹不是后台文件夹",
         "this folder is no office",
@@ -214,6 +228,12 @@ ROWS = {
         "this address cannot be served",
         "检查地址、端口是否被占用；/metrics 只可用本机地址。",
         "Check the address, and whether the port is taken; /metrics takes loopback only.",
+    ),
+    922: Row(
+        "后台设置 office.toml 或数据库地址有误",
+        "office.toml or the address of the database is wrong",
+        "按所示改正；文件权限须为 0600。",
+        "Put right what it names; the file's mode must be 0600.",
     ),
 }
 

@@ -2,7 +2,8 @@
 
 office.key (0600)   Ed25519 seed, 32 bytes; whoever has it can sign receipts and stop lists
 office.pub          the public key as hex, for every unit's board.toml
-office.db           the store
+office.db           the store, unless
+office.toml (0600)  names a PostgreSQL instead: store = "postgresql://..."
 ca.key (0600)       the certificate authority's key, with ca.crt (ca.py)
 tac.key (0600)      DTK roots, if the office holds any (tac.py); whoever has it can forge TACs
 partial/            batch files that have not arrived whole
@@ -11,18 +12,22 @@ refused/            batch files that must not be stored, each with a .json telli
 
 from __future__ import annotations
 
+import json
 import time
+import tomllib
 from pathlib import Path
 
 from firmware.journal.cose import SEED_LENGTH, Ed25519Signer, new_seed
 from firmware.journal.spool import sync_folder, write_atomic
 from office import ca, secretfile, tac
 from office.errors import OfficeError
+from office.postgres import SCHEMES
 from office.store import Store
 from office.tac import TacKeys
 
 KEY, PUB, DB, TAC_KEY = "office.key", "office.pub", "office.db", "tac.key"
-_MAX_TAC_KEY = 1 << 16
+SETTINGS = "office.toml"
+_MAX_TAC_KEY = _MAX_SETTINGS = 1 << 16
 
 
 class Folder:
@@ -32,7 +37,7 @@ class Folder:
         self.path = path
         self.partial = path / "partial"
         self.refused = path / "refused"
-        self.store = Store(path / DB)
+        self.store = Store(_place(path))
         self.signer = Ed25519Signer(_read_seed(path / KEY))
 
     def close(self) -> None:
@@ -63,11 +68,31 @@ class Folder:
         return keys
 
 
-def init(path: Path, name: str) -> str:
-    """Make an office in that folder; the public key as hex.  Raises OfficeError 902, 906, 909."""
+def _place(path: Path) -> Path | str:
+    """Where the store is.  Raises OfficeError 910, 922."""
+    settings = path / SETTINGS
+    if not settings.exists():
+        return path / DB
+    try:
+        found = tomllib.loads(secretfile.read(settings, _MAX_SETTINGS).decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        raise OfficeError(922, f"{settings}: not TOML") from None
+    url = found.get("store")
+    if found.keys() != {"store"} or not isinstance(url, str) or not url.startswith(SCHEMES):
+        raise OfficeError(922, f'{settings}: store = "postgresql://...", nothing else')
+    return url
+
+
+def init(path: Path, name: str, url: str | None = None) -> str:
+    """Make an office in that folder; the public key as hex.
+
+    url: of an empty PostgreSQL database for the store.  Raises OfficeError 902, 906, 909, 922.
+    """
+    if url is not None and not url.startswith(SCHEMES):
+        raise OfficeError(922, "--store postgresql://USER@HOST:PORT/DATABASE")
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any((path / each).exists() for each in (KEY, DB, ca.KEY)):
+        if any((path / each).exists() for each in (KEY, DB, SETTINGS, ca.KEY)):
             raise OfficeError(902, str(path))
         for folder in ("partial", "refused"):
             (path / folder).mkdir(exist_ok=True)
@@ -75,9 +100,9 @@ def init(path: Path, name: str) -> str:
         seed = _create_seed(path / KEY)
         public_hex = Ed25519Signer(seed).public_key.hex()
         write_atomic(path / PUB, f"{public_hex}\n".encode())
-        store = Store(path / DB, create=True)
-        store.write("INSERT INTO office VALUES (?)", name)
-        store.close()
+        Store(path / DB if url is None else url, create=True, name=name).close()
+        if url is not None:
+            secretfile.create(path / SETTINGS, f"store = {json.dumps(url)}\n".encode())
     except OSError as error:
         raise OfficeError(906, f"{path}: {error.strerror}") from None
     return public_hex

@@ -1,188 +1,162 @@
-"""One batch file into the store, or into refused/: nothing that came is thrown away."""
+"""Batch files into the store: many at once, one durable transaction, a receipt for each.
+
+Nothing that came is thrown away: a batch is in the books, or in the store under quarantine, or in
+refused/ with the reason beside it.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
 
-from firmware.journal import merkle
-from firmware.journal.batch import BatchContents, parse_batch
-from firmware.journal.kinds import (
-    KEY_CARD_ID,
-    KEY_INTENT,
-    KEY_PURCHASE_SERIAL,
-    KIND_DONE,
-    KIND_INTENT,
-)
-from firmware.journal.receipt import make_receipt, read_receipt
-from firmware.journal.record import Record, digest_of
+from firmware.journal.batch import Sealed, open_file
+from firmware.journal.record import digest_of
 from firmware.journal.spool import write_atomic
-from firmware.journal.statement import BatchError, Statement
-from office import chain
+from firmware.journal.statement import BatchError
+from office.database import AlreadyThere, StoreLost
 from office.errors import ROWS, OfficeError, Refused
 from office.folder import Folder
-from office.store import Store
-from office.tree import Tree
+from office.transaction import Taken, Transaction
+from office.treerows import TreeRows
+
+MAX_TOGETHER = 64
+"""Batches in one transaction."""
+PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0)
+"""Between attempts after the database was lost, each shortened by chance; then error 909."""
+
+File = tuple["str | None", bytes]
+"""The unit that the link knows at its other end, None if it knows none; the batch file."""
 
 
-class Duplicate(NamedTuple):
-    """Two DONE records of the same purchase of the same card."""
+class Intake:
+    """collector: the name of one of several that write to the same store, each with its own tree.
 
-    unit: str
-    done: int
-    other_unit: str
-    other_done: int
-
-
-class Taken(NamedTuple):
-    """receipt: what the unit gets.  is_new: False for a batch that came again, byte for byte."""
-
-    records: int
-    receipt: bytes
-    is_new: bool
-    duplicates: list[Duplicate]
-
-
-def take_in(folder: Folder, unit: str, number: int, raw: bytes, now_ms: int) -> Taken:
-    """Verify batch `number` of `unit` and store it in one transaction, its receipt with it.
-
-    The receipt may be sent once this has returned.  The same bytes again give the same receipt.
-    Raises Refused, the file then lies in refused/; OfficeError 909 stored nothing.
+    One thread at a time; a lock sees to it.
     """
-    try:
-        with folder.store.transaction():
-            return _take_in(folder, unit, number, raw, now_ms)
-    except Refused as refusal:
-        _keep_aside(folder, unit, number, raw, refusal, now_ms)
-        raise
 
+    def __init__(
+        self,
+        folder: Folder,
+        collector: str = "",
+        *,
+        now_s: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+        chance: random.Random | None = None,
+    ):
+        self._folder = folder
+        self._store = folder.store
+        issuer = self._store.name()
+        self._trees = TreeRows(self._store, f"{issuer}/{collector}" if collector else issuer)
+        self._now_s = now_s
+        self._pause = pause
+        self._chance = chance or random.SystemRandom()
+        self._lock = threading.Lock()
 
-def _take_in(folder: Folder, unit: str, number: int, raw: bytes, now_ms: int) -> Taken:
-    store = folder.store
-    row = store.batch(unit, number)
-    if row is not None and row.file_digest == digest_of(raw):
-        held = store.rows("SELECT 1 FROM records WHERE unit = ? AND batch = ?", unit, number)
-        return Taken(len(held), row.receipt, False, [])
-    contents = _verified(store, unit, number, raw)
-    statement = contents.statement
-    if row is not None:
-        if row.header != statement.raw:
-            raise Refused(805, f"batch {number} of {unit}")
-        return Taken(len(contents.records), row.receipt, False, [])
-    _check_neighbours(store, contents)
-    receipt = _receipt(folder, statement, now_ms)
-    store.write(
-        "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        *(unit, number, statement.first, statement.last, statement.raw),
-        *(digest_of(raw), receipt, now_ms),
-    )
-    for record in contents.records:
-        _insert(store, number, record)
-    return Taken(len(contents.records), receipt, True, _duplicates(store, contents))
+    def take(self, files: Sequence[File]) -> list[Taken | Refused]:
+        """Verify and store; what is Taken is on the disk, and its receipt may be sent.
 
+        The same batch again gives the same receipt.  What is Refused lies in refused/, or in the
+        store under quarantine.  Raises OfficeError 906, 909: what was stored by then gives its
+        receipt when it comes again.
+        """
+        results: list[Taken | Refused] = []
+        with self._lock:
+            for start in range(0, len(files), MAX_TOGETHER):
+                results += self._durably(files[start : start + MAX_TOGETHER])
+        return results
 
-def _receipt(folder: Folder, statement: Statement, now_ms: int) -> bytes:
-    """One more leaf in the tree, and the receipt for it."""
-    store = folder.store
-    tree = Tree(store.tree, store.tree.size())
-    index = tree.append(merkle.leaf(statement.raw))
-    before = store.row(
-        "SELECT receipt FROM batches WHERE unit = ? ORDER BY rowid DESC LIMIT 1", statement.unit
-    )
-    first = None if before is None else read_receipt(before[0]).size
-    return make_receipt(
-        unit=statement.unit,
-        batch=statement.batch,
-        time_ms=now_ms,
-        issuer=store.name(),
-        signer=folder.signer,
-        root=tree.root(),
-        size=tree.size,
-        index=index,
-        path=tree.inclusion(index),
-        consistency=None if first is None else (first, tree.consistency(first)),
-    )
+    def _durably(self, files: Sequence[File]) -> list[Taken | Refused]:
+        for pause_s in (*PAUSES_S, None):
+            try:
+                results = self._together(files)
+            except StoreLost:
+                if pause_s is None:
+                    raise
+                self._reconnect(pause_s)
+            else:
+                for (unit, raw), result in zip(files, results, strict=True):
+                    if isinstance(result, Refused) and result.number != 808:
+                        self._keep_aside(unit, raw, result)
+                return results
+        raise AssertionError("the last pause is None")
 
+    def _reconnect(self, pause_s: float) -> None:
+        self._pause(pause_s * self._chance.uniform(0.5, 1.0))
+        try:
+            self._store.database.reconnect()
+        except StoreLost:
+            return  # the next attempt will say so
 
-def _verified(store: Store, unit: str, number: int, raw: bytes) -> BatchContents:
-    keys = store.keys(unit)
-    if not keys:
-        raise Refused(801, unit)
-    try:
-        contents = parse_batch(raw, *keys)
-    except BatchError as error:
-        raise Refused(802, str(error)) from None
-    if contents.statement.unit != unit:
-        raise Refused(806, f"{contents.statement.unit} instead of {unit}")
-    if contents.statement.batch != number:
-        raise Refused(804, f"announced as batch {number}, it is batch {contents.statement.batch}")
-    return contents
+    def _together(self, files: Sequence[File]) -> list[Taken | Refused]:
+        """One transaction; when a row was there already, one with care for each file."""
+        try:
+            return self._transact(files, careful=False)
+        except AlreadyThere:
+            return [self._alone(each) for each in files]
 
+    def _alone(self, file: File) -> Taken | Refused:
+        try:
+            return self._transact([file], careful=True)[0]
+        except AlreadyThere as error:
+            return Refused(804, f"a number of it is stored: {error.detail}")
 
-def _check_neighbours(store: Store, contents: BatchContents) -> None:
-    statement = contents.statement
-    if statement.batch == 1:
-        chain.begins(contents)
-    below, above = store.neighbours(statement.unit, statement.batch)
-    try:
-        if below is not None:
-            chain.follows(chain.stored(store, below), contents)
-        if above is not None:
-            chain.follows(contents, chain.stored(store, above))
-    except BatchError as error:
-        raise OfficeError(909, f"what is stored no longer verifies: {error}") from None
-
-
-def _insert(store: Store, batch: int, record: Record) -> None:
-    store.write(
-        "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
-        *(record.unit, record.number, batch, record.raw, record.time_ms),
-    )
-    if record.kind == KIND_INTENT:
-        store.write(
-            "INSERT INTO payments VALUES (?1, ?2, ?3, ?4, NULL)"
-            " ON CONFLICT (unit, intent) DO UPDATE SET card_id = ?3, purchase_serial = ?4",
-            *(record.unit, record.number),
-            *(record.body[KEY_CARD_ID], record.body[KEY_PURCHASE_SERIAL]),
+    def _transact(self, files: Sequence[File], *, careful: bool) -> list[Taken | Refused]:
+        opened = [_opened(raw) for _, raw in files]
+        claims = [None if isinstance(each, BatchError) else each.statement for each in opened]
+        named = [
+            unit or (claim.unit if claim else "")
+            for (unit, _), claim in zip(files, claims, strict=True)
+        ]
+        order = sorted(
+            range(len(files)),
+            key=lambda at: (named[at], claim.batch if (claim := claims[at]) else 0),
         )
-    elif record.kind == KIND_DONE:  # its INTENT may lie in a batch that is still to come
-        store.write(
-            "INSERT INTO payments VALUES (?1, ?2, NULL, NULL, ?3)"
-            " ON CONFLICT (unit, intent) DO UPDATE SET done = ?3",
-            *(record.unit, record.body[KEY_INTENT], record.number),
-        )
+        found: dict[int, Taken | Refused] = {}
+        now_ms = int(self._now_s() * 1000)
+        try:
+            with self._store.transaction():
+                work = Transaction(
+                    self._store, self._folder.signer, self._trees, now_ms, self._chance, careful
+                )
+                work.open(each for each in named if each)
+                for at in order:
+                    try:
+                        found[at] = work.take(files[at][0], files[at][1], opened[at])
+                    except Refused as refusal:
+                        found[at] = refusal
+                work.close()
+        except BaseException:
+            self._trees.forget()
+            raise
+        return [found[at] for at in range(len(files))]
+
+    def _keep_aside(self, unit: str | None, raw: bytes, refusal: Refused) -> None:
+        """The file and why, under a name made of its own digest: twice the same file is one."""
+        opened = _opened(raw)
+        batch = 0 if isinstance(opened, BatchError) else opened.statement.batch
+        name = f"{batch:08d}-{digest_of(raw).hex()[:16]}"
+        reason = {
+            "error": refusal.number,
+            "cause": ROWS[refusal.number].cause_en,
+            "detail": refusal.detail,
+            "unit": unit,
+            "batch": batch,
+            "time_ms": int(self._now_s() * 1000),
+        }
+        refused = self._folder.refused
+        try:
+            write_atomic(refused / f"{name}.batch", raw)
+            text = json.dumps(reason, ensure_ascii=False, indent=1)
+            write_atomic(refused / f"{name}.json", text.encode())
+        except OSError as error:
+            raise OfficeError(906, f"{refused}: {error.strerror}") from None
 
 
-def _duplicates(store: Store, contents: BatchContents) -> list[Duplicate]:
-    """Purchases of this batch that some unit has already reported as DONE."""
-    statement = contents.statement
-    rows = store.rows(
-        "SELECT a.unit, a.done, b.unit, b.done FROM payments a JOIN payments b"
-        " ON a.card_id = b.card_id AND a.purchase_serial = b.purchase_serial"
-        " WHERE a.unit = ?1 AND a.done IS NOT NULL AND b.done IS NOT NULL"
-        " AND (a.intent BETWEEN ?2 AND ?3 OR a.done BETWEEN ?2 AND ?3)"
-        " AND NOT (a.unit = b.unit AND a.intent = b.intent)",
-        *(statement.unit, statement.first, statement.last),
-    )
-    return [Duplicate(*row) for row in rows]
-
-
-def _keep_aside(
-    folder: Folder, unit: str, number: int, raw: bytes, refusal: Refused, now_ms: int
-) -> None:
-    """The file and why, under a name made of its own digest: twice the same file is one."""
-    name = f"{number:08d}-{digest_of(raw).hex()[:16]}"
-    reason = {
-        "error": refusal.number,
-        "cause": ROWS[refusal.number].cause_en,
-        "detail": refusal.detail,
-        "unit": unit,
-        "batch": number,
-        "time_ms": now_ms,
-    }
+def _opened(raw: bytes) -> Sealed | BatchError:
     try:
-        write_atomic(folder.refused / f"{name}.batch", raw)
-        text = json.dumps(reason, ensure_ascii=False, indent=1)
-        write_atomic(folder.refused / f"{name}.json", text.encode())
-    except OSError as error:
-        raise OfficeError(906, f"{folder.refused}: {error.strerror}") from None
+        return open_file(raw)
+    except BatchError as error:
+        return error

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from office.books import Duplicate
 from office.errors import LinkError, Refused
 from office.fetch import fetch, forget
 from office.folder import Folder
-from office.intake import Duplicate, take_in
+from office.intake import Intake
 from office.link import Link, Offer
 
 MAX_BATCHES = 100_000
@@ -53,6 +54,7 @@ def pull(
     if unit is not None and info.unit != unit:
         raise LinkError(705, f"{info.unit!r:.80} instead of {unit!r}")
     done = Pulled(info.unit)
+    intake = Intake(folder, now_s=now_s)
     after = 0
     for _ in range(MAX_BATCHES):
         offer = link.next_after(after)
@@ -60,23 +62,23 @@ def pull(
             break
         after = offer.batch
         row = folder.store.batch(info.unit, offer.batch)
-        if row is not None and row.file_digest == offer.digest and not again:
+        is_same = row is not None and row.file_digest == offer.digest
+        if is_same and row.receipt is not None and not again:
             link.put_receipt(offer.batch, row.receipt)
             done.repeated += 1
         else:
-            _pull_one(folder, link, progress, done, offer, int(now_s() * 1000))
+            _pull_one(folder, intake, link, progress, done, offer)
     done.damaged_frames = link.hello().damaged_frames - info.damaged_frames
     return done
 
 
 def _pull_one(
-    folder: Folder, link: Link, progress: Progress, done: Pulled, offer: Offer, now_ms: int
+    folder: Folder, intake: Intake, link: Link, progress: Progress, done: Pulled, offer: Offer
 ) -> None:
     raw = fetch(link, offer, folder.partial, lambda held, size: progress(offer.batch, held, size))
-    try:
-        taken = take_in(folder, done.unit, offer.batch, raw, now_ms)
-    except Refused as refusal:
-        done.refused.append((offer.batch, refusal))
+    (taken,) = intake.take([(done.unit, raw)])
+    if isinstance(taken, Refused):
+        done.refused.append((offer.batch, taken))
     else:
         link.put_receipt(offer.batch, taken.receipt)
         if taken.is_new:

@@ -7,12 +7,10 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from firmware.journal.batch import take_apart
-from firmware.journal.statement import BatchError, claimed_statement
 from office import serve, tls
 from office.errors import Refused
 from office.folder import Folder
-from office.intake import Taken, take_in
+from office.intake import File, Intake, Taken
 from office.offered import Offered, Offers
 
 
@@ -21,20 +19,11 @@ class FolderIntake:
 
     def __init__(self, folder: Folder):
         self._folder = folder
+        self._intake = Intake(folder)
         self._offers = Offers(folder)
 
-    def take(self, batches: Sequence[tuple[str | None, bytes]]) -> list[Taken | Refused]:
-        return [self._one(str(unit), raw) for unit, raw in batches]
-
-    def _one(self, unit: str, raw: bytes) -> Taken | Refused:
-        try:
-            number = claimed_statement(take_apart(raw).statement)[0].batch
-        except BatchError:
-            number = 0
-        try:
-            return take_in(self._folder, unit, number, raw, int(time.time() * 1000))
-        except Refused as refusal:
-            return refusal
+    def take(self, batches: Sequence[File]) -> list[Taken | Refused]:
+        return self._intake.take(batches)
 
     def offers(self, unit: str) -> list[Offered]:
         """Raises Refused 801."""

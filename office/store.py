@@ -1,157 +1,101 @@
-"""The office's store: SQLite, one writer at a time, every intake one transaction.
+"""The office's store: what is in it, whichever database holds it (sqlite.py, postgres.py).
 
-`records.raw`, `batches.header` and `batches.receipt` are the bytes as signed; the other columns are
-found again from them.  The exact-once key of a record is (unit, number).
+Every intake is one transaction.  The exact-once keys are (unit, batch) and (unit, number).
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from firmware.journal.batch import take_apart
+from firmware.journal.record import digest_of
+from firmware.journal.statement import BatchError, claimed_statement
+from office.database import Database, Derived
 from office.errors import OfficeError
+from office.postgres import SCHEMES, Postgres
+from office.sqlite import Sqlite
+from office.tables import VERSION
 
-VERSION = 3
-TABLES = """
-CREATE TABLE office (name TEXT NOT NULL);
-CREATE TABLE keys (
-    unit TEXT NOT NULL, key_id BLOB NOT NULL, public_key BLOB NOT NULL, request BLOB NOT NULL,
-    enrolled_ms INTEGER NOT NULL, PRIMARY KEY (unit, key_id)
-);
-CREATE TABLE batches (
-    unit TEXT NOT NULL, batch INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-    header BLOB NOT NULL, file_digest BLOB NOT NULL, receipt BLOB NOT NULL,
-    received_ms INTEGER NOT NULL, PRIMARY KEY (unit, batch)
-);
-CREATE TABLE records (
-    unit TEXT NOT NULL, number INTEGER NOT NULL, batch INTEGER NOT NULL, raw BLOB NOT NULL,
-    time_ms INTEGER NOT NULL, PRIMARY KEY (unit, number)
-);
-CREATE INDEX records_batch ON records (unit, batch);
-CREATE INDEX records_time ON records (time_ms);
-CREATE TABLE payments (
-    unit TEXT NOT NULL, intent INTEGER NOT NULL, card_id BLOB, purchase_serial INTEGER,
-    done INTEGER, PRIMARY KEY (unit, intent)
-);
-CREATE INDEX payments_once ON payments (card_id, purchase_serial) WHERE done IS NOT NULL;
-CREATE TABLE stop_entries (entry BLOB PRIMARY KEY);
-CREATE TABLE signed_files (
-    what TEXT NOT NULL, number INTEGER NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (what, number)
-);
-"""
-
-PRESENCE = """
-CREATE TABLE presence_requests (
-    request_no TEXT PRIMARY KEY, nonce BLOB NOT NULL, made_ms INTEGER NOT NULL, statement BLOB
-);
-"""
-TREE = """
-CREATE TABLE tree (
-    level INTEGER NOT NULL, place INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, place)
-) WITHOUT ROWID;
-"""
-UPGRADES = {1: PRESENCE, 2: TREE}
-"""Version found -> what makes it the next one; a new store gets all of it."""
+_KEPT_UNPACKED = 32
 
 
 class BatchRow(NamedTuple):
-    """One stored batch.  first, last: record numbers covered; digests are SHA-256."""
+    """One stored batch but for its file.  first, last: record numbers covered; the digests are
+    SHA-256 (`digest`: of the statement).  opens: what its record `first` names as the record
+    before, None when that record was damaged.  head: digest of its last record.  receipt, tree,
+    leaf: None for a batch that never was in the books.  quarantined: why it is not in them."""
 
     unit: str
     batch: int
     first: int
     last: int
-    header: bytes
     file_digest: bytes
-    receipt: bytes
+    digest: bytes
+    previous: bytes
+    opens: bytes | None
+    head: bytes
+    tree: str | None
+    leaf: int | None
+    receipt: bytes | None
+    quarantined: str | None
 
 
-_BATCH = "SELECT unit, batch, first, last, header, file_digest, receipt FROM batches "
-
-
-class TreeRows:
-    """The tree's hashes as rows (tree.py)."""
-
-    def __init__(self, store: Store):
-        self._store = store
-
-    def size(self) -> int:
-        """How many leaves there are."""
-        row = self._store.row("SELECT max(place) FROM tree WHERE level = 0")
-        return 0 if row is None or row[0] is None else int(row[0]) + 1
-
-    def get(self, level: int, index: int) -> bytes:
-        row = self._store.row("SELECT hash FROM tree WHERE level = ? AND place = ?", level, index)
-        if row is None:
-            raise OfficeError(909, f"the tree lacks hash {index} of level {level}")
-        return bytes(row[0])
-
-    def put(self, level: int, index: int, value: bytes) -> None:
-        self._store.write("INSERT INTO tree VALUES (?, ?, ?)", level, index, value)
+_BATCH = f"SELECT {', '.join(BatchRow._fields)} FROM batches "
 
 
 class Store:
-    """Raises OfficeError 909 for whatever SQLite cannot do."""
+    """place: the file of an SQLite database, or the URL of a PostgreSQL one.
 
-    def __init__(self, path: Path, *, create: bool = False):
-        if not create and not path.exists():
-            raise OfficeError(901, str(path.parent))
-        with _sqlite():
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            if create:
-                self._db.executescript(
-                    f"BEGIN; {TABLES} {PRESENCE} {TREE} PRAGMA user_version = {VERSION}; COMMIT;"
-                )
-            found = self._db.execute("PRAGMA user_version").fetchone()[0]
-            while found in UPGRADES:
-                made = f"{UPGRADES[found]} PRAGMA user_version = {found + 1};"
-                self._db.executescript(f"BEGIN; {made} COMMIT;")
-                found += 1
-        if found != VERSION:
-            raise OfficeError(909, f"{path} has version {found}, this release knows {VERSION}")
+    Raises OfficeError 901 where there is none, 909 for whatever the database cannot do.
+    """
+
+    def __init__(self, place: Path | str, *, create: bool = False, name: str = ""):
+        is_server = isinstance(place, str) and place.startswith(SCHEMES)
+        self.database: Database = (
+            Postgres(str(place), create=create) if is_server else Sqlite(Path(place), create=create)
+        )
+        self._unpacked = lru_cache(_KEPT_UNPACKED)(self._unpack)
+        if create:
+            self.write("INSERT INTO office VALUES (?, ?)", name, VERSION)
+        found = self.row("SELECT version FROM office")
+        if found != (VERSION,):
+            told = found[0] if found else "none"
+            raise OfficeError(909, f"the store has version {told}, this release knows {VERSION}")
 
     def close(self) -> None:
-        self._db.close()
+        self.database.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of it is on the disk when this ends, or, after any exception, nothing."""
-        with _sqlite():
-            self._db.execute("BEGIN IMMEDIATE")
+        self.database.begin()
         try:
             yield
+            self.database.commit()
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self.database.rollback()
             raise
-        with _sqlite():
-            self._db.execute("COMMIT")
 
     def rows(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
-        with _sqlite():
-            return self._db.execute(sql, arguments).fetchall()
+        return self.database.execute(sql, arguments)
 
     def row(self, sql: str, *arguments: object) -> tuple[Any, ...] | None:
-        with _sqlite():
-            found: tuple[Any, ...] | None = self._db.execute(sql, arguments).fetchone()
-        return found
+        found = self.database.execute(sql, arguments)
+        return found[0] if found else None
 
     def write(self, sql: str, *arguments: object) -> None:
-        with _sqlite():
-            self._db.execute(sql, arguments)
+        self.database.execute(sql, arguments)
 
-    def write_all(self, sql: str, rows: Iterable[tuple[object, ...]]) -> None:
+    def write_all(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """The same for each of the rows; what they raise passes through."""
-        with _sqlite():
-            self._db.executemany(sql, rows)
+        self.database.execute_all(sql, rows)
 
-    @property
-    def tree(self) -> TreeRows:
-        return TreeRows(self)
+    def load(self, several: Sequence[Derived]) -> None:
+        self.database.load(several)
 
     def name(self) -> str:
         row = self.row("SELECT name FROM office")
@@ -189,15 +133,46 @@ class Store:
             None if above is None else BatchRow(*above),
         )
 
-    def record(self, unit: str, number: int) -> bytes | None:
-        """The stored bytes of one record."""
-        row = self.row("SELECT raw FROM records WHERE unit = ? AND number = ?", unit, number)
+    def overlapping(self, unit: str, first: int, last: int) -> list[BatchRow]:
+        """The stored batches that cover a number of first..last, in order."""
+        sql = "WHERE unit = ? AND first <= ? AND last >= ? ORDER BY first"
+        return [BatchRow(*row) for row in self.rows(_BATCH + sql, unit, last, first)]
+
+    def file(self, unit: str, batch: int) -> bytes | None:
+        """A batch file as it came."""
+        row = self.row("SELECT file FROM batches WHERE unit = ? AND batch = ?", unit, batch)
         return None if row is None else row[0]
 
+    def record(self, unit: str, number: int) -> bytes | None:
+        """The bytes of one record, unverified; None when it or its batch is not there."""
+        row = self.row("SELECT batch FROM records WHERE unit = ? AND number = ?", unit, number)
+        return None if row is None else self.raws(unit, row[0]).get(number)
 
-@contextmanager
-def _sqlite() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise OfficeError(909, str(error)) from None
+    def raws(self, unit: str, batch: int) -> dict[int, bytes]:
+        """Record number -> its bytes, unverified; {} for a batch that is not there or spoilt."""
+        return self._unpacked(unit, batch)
+
+    def digests(self, unit: str, batch: int) -> dict[int, bytes]:
+        """Record number -> digest of its bytes."""
+        return {number: digest_of(raw) for number, raw in self._unpacked(unit, batch).items()}
+
+    def _unpack(self, unit: str, batch: int) -> dict[int, bytes]:
+        file = self.file(unit, batch)
+        if file is None:
+            return {}
+        try:
+            statement, raws, _ = take_apart(file)
+            return dict(zip(claimed_statement(statement)[0].numbers(), raws, strict=False))
+        except BatchError:
+            return {}
+
+    def holes(self, unit: str | None = None) -> list[tuple[str, int, int]]:
+        """(unit, first, last) of the records that never came, though later ones did."""
+        chosen, arguments = ("", ()) if unit is None else ("WHERE unit = ?", (unit,))
+        found = self.rows(
+            "SELECT unit, before + 1, first - 1 FROM (SELECT unit, first, coalesce("
+            f"lag(last) OVER (PARTITION BY unit ORDER BY batch), 0) AS before FROM batches {chosen}"
+            ") AS neighbours WHERE first > before + 1 ORDER BY unit, first",
+            *arguments,
+        )
+        return [(each, first, last) for each, first, last in found]

@@ -39,7 +39,7 @@ class FakeIntake:
             return Refused(number, unit)
         times = self.held.get((unit, content), 0)
         self.held[unit, content] = times + 1
-        return Taken(10, receipt_of(content), times == 0, [])
+        return Taken(unit, 1, 10, receipt_of(content), times == 0)
 
 
 def receipt_of(content: bytes) -> bytes:

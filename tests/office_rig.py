@@ -5,11 +5,17 @@ from __future__ import annotations
 import hashlib
 
 from firmware.journal import cose, merkle
-from firmware.journal.batch import make_file
+from firmware.journal.batch import make_file, take_apart
 from firmware.journal.cose import Ed25519Signer
 from firmware.journal.kinds import KIND_DONE, KIND_INTENT
 from firmware.journal.packing import pack
 from firmware.journal.record import NO_PREVIOUS, Record, build
+from firmware.journal.statement import claimed_statement
+from office.errors import Refused
+from office.folder import Folder
+from office.intake import Intake
+from office.store import Store
+from office.transaction import Taken
 
 T0_MS = 1_795_312_800_000  # 2026-11-22 10:00 in China
 
@@ -74,3 +80,38 @@ class Terminal:
         self.previous = hashlib.sha256(statement).digest()
         self._sealed = len(self.records)
         return make_file(statement, pack(kept))
+
+
+# --- the office's side ---
+
+
+def enrol(office: Folder, terminal: Terminal) -> None:
+    """As `sscoffice enrol` does."""
+    public_key = terminal.signer.public_key
+    office.store.write(
+        "INSERT INTO keys VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        *(terminal.unit, cose.key_id(public_key), public_key, b"", T0_MS),
+    )
+
+
+def take(office: Folder, unit: str | None, raw: bytes, now_ms: int = T0_MS + 60_000) -> Taken:
+    """One file by itself; raises Refused."""
+    (result,) = Intake(office, now_s=lambda: now_ms / 1000).take([(unit, raw)])
+    if isinstance(result, Refused):
+        raise result
+    return result
+
+
+def spoil(store: Store, unit: str, number: int) -> None:
+    """Break the signature of one stored record, in the file of its batch."""
+    rows = store.rows("SELECT batch FROM records WHERE unit = ? AND number = ?", unit, number)
+    ((batch,),) = rows
+    statement, raws, _ = take_apart(store.file(unit, batch) or b"")
+    at = list(claimed_statement(statement)[0].numbers()).index(number)
+    raws[at] = raws[at][:-1] + bytes([raws[at][-1] ^ 1])
+    replace(store, unit, batch, make_file(statement, pack(raws)))
+
+
+def replace(store: Store, unit: str, batch: int, file: bytes) -> None:
+    sql = "UPDATE batches SET file = ? WHERE unit = ? AND batch = ?"
+    store.write(sql, file, unit, batch)

@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.journal import cose
-from firmware.journal.batch import take_apart
+from firmware.journal.batch import make_file, take_apart
+from firmware.journal.packing import pack
+from firmware.journal.record import digest_of
 from office import folder
 from office.check import check, subtract
 from office.folder import Folder
-from office.intake import take_in
-from tests.office_rig import T0_MS, Terminal, done_body, intent_body
+from tests import office_rig
+from tests.office_rig import Terminal, done_body, enrol, intent_body, replace, spoil
 
 VOID, SUSPECT, UNCERTAIN, RULED, DECLINED, DAMAGE = 3, 4, 5, 6, 8, 21
 
@@ -24,12 +25,8 @@ def office(tmp_path):
 
 
 def take(office, terminal, number, raw):
-    key = terminal.signer.public_key
-    office.store.write(
-        "INSERT OR IGNORE INTO keys VALUES (?, ?, ?, ?, ?)",
-        *(terminal.unit, cose.key_id(key), key, b"", T0_MS),
-    )
-    return take_in(office, terminal.unit, number, raw, T0_MS)
+    enrol(office, terminal)
+    return office_rig.take(office, terminal.unit, raw)
 
 
 @pytest.fixture
@@ -62,7 +59,7 @@ def test_a_whole_store(office, morning):
         "damaged": 0, "open": 1, "refused": 0,
         "purchases": {"done": 2, "void": 1, "declined": 1, "suspect": 1, "uncertain": 1},
         "loads": {"done": 0, "void": 0, "uncertain": 0}, "tac": {"not checked": 3}, "wrong_tac": [],
-        "missing": [], "declared_damaged": [], "problems": [],
+        "missing": [], "declared_damaged": [], "quarantined": [], "forked": [], "problems": [],
     }  # fmt: skip
 
 
@@ -78,19 +75,55 @@ def broken(office):
 
 @pytest.mark.parametrize("number", [1, 3, 4, 9, 14])
 def test_a_byte_changed_in_a_stored_record_is_found(office, morning, number):
-    raw = bytearray(office.store.record("unit-1", number))
-    raw[-1] ^= 1
-    office.store.write("UPDATE records SET raw = ? WHERE number = ?", bytes(raw), number)
+    spoil(office.store, "unit-1", number)
     found = broken(office)
     assert found.verified == 13
+    assert any("the records are not those" in each for each in found.problems)
     assert any(f"record {number}: the signature is wrong" in each for each in found.problems)
     assert found.missing == []
 
 
-def test_a_record_removed_from_the_store_is_a_gap(office, morning):
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_byte_flipped_in_a_stored_file_is_found(office, morning, batch):
+    file = bytearray(office.store.file("unit-1", batch))
+    file[-5] ^= 1
+    replace(office.store, "unit-1", batch, bytes(file))
+    assert any(f"batch {batch}: " in each for each in broken(office).problems)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE records SET kind = 3 WHERE number = 2",
+        "UPDATE records SET time_ms = time_ms + 1 WHERE number = 7",
+        "UPDATE batches SET last = 4 WHERE batch = 1",
+        "UPDATE batches SET head = digest WHERE batch = 2",
+        "UPDATE batches SET opens = NULL WHERE batch = 2",
+    ],
+)
+def test_a_column_that_no_longer_agrees_with_the_file_is_found(office, morning, change):
+    office.store.write(change)
+    assert any(
+        "does not agree" in each or "do not agree" in each for each in broken(office).problems
+    )
+
+
+def test_two_receipts_exchanged_are_found(office, morning):
+    (one,), (two,) = office.store.rows("SELECT receipt FROM batches WHERE batch < 3 ORDER BY batch")
+    office.store.write("UPDATE batches SET receipt = ? WHERE batch = 1", two)
+    office.store.write("UPDATE batches SET receipt = ? WHERE batch = 2", one)
+    assert len([each for each in broken(office).problems if "receipt: " in each]) == 2
+
+
+def test_a_changed_hash_of_the_tree_is_found(office, morning):
+    office.store.write("UPDATE nodes SET hash = ? WHERE level = 1", bytes(32))
+    assert "its hashes do not belong together" in broken(office).problems[0]
+
+
+def test_a_record_removed_from_the_store_is_found(office, morning):
     office.store.write("DELETE FROM records WHERE number = 5")
     found = broken(office)
-    assert found.missing == [("unit-1", 5, 5)]
+    assert "do not agree with its file" in found.problems[0]
     assert (found.records, found.verified) == (13, 13)
 
 
@@ -101,10 +134,9 @@ def test_a_batch_removed_from_the_store_is_a_gap(office, morning):
 
 
 def test_two_records_exchanged_are_found(office, morning):
-    first, second = (office.store.record("unit-1", n) for n in (2, 3))
-    office.store.write("UPDATE records SET raw = ? WHERE number = 2", second)
-    office.store.write("UPDATE records SET raw = ? WHERE number = 3", first)
-    assert "does not hold the records it covers" in broken(office).problems[0]
+    statement, raws, _ = take_apart(office.store.file("unit-1", 1))
+    replace(office.store, "unit-1", 1, make_file(statement, pack([raws[0], raws[2], raws[1]])))
+    assert any("not those of batch 1's root" in each for each in broken(office).problems)
 
 
 def test_a_record_without_its_batch_is_not_verified(office, morning):
@@ -119,13 +151,14 @@ def test_a_batch_of_another_history_is_found(office, morning):
     other.purchase("A1", fen=1)
     other.add(DECLINED, {1: "A2", 2: "clerk", 22: 5, 23: 0, 24: 0, 36: 108})
     raw = other.batch()
-    parts = take_apart(raw)
-    office.store.write("UPDATE batches SET header = ? WHERE batch = 1", parts.statement)
-    for number, record in enumerate(parts.raws, 1):
-        office.store.write("UPDATE records SET raw = ? WHERE number = ?", record, number)
+    statement = take_apart(raw).statement
+    office.store.write(
+        "UPDATE batches SET file = ?, file_digest = ?, digest = ?, head = ? WHERE batch = 1",
+        *(raw, digest_of(raw), digest_of(statement), other.records[-1].digest),
+    )
     found = broken(office)
     assert found.verified == 14
-    assert found.problems == ["unit-1: batch 2: batch 2 was not sealed after this batch 1"]
+    assert "unit-1: batch 2: batch 2 was not sealed after this batch 1" in found.problems
 
 
 def test_a_missing_batch_is_a_gap_until_it_comes(office):

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import sqlite3
 import threading
 from pathlib import Path
 
@@ -22,9 +21,10 @@ from firmware.uplink.http import UplinkServer
 from firmware.uplink.spool import Spool
 from office.__main__ import main
 from office.errors import ROWS
+from office.folder import Folder
 from tests.board_parts import links
 from tests.faulty_line import FaultyLine
-from tests.office_rig import T0_MS, done_body, intent_body
+from tests.office_rig import T0_MS, done_body, intent_body, spoil
 
 
 class Unit:
@@ -308,10 +308,9 @@ def test_export_for_a_spreadsheet(run, unit, web, tmp_path):
 
 def test_a_day_shows_a_record_that_no_longer_verifies(run, unit, web, tmp_path):
     run("pull", *web)
-    db = sqlite3.connect(tmp_path / "office" / "office.db")
-    db.execute("UPDATE records SET raw = zeroblob(10) WHERE number = 4")
-    db.commit()
-    db.close()
+    office = Folder(tmp_path / "office")
+    spoil(office.store, office.store.units()[0], 4)
+    office.close()
     status, out, _ = run("day", "--json")
     assert status == 1
     result = json.loads(out)

@@ -5,15 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from firmware.journal import cose
 from firmware.journal.kinds import KIND_DONE, KIND_INTENT
 from office import folder, tac
 from office.__main__ import main
 from office.errors import OfficeError
 from office.folder import Folder
-from office.intake import take_in
 from simulator.region import Region
-from tests.office_rig import T0_MS, Terminal, done_body, intent_body
+from tests.office_rig import Terminal, done_body, enrol, intent_body, take
 from tests.rig import Rig
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "card.json").read_text())["computed"]
@@ -137,11 +135,8 @@ def payments(run, tmp_path):
     intent = terminal.add(KIND_INTENT, vector_body("3des") | {1: "V-lost", 11: 9})
     terminal.add(KIND_DONE, {30: intent, 33: 3, 34: 2, 35: 2, 36: 2})
     office = Folder(tmp_path / "office")
-    key = terminal.signer.public_key
-    office.store.write(
-        "INSERT INTO keys VALUES (?, ?, ?, ?, ?)", terminal.unit, cose.key_id(key), key, b"", T0_MS
-    )
-    take_in(office, terminal.unit, 1, terminal.batch(), T0_MS)
+    enrol(office, terminal)
+    take(office, terminal.unit, terminal.batch())
     office.close()
     return terminal.unit, wrong
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,6 @@ from office import presence as offices
 from office.__main__ import main
 from office.errors import OfficeError
 from office.folder import Folder
-from office.store import Store
 from tests.rig import Rig
 
 NOW_MS = 1_795_320_000_000
@@ -248,18 +246,6 @@ def test_sscterm_prints_the_proof_as_the_office_takes_it(tmp_path: Path, capsys:
         server.close()
     assert asked == [{"request_no": "R-1", "office_nonce": "00" * 16}]
     assert offices.statement_bytes(capsys.readouterr().out.encode()) == b"\xd2\x84"
-
-
-def test_an_office_of_the_release_before_is_taken_on(tmp_path: Path) -> None:
-    path = tmp_path / "office.db"
-    Store(path, create=True).close()
-    with sqlite3.connect(path) as db:
-        db.executescript("DROP TABLE presence_requests; DROP TABLE tree; PRAGMA user_version = 1;")
-    db.close()
-    store = Store(path)
-    assert store.row("SELECT count(*) FROM presence_requests") == (0,)
-    store.close()
-    Store(path).close()
 
 
 # -- bad input ------------------------------------------------------------------------------------

@@ -78,6 +78,7 @@ VENDORS = {
     "prometheus_client": {"office.metrics"},
     "nats": {"firmware.uplink.nats", "office.nats"},
     "cobs": {"firmware.uplink.frame"},
+    "psycopg": {"office.postgres"},
     "PIL": {"firmware.display.panel"},
     # Not vendors: MicroPython's own modules, which CPython does not have.
     "ffi": {"firmware.drivers.smartcard"},

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs what `make test` needs beside Python: a real pcscd with virtual readers, strace, and ext4.
+# Installs what `make test` needs beside Python: a real pcscd with virtual readers, a token,
+# PostgreSQL, strace and ext4.
 # Needs Debian and root or sudo.  Does nothing, quickly, when all is there.
 set -eu
 
-packages="pcscd vsmartcard-vpcd libpcsclite1 softhsm2 strace e2fsprogs"
+packages="pcscd vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs"
 
 missing=""
 for package in $packages; do

@@ -196,19 +196,51 @@ class Unverified(NamedTuple):
     digests: list[bytes]
 
 
+class Sealed(NamedTuple):
+    """A batch file of which only the form and the statement were read; nothing verified."""
+
+    statement: Statement
+    codec: int
+    packed: bytes
+
+
+def open_file(raw: bytes) -> Sealed:
+    """What the file says it is, its records still packed; raises BatchError."""
+    statement, codec, packed = _layers(raw)
+    return Sealed(claimed_statement(statement)[0], codec, packed)
+
+
+def records_of(sealed: Sealed) -> packing.Unpacked:
+    """The records, which are those of the statement's root; raises BatchError."""
+    try:
+        found = packing.unpack(packing.decompress(sealed.codec, sealed.packed))
+    except PackingError as error:
+        raise BatchError(str(error)) from None
+    if merkle.root(list(map(merkle.leaf, found.raws))) != sealed.statement.root:
+        raise BatchError(f"the records are not those of batch {sealed.statement.batch}'s root")
+    return found
+
+
 def take_apart(raw: bytes) -> Parts:
     """Raises BatchError for bytes that are no batch file."""
+    statement, codec, packed = _layers(raw)
+    try:
+        return Parts(statement, *packing.unpack(packing.decompress(codec, packed)))
+    except PackingError as error:
+        raise BatchError(str(error)) from None
+
+
+def _layers(raw: bytes) -> tuple[bytes, int, bytes]:
+    """The statement's bytes, the codec, the packed records."""
     if len(raw) > MAX_BATCH:
         raise BatchError(f"{len(raw)} bytes, more than {MAX_BATCH}")
     try:
         match cose.decode(raw, MAX_BATCH):
             case [1, bytes() as statement, int() as codec, bytes() as packed]:
-                pass
-            case _:
-                raise BatchError("not a statement and its packed records")
-        return Parts(statement, *packing.unpack(packing.decompress(codec, packed)))
-    except (CoseError, PackingError) as error:
+                return statement, codec, packed
+    except CoseError as error:
         raise BatchError(str(error)) from None
+    raise BatchError("not a statement and its packed records")
 
 
 def parse_unverified(raw: bytes) -> Unverified:

@@ -101,6 +101,14 @@ def decode(raw: bytes, limit: int = MAX_MESSAGE) -> Any:
     return obj
 
 
+def glance(raw: bytes) -> Any:
+    """The value of bytes whose signer answers for their form; raises CoseError for no CBOR."""
+    try:
+        return cbor2.loads(raw, max_depth=MAX_DEPTH + 1, semantic_decoders=_NO_TAGS)
+    except (cbor2.CBORError, ValueError, OverflowError, MemoryError, RecursionError) as error:
+        raise CoseError(f"not CBOR: {type(error).__name__}") from None
+
+
 def _refuse_tag(decoder: object) -> NoReturn:
     raise CoseError("a tag has no place in a record")
 
