@@ -92,6 +92,7 @@ _ROWS = (
     (410, "ORDER_MISMATCH", CLERK),  # a repeated order number with other amounts
     (411, "STOP_LIST_AGED", CLERK),  # over what an old list allows
     (412, "ORDER_SETTLED", CLERK),  # paid so long ago that its records have left the unit
+    (413, "UNIT_STOPPED", OFFICE),  # by the office's signed word; no payment begins
     (421, "OPERATOR_REFUSED", CLERK),
     (422, "OPERATOR_LOCKED", CLERK),
     (423, "OPERATOR_NOT_LOGGED_ON", CLERK),
@@ -121,6 +122,8 @@ _ROWS = (
     (621, "OPERATOR_LIST_REFUSED", OFFICE),
     (622, "NEWER_OPERATOR_LIST_HELD", OFFICE),
     (610, "OLDER_STOP_LIST_HELD", OFFICE),  # a difference came whose base was never here
+    (623, "OFFICE_FILE_REFUSED", OFFICE),  # a key, a stop, parameters, an update
+    (624, "NEWER_OFFICE_FILE_HELD", OFFICE),
     (699, "UNIT_FAULT", TECHNICIAN),
 )
 

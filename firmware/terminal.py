@@ -121,8 +121,8 @@ class Terminal:
 
     def _start(self) -> None:
         self._unit.show("STARTING")
-        self._chore(self._inbox.stop_list.look)
-        self._chore(self._inbox.operators.look)
+        for look in self._inbox.looks:
+            self._chore(look)
         self._chore(self._note_damage)
         self._chore(self._look_at_psam)
         self.state = "idle"
@@ -146,8 +146,8 @@ class Terminal:
         if now >= self._psam_at:
             self._chore(self._look_at_psam)
         self._chore(self._inbox.collect)
-        self._chore(self._inbox.stop_list.look)
-        self._chore(self._inbox.operators.look)
+        for look in self._inbox.looks:
+            self._chore(look)
         self._chore(lambda: recovery.write_overdue(self._unit))
         self._chore(self._inbox.settle)
         self._chore(self._inbox.scrub_if_due)

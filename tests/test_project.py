@@ -33,6 +33,8 @@ def texts(root: Path) -> Iterator[tuple[str, str]]:
     for folder, folders, names in os.walk(root):
         folders[:] = [n for n in folders if n not in MADE and not n.endswith(MADE_SUFFIXES)]
         for name in names:
+            if name in MADE:  # a second working tree has a file of that name
+                continue
             path = Path(folder, name)
             try:
                 yield str(path.relative_to(root)), path.read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from firmware.authorize.limits import is_stop_list_aged, stop_list_hours
-from firmware.authorize.unit import Unit
+from firmware.authorize.unit import Unit, UnitStop
 from firmware.clock import TRUST_NAMES, TRUST_NONE
 from firmware.journal.cose import key_id
 from firmware.journal.schema import JournalError
@@ -17,6 +17,8 @@ MAX_HOURS_SHOWN = 9999
 
 def idle_message(unit: Unit, psam_refused: Outcome | None) -> tuple[str, dict[str, str]]:
     """READY, or what stands in the way of any payment; message id and its fields."""
+    if unit.is_stopped:
+        return "UNIT_STOPPED", {}
     if psam_refused is not None:
         return psam_refused.name, {}
     if isinstance(unit.stop_list, Outcome):
@@ -64,6 +66,7 @@ def told(unit: Unit) -> dict[str, Any]:
             "is_behind": unit.clock.is_behind,
         },
         "stop_list": _stop_list(unit),
+        "office": _office(unit),
         "journal": _journal(unit),
     }
 
@@ -88,6 +91,20 @@ def _stop_list(unit: Unit) -> dict[str, Any]:
         "entries": len(stop_list),
         "age_h": stop_list_hours(unit),
         "aged": is_stop_list_aged(unit),
+    }
+
+
+def _office(unit: Unit) -> dict[str, Any]:
+    """What the office's files have set here."""
+    signing = unit.office_keys.signing
+    stop, update = unit.stop, unit.update
+    return {
+        "key": None if signing is None else key_id(signing).hex(),
+        "key_number": unit.office_keys.number,
+        "stopped": unit.is_stopped,
+        "stop_reason": stop.reason if isinstance(stop, UnitStop) else None,
+        "parameters": unit.parameters,
+        "update": None if update is None else update.version,
     }
 
 

@@ -11,6 +11,7 @@ before applied/<what>.cose names them: a power cut leaves the old file in force 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,8 @@ class _Found(Generic[Contents]):
 class FileKind(Generic[Contents]):
     """read: the contents of a verified file, ValueError when it has another shape.  put: in force
     from now on, or why there is none.  refused, older: names of outcomes.  data: where the data
-    behind the message are kept; None: none may follow."""
+    behind the message are kept; None: none may follow.  verify: the file of a message whose keys
+    are not simply the office's newest; raises SignedFileError."""
 
     what: str
     read: Callable[[SignedFile], Contents]
@@ -83,6 +85,7 @@ class FileKind(Generic[Contents]):
     refused: str
     older: str
     data: DataStore[Contents] | None = None
+    verify: Callable[[bytes], SignedFile] | None = None
 
 
 class FileKeeper(Generic[Contents]):
@@ -193,8 +196,7 @@ class FileKeeper(Generic[Contents]):
 
     def _verified(self, path: Path) -> _Found[Contents] | None:
         """What is in that file; None for one that is not there, or no good one."""
-        key = self._unit.board.office.public_key
-        if key is None:
+        if self._unit.board.office.public_key is None:
             return None
         refused = self._kind.refused
         try:
@@ -207,13 +209,27 @@ class FileKeeper(Generic[Contents]):
             return None
         try:
             message, data = split(raw)
-            signed = signed_file(message, key)
+            signed = self._signed(message)
             if signed.what != self._kind.what:
                 raise ValueError(f"it is a {signed.what!r}")
             return _Found(path, signed, self._kind.read(signed), data)
         except (SignedFileError, ValueError) as error:
             self._refusals.add(raw, refused, f"{path.name}: {error}")
             return None
+
+    def _signed(self, message: bytes) -> SignedFile:
+        """By the office's newest key; what is in force, by the key of its day.
+
+        Raises SignedFileError, OSError.
+        """
+        if self._kind.verify is not None:
+            return self._kind.verify(message)
+        chain = self._unit.office_keys.chain
+        is_held = self._own.exists() and self._own.read_bytes() == message
+        for key in reversed(chain if is_held else chain[-1:]):
+            with contextlib.suppress(SignedFileError):
+                return signed_file(message, key)
+        raise SignedFileError("signed by another key, or altered")
 
     def _do_without(self, name: str) -> None:
         if self._missing_for != name:

@@ -6,9 +6,16 @@ The card process alone verifies what came down; what does not verify changes not
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from firmware.authorize.officefiles import (
+    office_key_keeper,
+    parameters_keeper,
+    unit_stop_keeper,
+    update_keeper,
+)
 from firmware.authorize.operatorskeeper import operators_keeper
 from firmware.authorize.refusals import Refusals
 from firmware.authorize.stoplistkeeper import stop_list_keeper
@@ -50,13 +57,31 @@ class Inbox:
         spool.make_folders(self._data_dir)
         # Nobody knows how long these have been lying here: they tell no time.
         self._timeless = {number for number, _ in spool.receipts(self._data_dir)}
+        # The office's keys come first: they verify the others.
+        self.office_keys = office_key_keeper(unit, self._refusals)
+        self.unit_stop = unit_stop_keeper(unit, self._refusals)
         self.stop_list = stop_list_keeper(unit, self._refusals)
         self.operators = operators_keeper(unit, self._refusals)
+        self.parameters = parameters_keeper(unit, self._refusals)
+        self.update = update_keeper(unit, self._refusals)
 
     def touch(self) -> None:
         """A service has just ended."""
         self._touched = self._unit.monotonic()
         self._is_settled = False
+
+    @property
+    def looks(self) -> tuple[Callable[[], None], ...]:
+        """Each puts the newest good file of its kind in force; raises JournalError, OSError."""
+        keepers = (
+            self.office_keys,
+            self.unit_stop,
+            self.stop_list,
+            self.operators,
+            self.parameters,
+            self.update,
+        )
+        return tuple(each.look for each in keepers)
 
     # -- going up --------------------------------------------------------------------------------
 
@@ -108,7 +133,7 @@ class Inbox:
                 self._take_receipt(number, path)
 
     def _take_receipt(self, number: int, path: Path) -> None:
-        key = self._unit.board.office.public_key
+        key = self._unit.office_keys.signing
         if key is None:
             return
         with path.open("rb") as file:

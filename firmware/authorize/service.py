@@ -69,6 +69,8 @@ class Service:
 
     right: str = ""
     """Two operators with that right must have confirmed it: the parameters operator and second."""
+    is_enquiry: bool = False
+    """Changes nothing and proves nothing: served also while the office has stopped the unit."""
     takes_stopped: bool = False
     """Also a card that is on the stop list, out of date or of another region."""
     records: Mapping[str, int] = field(default_factory=dict)
@@ -110,14 +112,17 @@ def _check(
 
 
 def admitted(unit: Unit, name: str, service: Service, params: Mapping[str, Any]) -> Outcome | None:
-    """Before any card: the two operators, where the service needs them; their confirmation is used
-    up.  A refusal is shown and journaled.  Raises JournalError."""
-    if not service.right:
-        return None
-    refused = check_two(unit, params["operator"], params["second"], service.right)
+    """Before any card: the office's stop, and the two operators where the service needs them; their
+    confirmation is used up.  A refusal is shown and journaled.  Raises JournalError."""
+    refused = None
+    if unit.is_stopped and not service.is_enquiry:
+        refused = outcome("UNIT_STOPPED")
+    elif service.right:
+        refused = check_two(unit, params["operator"], params["second"], service.right)
+        if refused is None:
+            unit.sessions.spend(params["operator"])
+            unit.sessions.spend(params["second"])
     if refused is None:
-        unit.sessions.spend(params["operator"])
-        unit.sessions.spend(params["second"])
         return None
     _journal(unit, name, service, params, None, refused, "")
     unit.show(refused.name)

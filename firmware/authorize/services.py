@@ -25,8 +25,8 @@ _SEEN_KEYS = {
 }
 
 SERVICES: dict[str, Service | Errand] = {
-    "balance": Service(balance, is_journaled=False, message="BALANCE"),
-    "card.dump": Service(card_dump, {"operator": str}),
+    "balance": Service(balance, is_journaled=False, message="BALANCE", is_enquiry=True),
+    "card.dump": Service(card_dump, {"operator": str}, is_enquiry=True),
     "load": Service(
         load, {"order_no": str, "operator": str, "amount_fen": int}, validate=check_load
     ),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from firmware.authorize.officekeys import OfficeKeys
 from firmware.authorize.operators import Operators
 from firmware.authorize.sessions import Sessions
 from firmware.authorize.stoplist import StopList
@@ -32,6 +33,25 @@ AskHost = Callable[[str, Mapping[str, Any], float], Mapping[str, Any] | Outcome]
 """(order number, what the host is told, deadline in s) -> its reply, or HOST_SILENT, CANCELLED."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnitStop:
+    """The office stopped this unit, or took that back.  number: of the signed file."""
+
+    number: int
+    is_stopped: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A release the office announced.  digest: SHA-256 of its bundle; size in bytes."""
+
+    number: int
+    version: str
+    digest: bytes
+    size: int
+
+
 @dataclass
 class Unit:
     board: Board
@@ -49,6 +69,13 @@ class Unit:
     """The list in force, or why there is none and nothing may be paid."""
     operators: Operators | Outcome = field(default_factory=Operators)
     """The list in force, or why there is none and nobody can log on."""
+    office_keys: OfficeKeys = field(init=False)
+    """The newest one verifies what comes down; none where board.toml names none."""
+    stop: UnitStop | Outcome | None = None
+    """What the office said of this unit; an Outcome where its word is gone."""
+    parameters: int = 0
+    """Number of the parameters file whose values `board` holds, 0 = board.toml alone."""
+    update: Update | None = None
     region: RegionTable = field(default_factory=RegionTable)
     """What the region adds to the standard: files, keys, its level-2 factor (M7)."""
     sessions: Sessions = field(init=False)
@@ -60,6 +87,13 @@ class Unit:
 
     def __post_init__(self) -> None:
         self.sessions = Sessions(self.monotonic, self.board.operators)
+        key = self.board.office.public_key
+        self.office_keys = OfficeKeys() if key is None else OfficeKeys(chain=(key,))
+
+    @property
+    def is_stopped(self) -> bool:
+        """By the office's signed word, or because that word was here and is gone."""
+        return isinstance(self.stop, Outcome) or (self.stop is not None and self.stop.is_stopped)
 
     def cards_in_reach(self) -> list[Reader]:
         """One entry for each card in the field of any reader."""

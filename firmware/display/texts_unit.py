@@ -89,6 +89,21 @@ UNIT = {
         "请后台发送完整的停用名单。", "Office: send the whole list.",
         "名单接不上\n请联系后台", "List gap\nAsk the office",
     ),
+    "UNIT_STOPPED": Text(
+        "后台已停用本机，不能收款。", "The office has stopped this unit: no payments.",
+        "请与后台联系，查询余额等业务不受影响。", "Call the office; enquiries still work.",
+        "本机已停用\n请联系后台", "Unit stopped\nCall the office",
+    ),
+    "OFFICE_FILE_REFUSED": Text(
+        "后台文件验证未通过，未采用。", "A file from the office failed its check: not used.",
+        "请后台重新签发该文件。", "Office: sign and send that file again.",
+        "文件验证失败\n请联系后台", "Bad file\nAsk the office",
+    ),
+    "NEWER_OFFICE_FILE_HELD": Text(
+        "收到的后台文件较旧，未采用。", "The file that came from the office is older: not used.",
+        "请后台发送最新的文件。", "Office: send the newest one.",
+        "后台文件较旧\n请联系后台", "Old file\nAsk the office",
+    ),
     "DEVICE_KEY_REFUSED": Text(
         "设备密钥无法使用，终端未启动。", "The device key is unusable: the unit did not start.",
         "请技术人员按提示检查密钥文件。", "Technician: check the key file as the log says.",

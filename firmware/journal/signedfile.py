@@ -16,6 +16,10 @@ from firmware.journal.record import digest_of
 CONTENT_TYPE = "application/ssc-signed-file+cbor"
 STOPLIST = "stoplist"
 OPERATORS = "operators"
+OFFICEKEY = "officekey"
+PARAMETERS = "parameters"
+UNITSTOP = "unitstop"
+UPDATE = "update"
 
 MAX_FILE = 16 << 20  # bytes, data included
 
