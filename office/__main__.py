@@ -15,11 +15,19 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from firmware.journal.cose import key_id
-from firmware.journal.enrolment import EnrolmentError, verify_enrolment
 from firmware.journal.signedfile import MAX_FILE
 from firmware.journal.spool import write_atomic
-from office import day, folder, link_commands, operators, presence, stoplist, stoprows, tac
+from office import (
+    day,
+    enrolling,
+    folder,
+    link_commands,
+    operators,
+    presence,
+    stoplist,
+    stoprows,
+    tac,
+)
 from office.check import check
 from office.errors import OfficeError
 from office.folder import Folder
@@ -54,11 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("path", type=Path, metavar="DIR")
     one.add_argument("--name", default="office", help="as it stands in receipts")
 
-    one = act("enrol", _enrol, "登记终端 · enrol a unit by its request")
-    one.add_argument("request", type=Path, metavar="REQUEST_FILE")
-    one.add_argument("--yes", action="store_true", help="the key id was compared already")
-    one.add_argument("--new-key", action="store_true", help="the unit may have a second key")
-
+    enrolling.add(act)
     link_commands.add(act)
 
     one = act("day", _day, "日报 · the records of a day")
@@ -110,37 +114,6 @@ def _init(arguments: argparse.Namespace) -> int:
         "where [office] public_key of its board.toml names it"
     )
     return 0
-
-
-def _enrol(arguments: argparse.Namespace) -> int:
-    raw = _read(arguments.request)
-    try:
-        request = verify_enrolment(raw)
-    except EnrolmentError as error:
-        raise OfficeError(903, str(error)) from None
-    ident = key_id(request.public_key)
-    with _office(arguments.dir) as office:
-        known = office.store.keys(request.unit)
-        if request.public_key in known:
-            print(f"已登记 · already enrolled: {request.unit}, {ident.hex()}")
-            return 0
-        if known and not arguments.new_key:
-            raise OfficeError(904, f"{request.unit}, key id {ident.hex()}")
-        print(f"终端 unit: {request.unit}\n地区 region: {request.region}")
-        print(f"密钥标识 key id: {ident.hex()}")
-        if not arguments.yes and not _confirmed():
-            raise OfficeError(905, request.unit)
-        office.store.write(
-            "INSERT INTO keys VALUES (?, ?, ?, ?, ?)",
-            *(request.unit, ident, request.public_key, raw, _now_ms()),
-        )
-    print("已登记 · enrolled")
-    return 0
-
-
-def _confirmed() -> bool:
-    print("与终端所示一致? · Is this the key id the unit shows? [yes/no] ", end="", flush=True)
-    return sys.stdin.readline().strip().lower() == "yes"
 
 
 def _day(arguments: argparse.Namespace) -> int:

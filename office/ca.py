@@ -172,6 +172,11 @@ def names_of(certificate: bytes) -> tuple[list[str], int]:
     return [str(each.value) for each in names if each.value != OFFICE_URI], ends_ms
 
 
+def serial_of(pem: str) -> str:
+    """The serial number of a certificate, in hex."""
+    return f"{x509.load_pem_x509_certificate(pem.encode()).serial_number:040x}"
+
+
 def public_key(raw: bytes) -> PublicKey:
     """A device's public key: 32 bytes Ed25519, or 65 bytes of a point of P-256; OfficeError 921."""
     try:

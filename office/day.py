@@ -14,8 +14,6 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TextIO
 
-from firmware.journal.cose import CoseError, peek1
-from firmware.journal.cose import key_id as id_of
 from firmware.journal.kinds import (
     KEY_ACCOUNT_FEN,
     KEY_CARD_NUMBER,
@@ -27,9 +25,10 @@ from firmware.journal.kinds import (
     KEY_SELF_FEN,
 )
 from firmware.journal.lifecycle import INTENT_KINDS
-from firmware.journal.record import NO_PREVIOUS, Record, RecordError, digest_of, parse
+from firmware.journal.record import NO_PREVIOUS, Record, RecordError, digest_of
 from firmware.outcome import outcomes
 from office import tac
+from office.keys import DeviceKey, keys_of, read
 from office.store import Store
 from office.tac import Body, TacKeys
 
@@ -76,20 +75,20 @@ def rows(store: Store, date: str | None, tac_keys: TacKeys) -> Iterator[Row]:
         " WHERE b.newest_ms >= ? AND b.oldest_ms < ? AND r.time_ms >= ? AND r.time_ms < ?"
         " ORDER BY r.unit, r.number"
     )
-    keys = {unit: {id_of(key): key for key in store.keys(unit)} for unit in store.units()}
+    known = {unit: keys_of(store, unit) for unit in store.units()}
     for unit, number, batch in store.rows(sql, first_ms, end_ms, first_ms, end_ms):
-        record = _parsed(store.raws(unit, batch).get(number, b""), keys.get(unit, {}))
+        record = _parsed(store.raws(unit, batch).get(number, b""), known.get(unit, []))
         if record is None:
             yield _blank() | {"unit": unit, "number": number}
         else:
-            about = _about(store, record, keys[unit])
+            about = _about(store, record, known[unit])
             yield _row(store, record, about) | {"tac": tac_keys.state(record, about)}
 
 
-def _parsed(raw: bytes, keys: dict[bytes, bytes]) -> Record | None:
+def _parsed(raw: bytes, known: list[DeviceKey]) -> Record | None:
     try:
-        return parse(raw, keys[peek1(raw).key_id])
-    except (RecordError, CoseError, KeyError):
+        return read(raw, known)
+    except RecordError:
         return None
 
 
@@ -97,11 +96,11 @@ def _blank() -> Row:
     return dict.fromkeys(COLUMNS) | {"kind": "?", "verified": False}
 
 
-def _about(store: Store, record: Record, keys: dict[bytes, bytes]) -> Body | None:
+def _about(store: Store, record: Record, known: list[DeviceKey]) -> Body | None:
     """The body of the INTENT that the record names."""
     intent = record.body.get(KEY_INTENT)
     raw = None if intent is None else store.record(record.unit, intent)
-    found = None if raw is None else _parsed(raw, keys)
+    found = None if raw is None else _parsed(raw, known)
     return None if found is None or found.kind not in INTENT_KINDS else found.body
 
 

@@ -223,17 +223,29 @@ ROWS = {
         "按所示改正；终端的请求请重新取 enrolment.cose。",
         "Put right what it names; of a unit fetch enrolment.cose again.",
     ),
-    930: Row(
-        "无法在此地址提供服务",
-        "this address cannot be served",
-        "检查地址、端口是否被占用；/metrics 只可用本机地址。",
-        "Check the address, and whether the port is taken; /metrics takes loopback only.",
-    ),
     922: Row(
         "后台设置 office.toml 或数据库地址有误",
         "office.toml or the address of the database is wrong",
         "按所示改正；文件权限须为 0600。",
         "Put right what it names; the file's mode must be 0600.",
+    ),
+    923: Row(
+        "此密钥已停用，不能再登记",
+        "this key was changed or exchanged: it is not enrolled again",
+        "让终端生成新密钥，用新的 enrolment.cose 登记。",
+        "Have the unit make a new key and enrol it with the new enrolment.cose.",
+    ),
+    924: Row(
+        "该终端没有登记申请",
+        "there is no enrolment request of this unit",
+        "先用 sscoffice enrol 登记。",
+        "Enrol it first (sscoffice enrol).",
+    ),
+    930: Row(
+        "无法在此地址提供服务",
+        "this address cannot be served",
+        "检查地址、端口是否被占用；/metrics 只可用本机地址。",
+        "Check the address, and whether the port is taken; /metrics takes loopback only.",
     ),
 }
 

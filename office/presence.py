@@ -17,6 +17,7 @@ from firmware.journal.presence import (
 from firmware.journal.record import digest_of
 from office.errors import OfficeError
 from office.folder import Folder
+from office.keys import keys_of
 
 NONCE_LENGTH = 16
 WINDOW_S = 600
@@ -89,11 +90,11 @@ def told(proof: Presence) -> dict[str, Any]:
 
 
 def _verify_signature(office: Folder, raw: bytes, unit: str) -> None:
-    """By any key that the unit was enrolled with.  Raises PresenceError."""
+    """By the key the unit has now: one that was changed proves nothing.  Raises PresenceError."""
     refusal = PresenceError(f"{unit!r:.80} is not enrolled")
-    for key in office.store.keys(unit):
+    for key in (each for each in keys_of(office.store, unit) if each.last is None):
         try:
-            verify_presence(raw, key)
+            verify_presence(raw, key.public_key)
         except PresenceError as error:
             refusal = error
         else:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from firmware.journal import record
 from firmware.journal.batch import open_file, records_of
-from firmware.journal.cose import key_id as id_of
 from firmware.journal.record import Record, RecordError, digest_of
 from firmware.journal.statement import BatchError, Statement, read_statement
+from office import keys
 from office.derive import derive
 from office.store import BatchRow, Store
 
@@ -25,7 +25,8 @@ def sound(store: Store, row: BatchRow) -> Sound:
     """Statement, root, chain, form of every record, rows; raises BatchError."""
     file = store.file(row.unit, row.batch) or b""
     sealed = open_file(file)
-    statement = read_statement(sealed.statement.raw, *store.keys(row.unit))
+    signing = keys.statement_key(keys.keys_of(store, row.unit), sealed.statement)
+    statement = read_statement(sealed.statement.raw, signing)
     raws, digests = records_of(sealed)
     content = derive(statement, raws, digests)
     told = (statement.unit, statement.batch, statement.first, statement.last, digest_of(file))
@@ -50,12 +51,12 @@ def _rows(store: Store, row: BatchRow) -> list[tuple[int | None, ...]]:
 
 def singly(store: Store, row: BatchRow) -> Iterator[tuple[int, Record | str]]:
     """Number by number the record, where its own signature is right, or what is wrong."""
-    keys = {id_of(key): key for key in store.keys(row.unit)}
+    known = keys.keys_of(store, row.unit)
     raws = store.raws(row.unit, row.batch)
     sql = "SELECT number FROM records WHERE unit = ? AND batch = ? ORDER BY number"
     for (number,) in store.rows(sql, row.unit, row.batch):
         try:
-            yield number, record.read(raws[number], keys)
+            yield number, keys.read(raws[number], known)
         except KeyError:
             yield number, "it is not in the file"
         except RecordError as error:

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import re
 
+from office import keys
+
 VERSION = 3
 PARTITIONS = 8
 """Of `records` in PostgreSQL, by a hash of the unit."""
 
-TABLES = """
+TABLES = f"""{keys.TABLES}
 CREATE TABLE office (name TEXT NOT NULL, version INT NOT NULL);
 CREATE TABLE units (
     unit TEXT PRIMARY KEY, revoked_ms BIGINT, batch BIGINT NOT NULL, last BIGINT NOT NULL,
     digest BLOB NOT NULL, head BLOB NOT NULL
-);
-CREATE TABLE keys (
-    unit TEXT NOT NULL, key_id BLOB NOT NULL, public_key BLOB NOT NULL, request BLOB NOT NULL,
-    enrolled_ms BIGINT NOT NULL, PRIMARY KEY (unit, key_id)
 );
 CREATE TABLE batches (
     unit TEXT NOT NULL, batch BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,

@@ -12,12 +12,12 @@ from firmware.journal.cose import HEADER_KEY_ID, Signer, read_detached
 from firmware.journal.cose import key_id as id_of
 from firmware.journal.receipt import make_receipt, read_receipt
 from firmware.journal.record import RecordError, digest_of
-from firmware.journal.record import read as read_record
 from firmware.journal.statement import BatchError, Statement, read_statement
-from office import chain, fork, unitstate
+from office import chain, fork, keys, unitstate
 from office.books import Duplicate, Entry, duplicates, enter
 from office.derive import Content, derive
 from office.errors import Refused
+from office.keys import DeviceKey, KeyRefused
 from office.store import BatchRow, Store
 from office.tree import Tree
 from office.treerows import TreeRows
@@ -52,6 +52,7 @@ class Incoming:
     head: bytes
     quarantined: str | None
     taken: Taken
+    keys: list[DeviceKey]
     is_newest: bool = False
 
     @property
@@ -137,7 +138,7 @@ class Transaction:
             return self._again(stored, statement)
         try:
             incoming = self._checked(state, sealed, file, digest)
-        except (BatchError, RecordError) as error:
+        except (BatchError, RecordError, KeyRefused) as error:
             raise Refused(802, str(error)) from None
         if statement.unit != unit:
             raise Refused(806, f"{statement.unit} instead of {unit}")
@@ -187,18 +188,20 @@ class Transaction:
     def _checked(self, state: UnitState, sealed: Sealed, file: bytes, digest: bytes) -> Incoming:
         """Signature of the statement, root, numbers, chain inside, keys, chosen signatures."""
         statement = sealed.statement
-        read_statement(statement.raw, *state.keys.values())
         raws, digests = records_of(sealed)
         content = derive(statement, raws, digests)
+        # A batch that holds a KEY_CHANGE is sealed by the key it names.
+        known = keys.with_changes(state.keys, [raws[at] for at in content.changes])
+        read_statement(statement.raw, keys.statement_key(known, statement))
         for each in content.signed:
-            if each.key_id not in state.keys:
-                raise BatchError(f"record {each.first} is signed by another key")
+            if not all(keys.for_record(known, each.key_id, at) for at in each[1:]):
+                raise BatchError(f"records {each.first} to {each.last} are signed by another key")
         for at in self._chosen(len(raws)):
-            read_record(raws[at], state.keys)
+            keys.read(raws[at], known)
         taken = Taken(statement.unit, statement.batch, len(raws), b"", True)
         is_late = state.revoked_ms is not None and content.newest_ms >= state.revoked_ms
         quarantined = REVOKED if is_late else None
-        return Incoming(statement, file, content, digest, digests[-1], quarantined, taken)
+        return Incoming(statement, file, content, digest, digests[-1], quarantined, taken, known)
 
     def _chosen(self, records: int) -> list[int]:
         """So many places at random that on average it is CHECKED_PERCENT of them."""
@@ -236,6 +239,8 @@ class Transaction:
     def _accept(self, state: UnitState, incoming: Incoming) -> Taken:
         if state.newest is None or incoming.batch > state.newest.batch:
             state.newest, incoming.is_newest = incoming, True
+        state.has_new_keys |= incoming.keys != state.keys
+        state.keys = incoming.keys
         self._changed[state.unit] = state
         self._pending.append(incoming)
         if incoming.quarantined is not None:
@@ -250,7 +255,7 @@ class Transaction:
         self._flush()
         for at, found in duplicates(self._store, [each.concerned for each in self._written]):
             self._written[at].taken.duplicates.append(found)
-        unitstate.closed(self._store, self._changed.values(), self._trees.name)
+        unitstate.closed(self._store, self._changed.values(), self._trees.name, self._now_ms)
         if self._tree is not None:
             self._trees.close(self._tree)
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from firmware.journal.cose import key_id as id_of
+from office import keys
 from office.chain import Place
+from office.keys import DeviceKey
 from office.store import Store
 
 
@@ -26,11 +27,12 @@ class Newest:
 
 @dataclass
 class UnitState:
-    """keys: key id -> public key.  revoked_ms: records from then on are not trusted.
+    """keys: every device key, with its range.  revoked_ms: records from then on are not trusted.
     receipted: the size of the tree in the newest receipt for this unit, None without any."""
 
     unit: str
-    keys: dict[bytes, bytes] = field(default_factory=dict)
+    keys: list[DeviceKey] = field(default_factory=list)
+    has_new_keys: bool = False
     revoked_ms: int | None = None
     newest: Place | None = None
     receipted: int | None = None
@@ -43,10 +45,9 @@ def opened(store: Store, units: Iterable[str], tree: str) -> dict[str, UnitState
         return {}
     marks = _marks(names)
     found: dict[str, UnitState] = {}
-    for unit, public_key in store.rows(
-        f"SELECT unit, public_key FROM keys WHERE unit IN ({marks})", *names
-    ):
-        found.setdefault(unit, UnitState(unit)).keys[id_of(public_key)] = public_key
+    sql = f"SELECT unit, algorithm, public_key, first, last FROM keys WHERE unit IN ({marks})"
+    for unit, *key in store.rows(sql, *names):
+        found.setdefault(unit, UnitState(unit)).keys.append(DeviceKey(*key))
     if not found:
         return {}
     known = sorted(found)
@@ -78,9 +79,12 @@ def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 
 
-def closed(store: Store, states: Iterable[UnitState], tree: str) -> None:
+def closed(store: Store, states: Iterable[UnitState], tree: str, now_ms: int) -> None:
     """Write what has changed."""
     changed = list(states)
+    for each in changed:
+        if each.has_new_keys:
+            keys.keep_changes(store, each.unit, each.keys, now_ms)
     store.write_all(
         "UPDATE units SET batch = ?, last = ?, digest = ?, head = ? WHERE unit = ?",
         [

@@ -89,7 +89,7 @@ def enrol(office: Folder, terminal: Terminal) -> None:
     """As `sscoffice enrol` does."""
     public_key = terminal.signer.public_key
     office.store.write(
-        "INSERT INTO keys VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO keys VALUES (?, ?, -8, ?, 1, NULL, ?, ?) ON CONFLICT DO NOTHING",
         *(terminal.unit, cose.key_id(public_key), public_key, b"", T0_MS),
     )
 

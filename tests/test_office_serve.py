@@ -42,7 +42,12 @@ class Office:
         store = Store(self.path / "office.db")
         key = terminal.signer.public_key
         store.write(
-            "INSERT INTO keys VALUES (?, ?, ?, ?, ?)", terminal.unit, key_id(key), key, b"", 1
+            "INSERT INTO keys VALUES (?, ?, -8, ?, 1, NULL, ?, ?)",
+            terminal.unit,
+            key_id(key),
+            key,
+            b"",
+            1,
         )
         store.close()
         tls_rig.give_unit(self.authority, terminal.unit, data_dir)

@@ -1,0 +1,343 @@
+"""From which record to which a key is good (issue: "rotation of the key inside the chain")."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from firmware.journal import cose, tlskey
+from firmware.journal.algorithms import ES256, Ed25519Signer, key_id
+from firmware.journal.enrolment import Enrolment, make_enrolment, verify_enrolment
+from firmware.journal.kinds import KIND_KEY_CHANGE, KIND_TAMPER, PROFILE_DEVELOPMENT
+from firmware.journal.record import NO_PREVIOUS, build
+from office import folder, keys
+from office.__main__ import main
+from office.check import check
+from office.errors import Refused
+from office.folder import Folder
+from office.intake import Intake
+from office.keys import DeviceKey, KeyRefused, for_record, for_statement, with_changes
+from tests.office_rig import T0_MS, Terminal, enrol, take
+from tests.test_algorithms import P256Signer, Sm2Signer
+
+UNIT = "unit-1"
+OLD, NEW, THIRD = (Ed25519Signer(bytes([each] * 32)) for each in (1, 2, 3))
+P256 = P256Signer()
+
+
+def made(number, signer, body, kind=KIND_KEY_CHANGE) -> bytes:
+    return build(
+        kind, body, unit=UNIT, number=number, boot=1, time_ms=1, trust=0,
+        profile=PROFILE_DEVELOPMENT, previous=NO_PREVIOUS, signer=signer,
+    ).raw  # fmt: skip
+
+
+def change(number, old, new, algorithm=None) -> bytes:
+    return made(number, old, {53: new.public_key, 64: -(algorithm or new.algorithm)})
+
+
+def first_key(signer=OLD) -> DeviceKey:
+    return DeviceKey(signer.algorithm, signer.public_key, 1, None)
+
+
+def spans(known) -> list[tuple[bytes, int, int | None]]:
+    return [(each.key_id, each.first, each.last) for each in known]
+
+
+def test_a_change_ends_one_key_and_begins_the_other():
+    known = with_changes([first_key()], [change(10, OLD, P256)])
+    assert spans(known) == [
+        (key_id(P256.public_key), 10, None),
+        (key_id(OLD.public_key), 1, 10),
+    ]
+    assert known[0].algorithm == ES256
+
+
+@pytest.mark.parametrize(
+    ("signer", "number", "is_good"),
+    [(OLD, 1, True), (OLD, 10, True), (OLD, 11, False),
+     (NEW, 9, False), (NEW, 10, True), (NEW, 99, True), (THIRD, 5, False)],
+    ids=range(7),
+)  # fmt: skip
+def test_after_the_change_the_old_key_signs_nothing(signer, number, is_good):
+    known = with_changes([first_key()], [change(10, OLD, NEW)])
+    assert (for_record(known, key_id(signer.public_key), number) is not None) == is_good
+
+
+@pytest.mark.parametrize(
+    ("signer", "first", "last", "is_good"),
+    [(OLD, 1, 9, True), (OLD, 10, 20, True), (OLD, 11, 20, False),
+     (NEW, 1, 9, False), (NEW, 1, 10, True), (NEW, 11, 20, True)],
+    ids=range(6),
+)  # fmt: skip
+def test_a_statement_is_good_under_a_key_of_any_record_it_covers(signer, first, last, is_good):
+    """NEW, 1-10: a batch that ends with the KEY_CHANGE is sealed by the key that follows."""
+    known = with_changes([first_key()], [change(10, OLD, NEW)])
+    assert (for_statement(known, key_id(signer.public_key), first, last) is not None) == is_good
+
+
+def test_changes_follow_one_another_in_one_batch():
+    known = with_changes([first_key()], [change(5, OLD, NEW), change(6, NEW, THIRD)])
+    assert [(each.first, each.last) for each in known] == [(6, None), (5, 6), (1, 5)]
+
+
+def test_a_change_that_was_followed_before_changes_nothing():
+    once = with_changes([first_key()], [change(10, OLD, NEW)])
+    assert with_changes(once, [change(10, OLD, NEW)]) == once
+
+
+def spoilt(raw: bytes) -> bytes:
+    return raw[:-1] + bytes([raw[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (change(10, NEW, THIRD), "unknown key"),
+        (spoilt(change(10, OLD, NEW)), "signature is wrong"),
+        (made(10, OLD, {50: "x"}, KIND_TAMPER), "no KEY_CHANGE"),
+        (change(10, OLD, OLD), "had before"),
+        (change(10, OLD, NEW, ES256), "a public key of ES256"),
+        (change(10, OLD, Sm2Signer()), "not known"),
+        (b"garbage", "not a tagged"),
+    ],
+    ids=range(7),
+)
+def test_a_change_is_refused_that_is_none(raw, why):
+    with pytest.raises(KeyRefused, match=why):
+        with_changes([first_key()], [raw])
+
+
+def test_the_old_key_makes_no_second_successor():
+    """A thief who has the old key, after the change."""
+    known = with_changes([first_key()], [change(10, OLD, NEW)])
+    with pytest.raises(KeyRefused, match="not good for record 11"):
+        with_changes(known, [change(11, OLD, THIRD)])
+    with pytest.raises(KeyRefused, match="had before"):
+        with_changes(known, [change(12, NEW, OLD)])
+
+
+@pytest.fixture
+def office(tmp_path):
+    folder.init(tmp_path / "office", "Test office")
+    found = Folder(tmp_path / "office")
+    yield found
+    found.close()
+
+
+def enrolment(signer) -> Enrolment:
+    return Enrolment(UNIT, signer.algorithm, signer.public_key, "110000", 1, None)
+
+
+def test_what_was_found_is_kept_and_found_again(office):
+    store = office.store
+    keys.enrol(store, enrolment(OLD), b"request", 1000)
+    raw = change(10, OLD, P256)
+    known = with_changes(keys.keys_of(store, UNIT), [raw])
+    for _ in range(2):
+        with store.transaction():
+            keys.keep_changes(store, UNIT, known, 2000)
+        assert keys.keys_of(store, UNIT) == known
+    assert keys.keys_of(store, UNIT)[0].request == raw
+    assert keys.keys_of(store, "unit-2") == []
+
+
+@pytest.mark.parametrize(("until", "last"), [(None, 0), (7, 7)])
+def test_a_key_exchanged_by_a_person_ends_where_the_store_ends_or_where_that_person_says(
+    office, until, last
+):
+    keys.enrol(office.store, enrolment(OLD), b"1", 1000)
+    keys.enrol(office.store, enrolment(NEW), b"2", 2000, until)
+    assert spans(keys.keys_of(office.store, UNIT)) == [
+        (key_id(NEW.public_key), last + 1, None),
+        (key_id(OLD.public_key), 1, last),
+    ]
+
+
+def request_file(tmp_path, signer, name="unit") -> bytes:
+    """An enrolment.cose as a unit writes it, and its bytes."""
+    (tmp_path / name).mkdir(exist_ok=True)
+    asked = tlskey.certificate_request(UNIT, tmp_path / name / "tls.key")
+    raw = make_enrolment(unit=UNIT, region="110000", time_ms=1, signer=signer, tls_request=asked)
+    (tmp_path / name / "enrolment.cose").write_bytes(raw)
+    return raw
+
+
+def sscoffice(tmp_path, *arguments) -> int:
+    return main([*map(str, arguments), "--dir", str(tmp_path / "office")])
+
+
+@pytest.mark.parametrize("signer", [OLD, P256], ids=["file", "token"])
+def test_enrolment_hands_out_the_certificates_of_both_keys(office, tmp_path, signer, capsys):
+    request_file(tmp_path, signer)
+    out = tmp_path / "out"
+    request = tmp_path / "unit" / "enrolment.cose"
+    assert sscoffice(tmp_path, "enrol", request, "--yes", "--out", out) == 0
+    found = {p.name: x509.load_pem_x509_certificate(p.read_bytes()) for p in out.iterdir()}
+    assert sorted(found) == ["ca.crt", "device.crt", "tls.crt"]
+    for name in ("device.crt", "tls.crt"):
+        found[name].verify_directly_issued_by(found["ca.crt"])
+    tls_key = serialization.load_pem_private_key((tmp_path / "unit" / "tls.key").read_bytes(), None)
+    assert found["tls.crt"].public_key() == tls_key.public_key()
+    capsys.readouterr()
+    assert sscoffice(tmp_path, "certificate", UNIT) == 0
+    shown = capsys.readouterr().out
+    assert all(p.read_text() in shown for p in out.iterdir())
+    assert "PRIVATE" not in shown
+    assert sscoffice(tmp_path, "certificate", UNIT, "--renew", "--out", tmp_path / "new") == 0
+    again = x509.load_pem_x509_certificate((tmp_path / "new" / "tls.crt").read_bytes())
+    assert again.public_key() == tls_key.public_key()
+    assert again.serial_number != found["tls.crt"].serial_number
+
+
+def test_a_new_tls_key_under_the_same_device_key(office, tmp_path):
+    request_file(tmp_path, OLD)
+    request = tmp_path / "unit" / "enrolment.cose"
+    assert sscoffice(tmp_path, "enrol", request, "--yes") == 0
+    (tmp_path / "unit" / "tls.key").unlink()
+    request_file(tmp_path, OLD)
+    assert sscoffice(tmp_path, "enrol", request, "--yes", "--out", tmp_path / "out") == 0
+    issued = x509.load_pem_x509_certificate((tmp_path / "out" / "tls.crt").read_bytes())
+    key = serialization.load_pem_private_key((tmp_path / "unit" / "tls.key").read_bytes(), None)
+    assert issued.public_key() == key.public_key()
+    assert [each.last for each in keys.keys_of(office.store, UNIT)] == [None]
+
+
+def test_a_certificate_of_a_changed_key_names_the_present_one(office, tmp_path):
+    request_file(tmp_path, OLD)
+    sscoffice(tmp_path, "enrol", tmp_path / "unit" / "enrolment.cose", "--yes")
+    known = with_changes(keys.keys_of(office.store, UNIT), [change(10, OLD, P256)])
+    keys.keep_changes(office.store, UNIT, known, 9_999_999_999_999)
+    assert sscoffice(tmp_path, "certificate", UNIT, "--renew", "--out", tmp_path / "out") == 0
+    found = x509.load_pem_x509_certificate((tmp_path / "out" / "device.crt").read_bytes())
+    point = serialization.PublicFormat.UncompressedPoint
+    encoded = found.public_key().public_bytes(serialization.Encoding.X962, point)
+    assert encoded == P256.public_key
+
+
+def test_refusals_of_enrolment(office, tmp_path, capsys):
+    request_file(tmp_path, OLD)
+    request = tmp_path / "unit" / "enrolment.cose"
+    assert sscoffice(tmp_path, "certificate", UNIT) == 2
+    assert "Error 924" in capsys.readouterr().err
+    assert sscoffice(tmp_path, "enrol", request, "--yes") == 0
+    request_file(tmp_path, NEW, "second")
+    second = tmp_path / "second" / "enrolment.cose"
+    assert sscoffice(tmp_path, "enrol", second, "--yes") == 2
+    assert sscoffice(tmp_path, "enrol", second, "--yes", "--new-key") == 0
+    capsys.readouterr()
+    assert sscoffice(tmp_path, "enrol", request, "--yes", "--new-key") == 2
+    assert "Error 923" in capsys.readouterr().err
+
+
+def test_a_request_whose_tls_part_is_wrong_enrols_nobody(office, tmp_path, capsys):
+    raw = make_enrolment(
+        unit=UNIT, region="110000", time_ms=1, signer=OLD, tls_request=b"no request"
+    )
+    (tmp_path / "enrolment.cose").write_bytes(raw)
+    assert verify_enrolment(raw).tls_request == b"no request"
+    assert sscoffice(tmp_path, "enrol", tmp_path / "enrolment.cose", "--yes") == 2
+    assert "Error 921" in capsys.readouterr().err
+    assert keys.keys_of(office.store, UNIT) == []
+
+
+def test_a_request_from_an_older_unit_has_no_tls_part(office, tmp_path):
+    raw = make_enrolment(unit=UNIT, region="110000", time_ms=1, signer=OLD)
+    assert 5 not in cose.decode(cose.peek1(raw).payload)
+    (tmp_path / "enrolment.cose").write_bytes(raw)
+    out = tmp_path / "out"
+    assert sscoffice(tmp_path, "enrol", tmp_path / "enrolment.cose", "--yes", "--out", out) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["ca.crt", "device.crt"]
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", b"-----BEGIN PRIVATE KEY-----\n"])
+def test_a_spoilt_tls_key_is_refused_and_kept(tmp_path, content):
+    path = tmp_path / "tls.key"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with pytest.raises(tlskey.DeviceKeyError, match="no P-256 key"):
+        tlskey.certificate_request(UNIT, path)
+    assert path.read_bytes() == content
+
+
+def test_the_tls_key_is_the_units_alone(tmp_path):
+    path = tmp_path / "tls.key"
+    tlskey.certificate_request(UNIT, path)
+    assert path.stat().st_mode & 0o7777 == 0o600
+    path.chmod(0o640)
+    with pytest.raises(tlskey.DeviceKeyError, match="could be read by others"):
+        tlskey.certificate_request(UNIT, path)
+
+
+def changing(terminal, new) -> int:
+    """KEY_CHANGE in the terminal's chain; its number."""
+    body = {53: new.public_key, 64: -new.algorithm}
+    number = terminal.add(KIND_KEY_CHANGE, body)
+    terminal.signer = new
+    return number
+
+
+@pytest.mark.parametrize("new", [NEW, P256], ids=["Ed25519", "P-256"])
+@pytest.mark.parametrize("is_last", [True, False])
+def test_the_office_follows_a_change_by_itself(office, new, is_last):
+    """is_last: the batch ends with the KEY_CHANGE, or goes on behind it."""
+    terminal = Terminal(UNIT)
+    enrol(office, terminal)
+    terminal.purchase("order-1")
+    assert take(office, UNIT, terminal.batch()).records == 2
+    number = changing(terminal, new)
+    if not is_last:
+        terminal.purchase("order-2", serial=2)
+    assert take(office, UNIT, terminal.batch()).records == (1 if is_last else 3)
+    assert [(each.first, each.last) for each in keys.keys_of(office.store, UNIT)] == [
+        (number, None),
+        (1, number),
+    ]
+    terminal.purchase("order-3", serial=3)
+    assert take(office, UNIT, terminal.batch()).records == 2
+    assert check(office).is_whole
+
+
+def test_batches_of_one_transaction_follow_the_change_in_the_first(office):
+    terminal = Terminal(UNIT)
+    enrol(office, terminal)
+    terminal.purchase("order-1")
+    changing(terminal, NEW)
+    files = [terminal.batch()]
+    changing(terminal, THIRD)
+    terminal.purchase("order-2", serial=2)
+    files.append(terminal.batch())
+    terminal.purchase("order-3", serial=3)
+    files.append(terminal.batch())
+    taken = Intake(office, now_s=lambda: T0_MS / 1000).take([(UNIT, each) for each in files])
+    assert [each.records for each in taken] == [3, 3, 2]
+    assert len(keys.keys_of(office.store, UNIT)) == 3
+
+
+def test_what_the_old_key_signs_after_the_change_is_refused(office):
+    terminal = Terminal(UNIT)
+    enrol(office, terminal)
+    terminal.purchase("order-1")
+    old = terminal.signer
+    changing(terminal, NEW)
+    take(office, UNIT, terminal.batch())
+    terminal.signer = old
+    terminal.purchase("order-2", serial=2)
+    with pytest.raises(Refused, match=r"802.*not known or not good"):
+        take(office, UNIT, terminal.batch())
+    terminal.batches -= 1
+    terminal.skip(-2)
+    terminal.signer = NEW  # a statement by the right key over records by the old one
+    with pytest.raises(Refused, match="802"):
+        take(office, UNIT, terminal.batch(previous=bytes(32)))
+
+
+def test_a_change_by_a_stranger_is_not_followed(office):
+    terminal = Terminal(UNIT)
+    enrol(office, terminal)
+    terminal.signer = THIRD
+    changing(terminal, NEW)
+    with pytest.raises(Refused, match=r"802.*unknown key"):
+        take(office, UNIT, terminal.batch())
+    assert len(keys.keys_of(office.store, UNIT)) == 1
