@@ -24,6 +24,7 @@ from typing import Any
 from firmware.journal.kinds import (
     KEY_ACCOUNT_BALANCE_FEN,
     KEY_ALGORITHM,
+    KEY_AMOUNTS_SENT,
     KEY_CARD_ID,
     KEY_HISTORICAL,
     KEY_KEY_VERSION,
@@ -33,11 +34,12 @@ from firmware.journal.kinds import (
     KEY_TERMINAL,
     KEY_TERMINAL_SERIAL,
     KEY_TIME7,
+    KEY_TYPE,
     KIND_DONE,
     KIND_LOAD_DONE,
     KIND_SUSPECT,
 )
-from firmware.journal.record import Record, RecordError, amounts_sent, transaction_type
+from firmware.journal.record import Record, RecordError, whole_intent
 from firmware.psam import keys
 from firmware.psam.cipher import DES_BLOCK, SM4_BLOCK, des_encrypt, sm4_encrypt
 from office.errors import OfficeError
@@ -89,7 +91,10 @@ class TacKeys:
         tac = record.body.get(KEY_TAC)
         if tac is None:
             return LOST
-        expected = [] if about is None else self._expected(about)
+        try:
+            expected = [] if about is None else self._expected(whole_intent(about))
+        except RecordError:  # no terminal sends such amounts
+            expected = []
         if not expected:
             return NOT_CHECKED
         return VERIFIED if any(hmac.compare_digest(tac, each) for each in expected) else WRONG
@@ -125,13 +130,10 @@ class TacKeys:
 
 def _messages(about: Body) -> list[bytes]:
     """What the TAC of a payment or a load may cover."""
-    kind, terminal, time7 = bytes((transaction_type(about),)), about[KEY_TERMINAL], about[KEY_TIME7]
+    kind, terminal, time7 = bytes((about[KEY_TYPE],)), about[KEY_TERMINAL], about[KEY_TIME7]
     if KEY_LOAD_FEN not in about:
         serial = about[KEY_TERMINAL_SERIAL]
-        try:
-            return [keys.tac_message(amounts_sent(about), kind, terminal, serial, time7)]
-        except RecordError:  # no terminal sends such amounts
-            return []
+        return [keys.tac_message(about[KEY_AMOUNTS_SENT], kind, terminal, serial, time7)]
     serial = about[KEY_LOAD_SERIAL].to_bytes(2, "big")
     before_fen, amount_fen = about[KEY_ACCOUNT_BALANCE_FEN], about[KEY_LOAD_FEN]
     amount = amount_fen.to_bytes(4, "big")

@@ -54,8 +54,8 @@ SUSPECT_BODY = {kinds.KEY_MAC2_STATE: 2, kinds.KEY_TAC_STATE: 2, kinds.KEY_KNOWN
 
 def load_body(order_no: str) -> dict[int, Any]:
     body = {key: value for key, value in intent_body(order_no).items() if key < 18 and key != 4}
-    body |= {11: 1, kinds.KEY_TYPE: 0x31, kinds.KEY_MAC2: bytes(4)}
-    del body[11]
+    del body[kinds.KEY_PURCHASE_SERIAL]
+    body |= {8: 1, 9: 1, 10: 1, kinds.KEY_TYPE: 0x31, kinds.KEY_MAC2: bytes(4)}
     return body | {kinds.KEY_LOAD_SERIAL: 1, kinds.KEY_LOAD_FEN: 100}
 
 

@@ -28,7 +28,7 @@ def test_m5_cards_of_both_ciphers_pay_in_turn_at_one_psam(rig: Rig) -> None:
         assert card.balance_fen == START_FEN - PAID[0]
         intent, done = rig.unit.journal.by_order(rig.order_no)[:2]
         is_sm4 = generation == "3.0"
-        assert (intent.body[rec.KEY_ALGORITHM] == SM4) == is_sm4
+        assert (intent.body.get(rec.KEY_ALGORITHM) == SM4) == is_sm4
         assert done.body[rec.KEY_MAC2_STATE] == 1
         rig.user.remove()
 
@@ -97,7 +97,7 @@ def test_a_card_one_key_version_behind_its_psam_pays(rig: Rig, generation: str) 
     card = rig.card(generation=generation, key_version=1)
     newer = rig.region.issue_card(2, generation=generation, key_version=2, balance_fen=START_FEN)
     assert rig.pay(*PAID).name == "APPROVED"
-    assert rig.unit.journal.by_order(rig.order_no)[0].body[rec.KEY_KEY_VERSION] == 1
+    assert rec.KEY_KEY_VERSION not in rig.unit.journal.by_order(rig.order_no)[0].body  # it is 1
     rig.user.remove()
     rig.world.insert("user", newer.label)
     assert rig.pay(*PAID).name == "APPROVED"

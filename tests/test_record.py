@@ -161,6 +161,29 @@ def test_signing_twice_gives_the_same_bytes():
     assert make().raw == make().raw
 
 
+# --- what an INTENT leaves out ---
+
+OTHERWISE = {8: 3, 9: 2, 10: 4, 13: bytes(range(12)), 14: 0x31, 20: b"\x20\x25", 25: 2}
+
+
+@pytest.mark.parametrize("said", [set(), *({key} for key in OTHERWISE), set(OTHERWISE)], ids=str)
+def test_an_intent_leaves_out_what_follows_and_says_what_does_not(said):
+    whole = {**record.whole_intent(intent_body()), **{key: OTHERWISE[key] for key in said}}
+    assert whole.keys() >= OTHERWISE.keys()
+    short = record.short_intent(whole)
+    assert short.keys() & OTHERWISE.keys() == said
+    assert record.whole_intent(parse(make(body=short).raw, KEY).body) == whole
+
+
+@pytest.mark.parametrize("key", [22, 23, 24])
+def test_amounts_that_no_card_takes_are_no_amounts(key):
+    """A record may hold 2**32 fen; the four bytes of a command cannot."""
+    body = record.short_intent(record.whole_intent(intent_body()))
+    assert len(record.whole_intent({**body, key: (1 << 32) - 1})[13]) == 12
+    with pytest.raises(RecordError, match="no room"):
+        record.whole_intent({**body, key: 1 << 32})
+
+
 # --- strict on writing ---
 
 

@@ -8,7 +8,7 @@ from firmware.authorize import identify, limits, recovery
 from firmware.authorize.pin import PinBuffer
 from firmware.authorize.visit import begin
 from firmware.journal import kinds as rec
-from firmware.journal.record import amounts_sent, transaction_type
+from firmware.journal.record import whole_intent
 from firmware.psam import keys
 from firmware.psam.cipher import des_encrypt
 from simulator.slot import BEFORE, Cut
@@ -77,11 +77,11 @@ def settle(rig: Rig) -> None:
 
 def tac_of(rig: Rig, card: Any) -> str:
     """The TAC of that payment, computed by the region that holds DTK, not by card or terminal."""
-    body = rig.unit.journal.by_order(rig.order_no)[0].body
+    body = whole_intent(rig.unit.journal.by_order(rig.order_no)[0].body)
     dtk = rig.region.card_key("DTK", card.factor)
     message = keys.tac_message(
-        amounts_sent(body),
-        bytes((transaction_type(body),)),
+        body[rec.KEY_AMOUNTS_SENT],
+        bytes((body[rec.KEY_TYPE],)),
         body[rec.KEY_TERMINAL],
         body[rec.KEY_TERMINAL_SERIAL],
         body[rec.KEY_TIME7],

@@ -257,7 +257,7 @@ BODY_FORMS: list[tuple[Form, tuple[int, ...]]] = [
 ]  # fmt: skip
 BODY_KEYS = {key: form for form, keys in BODY_FORMS for key in keys}
 KINDS: dict[int, tuple[str, tuple[int, ...]]] = {  # kind -> (name, required keys of its body)
-    1: ("INTENT", (*range(1, 13), *range(15, 20), 22, 23, 24)),
+    1: ("INTENT", (*range(1, 8), 11, 12, *range(15, 20), 22, 23, 24)),
     2: ("DONE", (30, 33, 34, 35, 36)), 3: ("VOID", (30, 36)),
     4: ("SUSPECT", (30, 33, 34, 35, 36)), 5: ("UNCERTAIN", (30, 36)),
     6: ("RULED", (2, 30, 50)), 7: ("TOTALS", (30, 44)),

@@ -11,7 +11,7 @@ from firmware.card import commands, settlement
 from firmware.card.session import CardSession
 from firmware.card.settlement import LogRecord
 from firmware.journal import kinds as rec
-from firmware.journal.record import Record, amounts_sent
+from firmware.journal.record import Record, whole_intent
 from firmware.outcome import StatusError
 
 KNOWN_BY_LOG = 2
@@ -50,7 +50,7 @@ def gather(session: CardSession, intent: Record) -> Evidence:
 
     The proof first and INITIALIZE last: a card may drop its proof at the next INITIALIZE.
     """
-    body = intent.body
+    body = whole_intent(intent.body)
     serial = body[rec.KEY_PURCHASE_SERIAL]
     proof = proof_of(session, serial)
     log = tuple(settlement.read_log(session))
@@ -82,7 +82,7 @@ def proof_of(
 
 def decide(intent: Record, evidence: Evidence) -> Finding:
     """The evidence table: DONE, VOID or UNCERTAIN; never a guess."""
-    body = intent.body
+    body = whole_intent(intent.body)
     before = (
         body[rec.KEY_ACCOUNT_BALANCE_FEN],
         body[rec.KEY_YEARLY_SELF_FEN],
@@ -97,7 +97,7 @@ def decide(intent: Record, evidence: Evidence) -> Finding:
             )
         return Finding(rec.KIND_UNCERTAIN, "the serial is unmoved but balances or log are not")
     if ours:
-        sent_fen = int.from_bytes(amounts_sent(body)[:4], "big")
+        sent_fen = int.from_bytes(body[rec.KEY_AMOUNTS_SENT][:4], "big")
         if moved == 1 and ours == [0] and evidence.balances[0] != before[0] - sent_fen:
             return Finding(rec.KIND_UNCERTAIN, "the log has the payment but the balance has not")
         if ours[0] == 0 and evidence.proof is not None:
@@ -109,7 +109,7 @@ def decide(intent: Record, evidence: Evidence) -> Finding:
 
 
 def _is_ours(entry: LogRecord, body: dict) -> bool:  # type: ignore[type-arg]
-    return entry.matches(body[rec.KEY_TERMINAL], body[rec.KEY_TIME7], amounts_sent(body))
+    return entry.matches(body[rec.KEY_TERMINAL], body[rec.KEY_TIME7], body[rec.KEY_AMOUNTS_SENT])
 
 
 def reaches_back(

@@ -8,7 +8,7 @@ from firmware.authorize import identify, initialpin, limits, offline, psamwatch,
 from firmware.authorize.logon import check_payer
 from firmware.authorize.pin import PinBuffer, prove_holder
 from firmware.authorize.pinpolicy import check_initial_pin
-from firmware.authorize.request import LITERAL, MAPPINGS, Request
+from firmware.authorize.request import MAPPINGS, Request
 from firmware.authorize.service import settled
 from firmware.authorize.unit import Unit, yuan
 from firmware.authorize.visit import Visit, begin, factors, outcome_of
@@ -226,7 +226,6 @@ def _after_lost_answer(
 
 
 def _intent_body(p: Prepared, request: Request) -> dict[int, object]:
-    """What follows from the rest is left out: docs/records.md, keys 13, 14, 20 and 25."""
     body: dict[int, object] = {
         kinds.KEY_ORDER_NO: request.order_no,
         kinds.KEY_OPERATOR: request.operator,
@@ -240,26 +239,24 @@ def _intent_body(p: Prepared, request: Request) -> dict[int, object]:
         kinds.KEY_KEY_VERSION: p.initialized.key_version,
         kinds.KEY_PURCHASE_SERIAL: p.initialized.purchase_serial,
         kinds.KEY_CARD_RANDOM: p.initialized.random,
+        kinds.KEY_AMOUNTS_SENT: p.amounts,
+        kinds.KEY_TYPE: commands.TYPE_SETTLEMENT,
         kinds.KEY_TIME7: p.time7,
         kinds.KEY_MAC1: p.mac1,
         kinds.KEY_ACCOUNT_BALANCE_FEN: p.initialized.account_fen,
         kinds.KEY_YEARLY_SELF_FEN: p.initialized.yearly_self_fen,
         kinds.KEY_YEARLY_POOLED_FEN: p.initialized.yearly_pooled_fen,
+        kinds.KEY_YEAR: p.initialized.year,
         kinds.KEY_ACCOUNT_FEN: request.account_fen,
         kinds.KEY_SELF_FEN: request.self_fen,
         kinds.KEY_POOLED_FEN: request.pooled_fen,
+        kinds.KEY_MAPPING: p.mapping,
     }
-    if p.amounts != record.amounts_sent(body):
-        body[kinds.KEY_AMOUNTS_SENT] = p.amounts
-    if p.mapping != LITERAL:
-        body[kinds.KEY_MAPPING] = p.mapping
-    if p.initialized.year != p.time7[:2]:
-        body[kinds.KEY_YEAR] = p.initialized.year
     if p.visit.ef06 is not None:
         body[kinds.KEY_EF06] = list(p.visit.ef06)
     if request.special is not None:
         body[kinds.KEY_SPECIAL] = request.special
-    return body
+    return record.short_intent(body)
 
 
 def _shown_fields(request: Request, visit: Visit | None) -> dict[str, str]:

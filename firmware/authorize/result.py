@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from firmware.journal import kinds as rec
-from firmware.journal.record import Record, transaction_type
+from firmware.journal.record import Record, whole_intent
 from firmware.outcome import Outcome, outcome, outcomes
 
 _STATES = {
@@ -46,7 +46,7 @@ def result_of(records: list[Record]) -> dict[str, Any] | None:
             "terminal_serial": body[rec.KEY_TERMINAL_SERIAL].hex(),
             "purchase_serial": body[rec.KEY_PURCHASE_SERIAL],
             "time": body[rec.KEY_TIME7].hex(),
-            "type": f"{transaction_type(body):02x}",
+            "type": f"{whole_intent(body)[rec.KEY_TYPE]:02x}",
             "tac": _hex(_newest(records, rec.KEY_TAC, None)),
             "balance_before_fen": body[rec.KEY_ACCOUNT_BALANCE_FEN],
         }

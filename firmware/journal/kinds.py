@@ -212,8 +212,8 @@ _WITHOUT_TAC = Kind("", frozenset({30, 36}), frozenset({37}))
 KINDS = {
     KIND_INTENT: Kind(
         "INTENT",
-        frozenset({*range(1, 13), *range(15, 20), 22, 23, 24}),
-        frozenset({13, 14, 20, 21, 25, 28}),
+        frozenset({*range(1, 8), 11, 12, *range(15, 20), 22, 23, 24}),
+        frozenset({8, 9, 10, 13, 14, 20, 21, 25, 28}),
     ),
     KIND_DONE: _SETTLED._replace(name="DONE"),
     KIND_VOID: _WITHOUT_TAC._replace(name="VOID"),
@@ -243,4 +243,13 @@ KINDS = {
     KIND_REPRINT: Kind("REPRINT", frozenset({30, 2})),
     KIND_REFUND_REQUEST: Kind("REFUND_REQUEST", frozenset({30, 38, 2})),
 }
+ABSENT_FROM_INTENT = {
+    KEY_ALGORITHM: 1,
+    KEY_KEY_INDEX: 1,
+    KEY_KEY_VERSION: 1,
+    KEY_TYPE: 0x32,
+    KEY_MAPPING: 1,
+}
+"""What an INTENT means that does not hold these keys; 13 and 20 follow from others (record.py)."""
+
 KIND_NAMES = {number: kind.name for number, kind in KINDS.items()}

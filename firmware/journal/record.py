@@ -17,12 +17,14 @@ from typing import Any
 from firmware.journal import cose
 from firmware.journal.cose import CoseError, Signer
 from firmware.journal.kinds import (
+    ABSENT_FROM_INTENT,
     ENVELOPE,
     KEY_ACCOUNT_FEN,
     KEY_AMOUNTS_SENT,
     KEY_POOLED_FEN,
     KEY_SELF_FEN,
-    KEY_TYPE,
+    KEY_TIME7,
+    KEY_YEAR,
     KEYS,
     KIND_NAMES,
     KINDS,
@@ -31,7 +33,6 @@ from firmware.journal.kinds import (
 CONTENT_TYPE = "application/ssc-record+cbor"
 MAX_RECORD = 3072  # bytes: a record lies whole inside one page of the store
 NO_PREVIOUS = bytes(32)
-TYPE_SETTLEMENT = 0x32  # what an INTENT without key 14 means
 
 
 class RecordError(ValueError):
@@ -200,22 +201,30 @@ def read(
     return found
 
 
-def amounts_sent(intent: Mapping[int, Any]) -> bytes:
-    """The three amounts as sent to the card, 12 bytes; intent: the body of an INTENT.
+def whole_intent(body: Mapping[int, Any]) -> dict[int, Any]:
+    """The body of an INTENT with what it leaves out: docs/records.md, "absent".  Of a LOAD_INTENT,
+    which leaves nothing out, the same.
 
     Raises RecordError where an amount has no room in b 4, which this terminal never writes.
     """
-    if KEY_AMOUNTS_SENT in intent:
-        return bytes(intent[KEY_AMOUNTS_SENT])
-    asked_fen = [intent[key] for key in (KEY_ACCOUNT_FEN, KEY_SELF_FEN, KEY_POOLED_FEN)]
-    if max(asked_fen) >= 1 << 32:
-        raise RecordError(f"{max(asked_fen)} fen have no room in 4 bytes")
-    return b"".join(each.to_bytes(4, "big") for each in asked_fen)
+    if KEY_ACCOUNT_FEN not in body:
+        return dict(body)
+    whole = {**ABSENT_FROM_INTENT, **body}
+    whole.setdefault(KEY_YEAR, body[KEY_TIME7][:2])
+    if KEY_AMOUNTS_SENT not in body:
+        asked_fen = [body[key] for key in (KEY_ACCOUNT_FEN, KEY_SELF_FEN, KEY_POOLED_FEN)]
+        if max(asked_fen) >= 1 << 32:
+            raise RecordError(f"{max(asked_fen)} fen have no room in 4 bytes")
+        whole[KEY_AMOUNTS_SENT] = b"".join(each.to_bytes(4, "big") for each in asked_fen)
+    return whole
 
 
-def transaction_type(intent: Mapping[int, Any]) -> int:
-    """The type byte in MAC1 and TAC; intent: the body of an INTENT or LOAD_INTENT."""
-    return int(intent.get(KEY_TYPE, TYPE_SETTLEMENT))
+def short_intent(whole: Mapping[int, Any]) -> dict[int, Any]:
+    """As an INTENT is written: without what `whole_intent` puts back."""
+    following = (*ABSENT_FROM_INTENT, KEY_YEAR, KEY_AMOUNTS_SENT)
+    short = {key: value for key, value in whole.items() if key not in following}
+    meant = whole_intent(short)
+    return short | {key: whole[key] for key in following if whole[key] != meant[key]}
 
 
 def _check_envelope(envelope: dict[int, Any]) -> None:

@@ -213,7 +213,8 @@ class View:
         )
         for row in rows:
             for found in self._sound([row]):
-                if (found.body.get(KEY_ALGORITHM, 1) or 1) == algorithm:
+                is_counted = KEY_TERMINAL_SERIAL in found.body  # a LOAD_INTENT has none
+                if is_counted and (found.body.get(KEY_ALGORITHM, 1) or 1) == algorithm:
                     return found.body[KEY_TERMINAL_SERIAL], found
         return None
 
