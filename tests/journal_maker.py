@@ -1,22 +1,13 @@
-"""Journals for tests and the bench: bodies of records, a unit's journal, and a large one quickly.
-
-`python tests/journal_maker.py FOLDER 100000` leaves FOLDER/journal.db with that many records (and
-the device key that signed them), every batch but the last receipted.
-"""
+"""Journals for tests and the bench: bodies of records, a unit's journal."""
 
 from __future__ import annotations
 
-import itertools
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from firmware.clock import Clock
 from firmware.journal import batch, kinds
 from firmware.journal.cose import Ed25519Signer
-from firmware.journal.devicekey import DeviceKey
-from firmware.journal.kinds import KIND_DONE, KIND_INTENT, KIND_START, KIND_TOTALS
-from firmware.journal.receipt import accept_receipt
+from firmware.journal.kinds import KIND_DONE, KIND_INTENT, KIND_TOTALS
 from firmware.journal.record import Record
 from firmware.journal.store import Journal
 from tests.receipts import receipt_of
@@ -63,9 +54,6 @@ def intent_body(order_no: str = "order-1", card: int = 1, account_fen: int = 125
         kinds.KEY_CARD_ID: card.to_bytes(16, "big"),
         kinds.KEY_CARD_NUMBER: f"A{card:08d}",
         kinds.KEY_HISTORICAL: bytes.fromhex("00814A444686604401044A0001"),
-        kinds.KEY_ALGORITHM: 0,
-        kinds.KEY_KEY_INDEX: 1,
-        kinds.KEY_KEY_VERSION: 1,
         kinds.KEY_PURCHASE_SERIAL: 7,
         kinds.KEY_CARD_RANDOM: bytes.fromhex("A1B2C3D4"),
         kinds.KEY_TIME7: bytes.fromhex("20261122093000"),
@@ -121,42 +109,3 @@ def purchase(journal: Journal, order_no: str, card: int = 1) -> Record:
 
 def receipt_for(sealed: batch.Batch) -> bytes:
     return receipt_of(sealed.statement, TEST_OFFICE_KEY, START_MS)
-
-
-# --- a large journal, quickly ---
-
-
-def make_large(folder: Path, count: int) -> None:
-    """`count` records in FOLDER/journal.db, written in large transactions."""
-    folder.mkdir(parents=True, exist_ok=True)
-    key = DeviceKey.load_or_create(folder / "device.key")
-    journal = open_journal(folder, signer=key, clock=clock(START_MS - count * 1000))
-    journal.append(KIND_START, start_body(key.public_key))
-    numbered = (_numbered(journal, *each) for each in _morning(journal))
-    numbered = itertools.islice(numbered, count - 1)
-    while chunk := list(itertools.islice(numbered, 3000)):
-        journal._ceiling.reach(chunk[-1].number)
-        journal._writer.transact(chunk)
-        journal.checkpoint()
-    while (sealed := batch.seal(journal)) and sealed.statement.last < count:
-        accept_receipt(journal, receipt_for(sealed), TEST_OFFICE_KEY.public_key)
-    batch.put_out(journal)
-    journal.close()
-
-
-def _morning(journal: Journal) -> Iterator[tuple[int, dict]]:
-    for turn in itertools.count():
-        yield KIND_INTENT, intent_body(f"order-{turn}", card=turn % 5000)
-        intent = journal.head()[0]
-        yield KIND_DONE, done_body(intent)
-        yield KIND_TOTALS, totals_body(intent)
-
-
-def _numbered(journal: Journal, kind: int, body: dict) -> Record:
-    new = journal._build(kind, body)
-    journal._number, journal._digest = new.number, new.digest
-    return new
-
-
-if __name__ == "__main__":
-    make_large(Path(sys.argv[1]), int(sys.argv[2]))

@@ -77,7 +77,7 @@ def _load(before: float) -> Figure:
 
 def _large_journal(folder: Path, records: int) -> Path:
     """The folder of a journal of so many records, made once for each state of its sources."""
-    sources = [ROOT / "tests/journal_maker.py", *sorted((ROOT / "firmware/journal").glob("*.py"))]
+    sources = [ROOT / "tests/large_journal.py", *sorted((ROOT / "firmware/journal").glob("*.py"))]
     state = hashlib.sha256(b"".join(each.read_bytes() for each in sources)).hexdigest()[:8]
     kept = folder / f"journal-{records}-{state}"
     if not kept.exists():
@@ -85,7 +85,7 @@ def _large_journal(folder: Path, records: int) -> Path:
             shutil.rmtree(outdated)
         with tempfile.TemporaryDirectory(dir=folder, prefix="making-") as name:
             made = Path(name, "journal")
-            command = (sys.executable, "-m", "tests.journal_maker", str(made), str(records))
+            command = (sys.executable, "-m", "tests.large_journal", str(made), str(records))
             subprocess.run(command, check=True)
             made.rename(kept)
     return kept
