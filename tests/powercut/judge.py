@@ -6,28 +6,39 @@
     whole         no damage found, no rebuilding, chain without a gap, no half batch in out/
     open          exactly the INTENTs without an end are listed open
     at once       the next payment is taken, with the next number
+    sent          the office's receipts, each continuing its tree, are accepted to the last batch
 
-Records are read with sqlite3 alone.  Batches of everything, those receipted too, are left in a
-folder for the verifier, which shares no code with the firmware.
+Records are read with sqlite3 alone.  All batches and their receipts are left in a folder for
+the verifier, which shares no code with the firmware.
 """
 
 from __future__ import annotations
 
+import copy
 import shutil
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from firmware.journal import batch, kinds, spool
+from firmware.journal.receipt import accept_receipt
 from firmware.journal.record import NO_PREVIOUS, Record, digest_of
 from firmware.journal.store import Journal
 from firmware.journal.view import read_record
-from tests.journal_maker import START_MS, clock, done_body, intent_body, open_journal
-from tests.powercut.sequence import digest_hex
+from tests.journal_maker import (
+    START_MS,
+    TEST_OFFICE_KEY,
+    clock,
+    done_body,
+    intent_body,
+    open_journal,
+)
+from tests.powercut.sequence import DAY_MS, digest_hex, office_receipts
 
-LATER_MS = 1_000_000_000
+LATER_MS = 1000 * DAY_MS
 NEXT_ORDER = "the next order"
 _ENDED = {kinds.KIND_DONE, kinds.KIND_VOID, kinds.KIND_SUSPECT}
 
@@ -46,9 +57,9 @@ class Known:
     receipting: set[int] = field(default_factory=set)
     receipted: set[int] = field(default_factory=set)
 
-    @classmethod
-    def of(cls, notes: list[dict[str, Any]]) -> Known:
-        known = cls()
+    def and_then(self, notes: Iterable[dict[str, Any]]) -> Known:
+        """What is known after these notes, too; a number that was used again is the later one."""
+        known = copy.deepcopy(self)
         for said in notes:
             known.records |= dict(said.get("records", ()))
             for name in ("sealed", "out"):
@@ -58,6 +69,11 @@ class Known:
                 if name in said:
                     getattr(known, name).add(said[name])
         return known
+
+    @classmethod
+    def of(cls, folder: Path) -> Known:
+        """Of a terminal that was stopped well and has sealed nothing."""
+        return cls({number: digest_hex(raw) for number, raw in _raws(folder).items()})
 
 
 def judge(folder: Path, safe: Known, made: Known, batches: Path) -> None:
@@ -73,7 +89,8 @@ def judge(folder: Path, safe: Known, made: Known, batches: Path) -> None:
         records = _check_whole(folder, journal, raws)
         _check_payments(journal, records)
         _check_next(journal, len(records))
-        _leave_batches(journal, made, batches)
+        _check_receipts(folder, journal)
+        _leave_batches(journal, batches)
     finally:
         journal.close()
 
@@ -147,15 +164,27 @@ def _check_next(journal: Journal, count: int) -> None:
     journal.append(kinds.KIND_DONE, done_body(intent.number))
 
 
-def _leave_batches(journal: Journal, made: Known, batches: Path) -> None:
-    """Every batch there is, those with a receipt too: the whole chain for the verifier."""
+def _check_receipts(folder: Path, journal: Journal) -> None:
+    """What lies in up/ is taken, and then the office's receipts for all that still waits."""
     while batch.seal(journal) is not None:
         pass
+    batch.put_out(journal)
+    receipts = office_receipts(journal)
+    there = [path.read_bytes() for _, path in spool.receipts(folder)]
+    waiting = journal.rows("SELECT batch FROM batches WHERE receipt IS NULL ORDER BY batch")
+    for raw in [*there, *(receipts[number] for (number,) in waiting)]:
+        accept_receipt(journal, raw, TEST_OFFICE_KEY.public_key)
+    _must(not spool.batches(folder), "out/ is not empty after the last receipt")
+
+
+def _leave_batches(journal: Journal, batches: Path) -> None:
+    """Every batch with its receipt: the whole chain for the verifier."""
     journal.write("UPDATE batches SET receipt = NULL")
     batch.put_out(journal)
-    newest = 0
     batches.mkdir(parents=True)
-    for number, path in spool.batches(journal.data_dir):
-        newest = max(newest, number)
+    receipts = office_receipts(journal)
+    out = spool.batches(journal.data_dir)
+    _must([number for number, _ in out] == list(receipts), "a batch cannot be built again")
+    for number, path in out:
         shutil.copyfile(path, batches / path.name)
-    _must(newest > 0, "nothing could be sealed")
+        (batches / path.name).with_suffix(".receipt").write_bytes(receipts[number])

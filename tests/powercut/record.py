@@ -1,17 +1,17 @@
-"""Records one sequence: a fresh ext4 on a disk that logs, and a child process that writes there."""
+"""Recording: an ext4 on a disk that logs, and a child process that writes there."""
 
 from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.journal_maker import open_journal, purchase
 from tests.powercut import system
 from tests.powercut.builds import BUILDS
 from tests.powercut.disk import Entry, LoggedDisk
-from tests.powercut.sequence import Day
 
 DISK_BYTES = 16 << 20
 EXT4 = ("-b", "4096", "-J", "size=4", "-E", "lazy_itable_init=0,lazy_journal_init=0")
@@ -37,20 +37,25 @@ class Recording(NamedTuple):
     left: bytes
 
 
-def record(folder: Path, image: bytes, seed: int, build: str) -> Recording:
-    """That sequence of purchases on a disk that begins as `image`; raises RecordingError."""
+def record(folder: Path, image: bytes, build: str, write: Callable[[Path, int], None]) -> Recording:
+    """What `write` does on a disk that begins as `image`; raises RecordingError.
+
+    write: gets the folder on the disk and the open file for notes.
+    """
     served, mounted = folder / "served", folder / "mounted"
     for each in (served, mounted):
         each.mkdir(exist_ok=True)
     disk = LoggedDisk(served, image)
+
+    def work() -> None:
+        os.close(disk.descriptor)
+        BUILDS[build]()
+        write(mounted, os.open(disk.notes, os.O_WRONLY))
+
     try:
-        loop, device = system.attach(disk.disk, folder)
+        system.mount_image(disk.disk, mounted, folder)
         try:
-            system.mount(device, mounted, "ext4")
-        finally:
-            os.close(loop)
-        try:
-            _write(mounted, disk, seed, build)
+            _in_child(work)
         finally:
             left = disk.stop_logging()
             system.unmount(mounted)
@@ -59,16 +64,34 @@ def record(folder: Path, image: bytes, seed: int, build: str) -> Recording:
     return Recording(disk.log, left)
 
 
-def _write(mounted: Path, disk: LoggedDisk, seed: int, build: str) -> None:
+def used(folder: Path, image: bytes, records: int) -> bytes:
+    """The disk of a terminal that was stopped well after so many records."""
+    file, mounted = folder / "used.img", folder / "mounted"
+    mounted.mkdir(exist_ok=True)
+    file.write_bytes(image)
+
+    def work() -> None:
+        journal = open_journal(mounted)
+        while journal.head()[0] < records:
+            purchase(journal, f"before-{journal.head()[0]}")
+        journal.close()
+
+    system.mount_image(file, mounted, folder)
+    try:
+        _in_child(work)
+    finally:
+        system.unmount(mounted)
+    return file.read_bytes()
+
+
+def _in_child(work: Callable[[], None]) -> None:
+    """Raises RecordingError if it does not come to its end; its words are on stderr."""
     child = os.fork()
     if child == 0:
         status = 1
         try:
             system.end_with_parent()
-            os.close(disk.descriptor)
-            BUILDS[build]()
-            notes = os.open(disk.notes, os.O_WRONLY)
-            Day(mounted, notes, seed).run()
+            work()
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -76,4 +99,4 @@ def _write(mounted: Path, disk: LoggedDisk, seed: int, build: str) -> None:
             os._exit(status)
     _, status = os.waitpid(child, 0)
     if status:
-        raise RecordingError(f"sequence {seed} of the build {build} ended with status {status}")
+        raise RecordingError(f"the writing process ended with status {status}")

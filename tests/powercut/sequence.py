@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from firmware.journal import batch, kinds, spool
-from firmware.journal.batch import Batch
 from firmware.journal.receipt import accept_receipt
 from firmware.journal.record import Record
+from firmware.journal.statement import read_statement
 from firmware.journal.store import Journal
 from tests.journal_maker import (
     START_MS,
@@ -32,15 +32,15 @@ from tests.journal_maker import (
     done_body,
     intent_body,
     open_journal,
-    receipt_for,
     start_body,
     totals_body,
     uncertain_body,
     void_body,
 )
+from tests.receipts import receipt_of
 
 TURNS = (8, 14)  # how many a sequence has, at least and at most
-RESTART_MS = 3_600_000
+DAY_MS = 86_400_000
 NEIGHBOUR = "neighbour.log"  # of another program on the same file system
 _fsync = os.fsync  # the neighbour's, whatever the build makes of the firmware's
 
@@ -49,22 +49,30 @@ def digest_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def office_receipts(journal: Journal) -> dict[int, bytes]:
+    """The office's receipt for each batch, its tree having grown by one with each of them."""
+    rows = journal.rows("SELECT header FROM batches ORDER BY batch")
+    sealed = [read_statement(raw, *journal.public_keys) for (raw,) in rows]
+    return {each.batch: receipt_of(each, TEST_OFFICE_KEY, START_MS) for each in sealed}
+
+
 class Day:
-    """Writes in `folder` and notes into the open file `notes`."""
+    """Writes in `folder`, where there may be a journal, and notes into the open file `notes`."""
 
     def __init__(self, folder: Path, notes: int, seed: int):
         self._folder = folder
         self._notes = notes
+        self._seed = seed
         self._chance = random.Random(seed)
-        self._starts = 0
         self._orders = 0
         self._riding: list[Record] = []
-        self._torn: list[Record] = []  # INTENTs whose end was not seen
-        self._sealed: list[Batch] = []
         self._journal = self._open()
+        # INTENTs whose end was not seen
+        self._torn = [each.number for each in self._journal.open_intents()]
 
-    def run(self) -> None:
-        for _ in range(self._chance.randint(*TURNS)):
+    def run(self, turns: int | None = None) -> None:
+        """As many turns, or as the seed will have it, and an orderly end."""
+        for _ in range(turns or self._chance.randint(*TURNS)):
             self._neighbour()
             self._chance.choices(
                 (self._pay, self._lose, self._find, self._chore), weights=(5, 2, 1, 4)
@@ -100,7 +108,7 @@ class Day:
             intent = self._begin(intent.body[kinds.KEY_ORDER_NO])
         if end == "uncertain":
             self._append(kinds.KIND_UNCERTAIN, uncertain_body(intent.number))
-            self._torn.append(intent)
+            self._torn.append(intent.number)
             return
         if end == "suspect":
             self._append(kinds.KIND_SUSPECT, {**done_body(intent.number), kinds.KEY_OUTCOME: 503})
@@ -111,13 +119,13 @@ class Day:
 
     def _lose(self) -> None:
         """A card pulled out: the INTENT stays open."""
-        self._torn.append(self._begin())
+        self._torn.append(self._begin().number)
 
     def _find(self) -> None:
         """A card that comes back: what happened to its payment is known now."""
         if not self._torn:
             return self._lose()
-        intent = self._torn.pop(self._chance.randrange(len(self._torn))).number
+        intent = self._torn.pop(self._chance.randrange(len(self._torn)))
         kind, body = self._chance.choice(
             ((kinds.KIND_DONE, done_body), (kinds.KIND_VOID, void_body))
         )
@@ -126,7 +134,7 @@ class Day:
     def _begin(self, order_no: str | None = None) -> Record:
         if order_no is None:
             self._orders += 1
-            order_no = f"2026112200{self._orders:04d}"
+            order_no = f"2026{self._seed:06d}{self._orders:04d}"
         card = self._chance.randint(1, 1 << 30)
         body = intent_body(order_no, card, self._chance.randint(1, 99_999))
         return self._append(kinds.KIND_INTENT, body)
@@ -157,21 +165,25 @@ class Day:
         if sealed is None:
             return
         self.note(sealed=[sealed.number, digest_hex(sealed.raw)])
-        self._sealed.append(sealed)
-        for number in batch.put_out(self._journal):
+        self._put_out()
+
+    def _put_out(self, *, check: bool = False) -> None:
+        for number in batch.put_out(self._journal, check=check):
             file = spool.batch_path(self._folder, number).read_bytes()
             self.note(out=[number, digest_hex(file)])
 
     def _receive(self) -> None:
-        """The uplink brings the receipt of the oldest batch."""
-        if not self._sealed:
+        """The uplink brings the receipt of the oldest batch that waits for one."""
+        waiting = "SELECT batch FROM batches WHERE receipt IS NULL ORDER BY batch LIMIT 1"
+        row = self._journal.row(waiting)
+        if row is None:
             return self._seal()
-        sealed = self._sealed.pop(0)
-        path = spool.receipt_path(self._folder, sealed.number)
-        spool.write_atomic(path, receipt_for(sealed))
-        self.note(receipting=sealed.number)
+        number = row[0]
+        path = spool.receipt_path(self._folder, number)
+        spool.write_atomic(path, office_receipts(self._journal)[number])
+        self.note(receipting=number)
         accept_receipt(self._journal, path.read_bytes(), TEST_OFFICE_KEY.public_key)
-        self.note(receipted=sealed.number)
+        self.note(receipted=number)
         return spool.remove(path)
 
     def _checkpoint(self) -> None:
@@ -191,10 +203,11 @@ class Day:
         self._journal = self._open()
 
     def _open(self) -> Journal:
-        journal = open_journal(self._folder, clock=clock(START_MS + self._starts * RESTART_MS))
-        self._starts += 1
+        """A start, as the terminal makes it."""
+        journal = open_journal(self._folder, clock=clock(START_MS + self._seed * DAY_MS))
         self._journal = journal
         self._append(kinds.KIND_START, start_body(TEST_DEVICE_KEY.public_key))
+        self._put_out(check=True)
         return journal
 
     def _close(self) -> None:
