@@ -15,6 +15,7 @@ the verifier, which shares no code with the firmware.
 from __future__ import annotations
 
 import copy
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterable
@@ -23,24 +24,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firmware.journal import batch, kinds, spool
+from firmware.journal import batch, cose, kinds, spool
+from firmware.journal.lifecycle import INTENT_KINDS
 from firmware.journal.receipt import accept_receipt
 from firmware.journal.record import NO_PREVIOUS, Record, digest_of
 from firmware.journal.store import Journal
 from firmware.journal.view import read_record
-from tests.journal_maker import (
-    START_MS,
-    TEST_OFFICE_KEY,
-    clock,
-    done_body,
-    intent_body,
-    open_journal,
-)
-from tests.powercut.sequence import DAY_MS, digest_hex, office_receipts
+from tests.journal_maker import TEST_OFFICE_KEY, UNIT, done_body, intent_body, start_body
+from tests.powercut.sequence import digest_hex, office_receipts, open_unit
 
-LATER_MS = 1000 * DAY_MS
+LATER = 3000  # days
 NEXT_ORDER = "the next order"
-_ENDED = {kinds.KIND_DONE, kinds.KIND_VOID, kinds.KIND_SUSPECT}
+ENDS = {kinds.KIND_DONE, kinds.KIND_VOID, kinds.KIND_SUSPECT}
+LOAD_ENDS = {kinds.KIND_LOAD_DONE, kinds.KIND_LOAD_VOID}
 
 
 class WrongError(Exception):
@@ -80,7 +76,7 @@ def judge(folder: Path, safe: Known, made: Known, batches: Path) -> None:
     """folder: of the terminal, as the cut left it.  safe: what was noted before the cut; made: in
     the whole sequence.  batches: where to leave the batches.  Raises WrongError, or what failed."""
     _check_out(folder, safe, made)
-    journal = open_journal(folder, clock=clock(START_MS + LATER_MS))
+    journal = open_unit(folder, LATER)
     try:
         batch.put_out(journal, check=True)
         _check_out(folder, safe, made)
@@ -91,6 +87,7 @@ def judge(folder: Path, safe: Known, made: Known, batches: Path) -> None:
         _check_next(journal, len(records))
         _check_receipts(folder, journal)
         _leave_batches(journal, batches)
+        _leave_keys(_raws(folder), batches)
     finally:
         journal.close()
 
@@ -142,25 +139,30 @@ def _check_whole(folder: Path, journal: Journal, raws: dict[int, bytes]) -> list
 
 def _check_payments(journal: Journal, records: list[Record]) -> None:
     begun: dict[str, int] = {}
-    ends: dict[int, int] = {}
+    ends: dict[int | None, int] = {}
     for each in records:
-        if each.kind == kinds.KIND_INTENT:
+        if each.kind in INTENT_KINDS:
             order = each.body[kinds.KEY_ORDER_NO]
-            again = order in begun and ends.get(begun[order]) != kinds.KIND_VOID
-            _must(not again, f"order {order} was begun twice")
+            earlier = begun.get(order)
+            is_void = ends.get(earlier) in (kinds.KIND_VOID, kinds.KIND_LOAD_VOID)
+            _must(earlier is None or is_void, f"order {order} was begun twice")
             begun[order] = each.number
-        elif each.kind in _ENDED:
+        elif each.kind in ENDS | LOAD_ENDS:
             intent = each.body[kinds.KEY_INTENT]
             _must(intent not in ends, f"INTENT {intent} ended twice")
             ends[intent] = each.kind
-    started = {each.number for each in records if each.kind == kinds.KIND_INTENT}
-    listed = {each.number for each in journal.open_intents()}
-    _must(listed == started - ends.keys(), "the open INTENTs are not those without an end")
+    for kind, listed in (
+        (kinds.KIND_INTENT, journal.open_intents()),
+        (kinds.KIND_LOAD_INTENT, journal.open_loads()),
+    ):
+        open_ones = {each.number for each in records if each.kind == kind} - ends.keys()
+        _must({each.number for each in listed} == open_ones, "the wrong INTENTs are listed open")
 
 
 def _check_next(journal: Journal, count: int) -> None:
+    start = journal.append(kinds.KIND_START, start_body(journal.signer.public_key))
+    _must(start.number == count + 1, f"the next number is {start.number}, not {count + 1}")
     intent = journal.append(kinds.KIND_INTENT, intent_body(NEXT_ORDER))
-    _must(intent.number == count + 1, f"the next number is {intent.number}, not {count + 1}")
     journal.append(kinds.KIND_DONE, done_body(intent.number))
 
 
@@ -188,3 +190,24 @@ def _leave_batches(journal: Journal, batches: Path) -> None:
     for number, path in out:
         shutil.copyfile(path, batches / path.name)
         (batches / path.name).with_suffix(".receipt").write_bytes(receipts[number])
+
+
+def _leave_keys(raws: dict[int, bytes], batches: Path) -> None:
+    """Which key signs which records, as the first START and each KEY_CHANGE say; how many records.
+
+    Whether they say it rightly is the verifier's to find out, record by record.
+    """
+    payloads = {number: cose.decode(cose.peek1(raw).payload) for number, raw in raws.items()}
+    first = payloads[1][9][kinds.KEY_PUBLIC_KEY]
+    rows = [{"algorithm": -8, "public_key": first.hex(), "first": 1, "last": None}]
+    for number, payload in payloads.items():
+        if payload[6] == kinds.KIND_KEY_CHANGE:
+            rows[-1]["last"] = number
+            body = payload[9]
+            algorithm, coming = -body[kinds.KEY_SIGNING_ALGORITHM], body[kinds.KEY_PUBLIC_KEY]
+            row = {"algorithm": algorithm, "public_key": coming.hex()}
+            rows.append({**row, "first": number + 1, "last": None})
+    office = {"algorithm": -8, "public_key": TEST_OFFICE_KEY.public_key.hex()}
+    keys = {"units": {UNIT: rows}, "office": [office]}
+    (batches / "keys.json").write_text(json.dumps(keys))
+    (batches / "count").write_text(str(len(raws)))

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.journal_maker import open_journal, purchase
+from firmware.journal import kinds
+from tests.journal_maker import purchase, start_body
 from tests.powercut import system
 from tests.powercut.builds import BUILDS
 from tests.powercut.disk import Entry, LoggedDisk
+from tests.powercut.sequence import open_unit
 
 DISK_BYTES = 16 << 20
 EXT4 = ("-b", "4096", "-J", "size=4", "-E", "lazy_itable_init=0,lazy_journal_init=0")
@@ -71,7 +73,8 @@ def used(folder: Path, image: bytes, records: int) -> bytes:
     file.write_bytes(image)
 
     def work() -> None:
-        journal = open_journal(mounted)
+        journal = open_unit(mounted, 0)
+        journal.append(kinds.KIND_START, start_body(journal.signer.public_key))
         while journal.head()[0] < records:
             purchase(journal, f"before-{journal.head()[0]}")
         journal.close()

@@ -1,5 +1,6 @@
-"""One terminal's day on the recorded disk, drawn from a seed: payments of every end, batches,
-receipts, checkpoints, scrubs and restarts, each noted the moment its call returned.
+"""One terminal's day on the recorded disk, drawn from a seed: payments and loads of every end,
+batches, receipts, checkpoints, scrubs, restarts, changes of the device key.  Each is noted the
+moment its call returned.
 
 What is noted is what the terminal may rely on from then on:
 
@@ -19,14 +20,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from firmware.journal import batch, kinds, spool
+from firmware.journal import batch, kinds, rotation, spool
+from firmware.journal.devicekey import FileKeys
 from firmware.journal.receipt import accept_receipt
 from firmware.journal.record import Record
 from firmware.journal.statement import read_statement
 from firmware.journal.store import Journal
 from tests.journal_maker import (
     START_MS,
-    TEST_DEVICE_KEY,
     TEST_OFFICE_KEY,
     clock,
     done_body,
@@ -47,6 +48,27 @@ _fsync = os.fsync  # the neighbour's, whatever the build makes of the firmware's
 
 def digest_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def open_unit(folder: Path, days: int) -> Journal:
+    """The journal of the unit there, with the device key that lies beside it; so many days on."""
+    keys = FileKeys(folder / "device.key")
+    now = clock(START_MS + days * DAY_MS)
+    return open_journal(folder, signer=keys.current(), take=keys.take, clock=now)
+
+
+def load_body(order_no: str, card: int) -> dict[int, Any]:
+    """A whole LOAD_INTENT."""
+    paid = intent_body(order_no, card)
+    both = {key: paid[key] for key in paid.keys() & kinds.KINDS[kinds.KIND_LOAD_INTENT].required}
+    own = {kinds.KEY_TYPE: 0x31, kinds.KEY_LOAD_SERIAL: 9, kinds.KEY_LOAD_FEN: 5000}
+    return {**both, **own, kinds.KEY_MAC2: bytes(4)}
+
+
+def load_done_body(intent: int) -> dict[int, Any]:
+    done = done_body(intent)
+    del done[kinds.KEY_MAC2], done[kinds.KEY_MAC2_STATE]
+    return done
 
 
 def office_receipts(journal: Journal) -> dict[int, bytes]:
@@ -75,7 +97,8 @@ class Day:
         for _ in range(turns or self._chance.randint(*TURNS)):
             self._neighbour()
             self._chance.choices(
-                (self._pay, self._lose, self._find, self._chore), weights=(5, 2, 1, 4)
+                (self._pay, self._lose, self._find, self._load, self._chore),
+                weights=(5, 2, 1, 1, 4),
             )[0]()
         self._flush()
         self._close()
@@ -131,12 +154,25 @@ class Day:
         )
         return self._append(kind, body(intent))
 
+    def _load(self) -> None:
+        """Credited, not credited, or not known."""
+        intent = self._append(kinds.KIND_LOAD_INTENT, load_body(self._next_order(), 1)).number
+        ends: tuple[tuple[int, Callable[[int], dict[int, Any]]] | None, ...] = (
+            (kinds.KIND_LOAD_DONE, load_done_body),
+            (kinds.KIND_LOAD_VOID, void_body),
+            None,
+        )
+        if end := self._chance.choice(ends):
+            kind, body = end
+            self._append(kind, body(intent))
+
+    def _next_order(self) -> str:
+        self._orders += 1
+        return f"2026{self._seed:06d}{self._orders:04d}"
+
     def _begin(self, order_no: str | None = None) -> Record:
-        if order_no is None:
-            self._orders += 1
-            order_no = f"2026{self._seed:06d}{self._orders:04d}"
         card = self._chance.randint(1, 1 << 30)
-        body = intent_body(order_no, card, self._chance.randint(1, 99_999))
+        body = intent_body(order_no or self._next_order(), card, self._chance.randint(1, 99_999))
         return self._append(kinds.KIND_INTENT, body)
 
     def _append(self, kind: int, body: dict[int, Any]) -> Record:
@@ -155,7 +191,7 @@ class Day:
     def _chore(self) -> None:
         chores: tuple[Callable[[], None], ...] = (
             *(self._seal, self._seal, self._receive, self._receive),
-            *(self._checkpoint, self._scrub, self._flush, self._restart),
+            *(self._checkpoint, self._scrub, self._flush, self._restart, self._change_key),
         )
         self._chance.choice(chores)()
 
@@ -198,17 +234,19 @@ class Day:
         self._journal.flush()
         self._on_disk()
 
+    def _change_key(self) -> None:
+        self._on_disk(rotation.rotate(self._journal, FileKeys(self._folder / "device.key")))
+
     def _restart(self) -> None:
         self._close()
         self._journal = self._open()
 
     def _open(self) -> Journal:
         """A start, as the terminal makes it."""
-        journal = open_journal(self._folder, clock=clock(START_MS + self._seed * DAY_MS))
-        self._journal = journal
-        self._append(kinds.KIND_START, start_body(TEST_DEVICE_KEY.public_key))
+        self._journal = open_unit(self._folder, self._seed)
+        self._append(kinds.KIND_START, start_body(self._journal.signer.public_key))
         self._put_out(check=True)
-        return journal
+        return self._journal
 
     def _close(self) -> None:
         self._journal.close()
