@@ -7,7 +7,7 @@ import os
 import pytest
 
 from firmware.clock import Clock
-from firmware.journal import cose, rotation, spool, store
+from firmware.journal import batch, cose, rotation, spool, store
 from firmware.journal.algorithms import key_id
 from firmware.journal.devicekey import FileKeys
 from firmware.journal.kinds import KIND_KEY_CHANGE, KIND_START, KIND_TAMPER, PROFILE_DEVELOPMENT
@@ -237,3 +237,27 @@ def test_rotation_names_are_those_of_the_journal():
     assert rotation.ENDS == "ends "  # as View reads it
     assert TEST_DEVICE_KEY.algorithm == -8
     assert store.rotation is rotation
+
+
+def test_every_statement_is_signed_by_a_key_that_its_records_make_known(tmp_path, make_keys):
+    """Whoever verifies in order knows the key of a statement, or learns it from a KEY_CHANGE in
+    its batch (docs/records.md): records of before the change are sealed before it."""
+    keys = make_keys()
+    journal = open_journal(tmp_path, keys)
+    known = {key_id(journal.signer.public_key)}
+    start(journal)
+    for _ in range(6):
+        journal.append(KIND_TAMPER, NOTE)
+    batch.seal(journal, 3)
+    change = rotate(journal, keys)
+    batch.seal(journal)
+    journal.append(KIND_TAMPER, NOTE)
+    batch.seal(journal)
+    rows = journal.rows("SELECT first, last, header FROM batches ORDER BY batch")
+    assert [row[:2] for row in rows] == [(1, 3), (4, 7), (8, 8), (9, 9)]
+    assert change.number == 8
+    for first, last, statement in rows:
+        covered = [journal.get(number) for number in range(first, last + 1)]
+        known |= {key_id(each.body[53]) for each in covered if each.kind == KIND_KEY_CHANGE}
+        signer = cose.peek1(statement).key_id
+        assert signer in known

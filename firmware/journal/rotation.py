@@ -4,6 +4,8 @@
     2  KEY_CHANGE, signed by the present key, is on the disk         <- the change has happened
     3  the next key takes the place of the present one, which is destroyed
 
+All before it is sealed by the old key first, so the next batch begins with KEY_CHANGE: whoever
+verifies its statement, signed by the new key, learns that key from it.
 A crash before 2 leaves the old key and a next one that never signed anything; a crash after 2 is
 finished at the next start, before any record is written.  From which number on a key signs nothing
 stands in the journal's counters, `ends <key id>`, and is found again from the KEY_CHANGE records.
@@ -14,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from firmware.journal import cose
+from firmware.journal import batch, cose
 from firmware.journal.algorithms import Signer, key_id
 from firmware.journal.kinds import KEY_PUBLIC_KEY, KEY_SIGNING_ALGORITHM, KIND_KEY_CHANGE
 from firmware.journal.record import Record, RecordError, read
@@ -64,6 +66,8 @@ def hand_over(journal: Journal, coming: Signer) -> Record:
     """KEY_CHANGE, the last record that the present key signs; `coming` signs whatever follows."""
     body = {KEY_PUBLIC_KEY: coming.public_key, KEY_SIGNING_ALGORITHM: -coming.algorithm}
     with journal.lock:
+        while batch.seal(journal) is not None:
+            pass
         journal.keep_key(coming.public_key)
         change = journal.append(KIND_KEY_CHANGE, body)
         journal.sign_with(coming)

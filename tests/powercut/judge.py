@@ -58,9 +58,8 @@ class Known:
         known = copy.deepcopy(self)
         for said in notes:
             known.records |= dict(said.get("records", ()))
-            for name in ("sealed", "out"):
-                if name in said:
-                    getattr(known, name).update([said[name]])
+            known.out.update([said["out"]] if "out" in said else ())
+            known.sealed.update(said[name] for name in ("sealed", "out") if name in said)
             for name in ("receipting", "receipted"):
                 if name in said:
                     getattr(known, name).add(said[name])
@@ -206,7 +205,7 @@ def _leave_keys(raws: dict[int, bytes], batches: Path) -> None:
             body = payload[9]
             algorithm, coming = -body[kinds.KEY_SIGNING_ALGORITHM], body[kinds.KEY_PUBLIC_KEY]
             row = {"algorithm": algorithm, "public_key": coming.hex()}
-            rows.append({**row, "first": number + 1, "last": None})
+            rows.append({**row, "first": number, "last": None})
     office = {"algorithm": -8, "public_key": TEST_OFFICE_KEY.public_key.hex()}
     keys = {"units": {UNIT: rows}, "office": [office]}
     (batches / "keys.json").write_text(json.dumps(keys))

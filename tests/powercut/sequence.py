@@ -235,7 +235,9 @@ class Day:
         self._on_disk()
 
     def _change_key(self) -> None:
+        """Which seals what the old key signed."""
         self._on_disk(rotation.rotate(self._journal, FileKeys(self._folder / "device.key")))
+        self._put_out()
 
     def _restart(self) -> None:
         self._close()
