@@ -31,7 +31,7 @@ COUNTS = (
     *("verified", "seconds"),
 )
 SPOILT = {  # build: (of its cuts must fail at least, with the words of the judge)
-    "unsynced": (0.90, ("is lost", "is not in out/", "out/ holds other bytes", "gone")),
+    "unsynced": (0.90, ("is lost", "is not in out/", "out/ holds other bytes", "device.key has")),
     "synced-at-checkpoints-only": (0.50, ("is lost",)),
     "early": (0.30, ("is lost",)),
     "renamed-unsynced": (0.20, ("out/ holds other bytes", "ReceiptError")),
