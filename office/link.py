@@ -40,8 +40,11 @@ class Link(Protocol):
         Pieces that were yielded before a LinkError are right and need not be asked for again.
         """
 
-    def put_receipt(self, batch: int, receipt: bytes) -> bool:
-        """False: the unit holds that batch no longer, an earlier receipt was verified."""
+    def put_receipt(self, batch: int, receipt: bytes) -> object:
+        """It has arrived at the latest when the next hello() is answered.
+
+        No error when the unit holds that batch no longer: an earlier receipt was verified.
+        """
 
     def put_down(self, what: str, content: bytes, progress: Progress) -> None:
         """Hand over a signed file."""

@@ -61,7 +61,8 @@ def test_both_ways_serve_and_a_receipt_goes_after_its_batch(running, tmp_path):
             wait_for(link)
             got = fetch(link, link.next_after(0), tmp_path / name, lambda held, size: None)
             assert got == CONTENT
-        assert serial_link.put_receipt(1, b"receipt")
+        serial_link.put_receipt(1, b"receipt")
+        serial_link.hello()
         receipt = tmp_path / "up" / "00000001.receipt"
         time.sleep(0.15)
         assert receipt.exists()

@@ -101,7 +101,8 @@ def test_a_batch_crosses_a_bad_line_byte_for_byte(rig, tmp_path, seed):
     link = make_link()
     offsets = []
     assert pull(link, tmp_path, lambda held, size: offsets.append(held)) == CONTENT
-    assert link.put_receipt(3, b"receipt") is True
+    link.put_receipt(3, b"receipt")
+    link.hello()
     assert (unit.data_dir / "up" / "00000003.receipt").read_bytes() == b"receipt"
     assert offsets == sorted(set(offsets)), "a byte was written twice"
     assert line.spoilt > 0
@@ -119,7 +120,7 @@ def test_a_signed_file_comes_down_a_bad_line(rig, seed):
 def test_the_office_goes_on_where_its_last_process_stopped(rig, tmp_path):
     """Each process of the office gets a few chunks and dies; none is asked for twice."""
     _, _, make_link = rig
-    starts = []
+    starts, ends = [], [0]
 
     class Died(Exception):
         pass
@@ -132,15 +133,17 @@ def test_the_office_goes_on_where_its_last_process_stopped(rig, tmp_path):
             if len(seen) == 1:
                 starts.append(held)
             if len(seen) > chunks:
+                ends.append(held)
                 raise Died
 
         return progress
 
     for _ in range(3):
         with pytest.raises(Died):
-            pull(make_link(timeout_s=2), tmp_path, die_after(4))
+            pull(make_link(timeout_s=2), tmp_path, die_after(2))
     assert pull(make_link(timeout_s=2), tmp_path, die_after(100)) == CONTENT
-    assert starts == [0, 4 * 2048, 8 * 2048, 12 * 2048]
+    assert starts == ends
+    assert len(starts) == 4
 
 
 def test_the_unit_restarts_in_the_middle(rig, tmp_path):
@@ -175,7 +178,10 @@ def test_the_unit_restarts_while_a_file_comes_down(rig):
 def test_a_cut_line_is_an_error_and_nothing_is_lost(rig, tmp_path):
     line, _, make_link = rig
 
+    came = []
+
     def cut(held, size):
+        came.append(held)
         line.is_cut = held >= 8192
 
     with pytest.raises(LinkError) as caught:
@@ -184,7 +190,7 @@ def test_a_cut_line_is_an_error_and_nothing_is_lost(rig, tmp_path):
     line.is_cut = False
     held = []
     assert pull(make_link(timeout_s=2), tmp_path, lambda now, _: held.append(now)) == CONTENT
-    assert held[0] == 8192
+    assert 8192 <= held[0] == came[-1] < len(CONTENT)
 
 
 def test_a_second_office_at_the_same_device_is_told(rig):
@@ -248,10 +254,10 @@ def test_the_last_answer_of_a_file_is_lost_and_the_unit_restarts(data_dir):
     """Its last chunk sent again is answered with the whole size; nothing is written twice."""
     content = b"signed"
     question = Message(frame.DOWN, 7, ("stoplist", 6, hashlib.sha256(content).digest(), 0, content))
-    assert SerialServer("unit-1", Spool(data_dir)).answer(question).fields == ("stoplist", 6)
+    assert SerialServer("unit-1", Spool(data_dir)).answer(question).fields == ("stoplist", 6, 1)
     written = (data_dir / "down" / "stoplist.cose").stat().st_ino
     last = question._replace(fields=(*question.fields[:3], 5, content[5:]))
-    assert SerialServer("unit-1", Spool(data_dir)).answer(last).fields == ("stoplist", 6)
+    assert SerialServer("unit-1", Spool(data_dir)).answer(last).fields == ("stoplist", 6, 1)
     assert (data_dir / "down" / "stoplist.cose").stat().st_ino == written
 
 

@@ -8,16 +8,25 @@ and null, in deterministic encoding (RFC 8949 4.2.1), at most MAX_MESSAGE bytes.
 The leading 00 ends whatever half frame or noise came before.  The CRC is that of zlib (ISO 3309);
 it guards against noise, not against people: batches, receipts and files carry signatures.
 
-The office asks, the unit answers with the same id, so that a late answer is not taken for
-another's.  The unit keeps nothing between two questions but a file that is on its way down, on
-the disk, so any question may be repeated, by any asker, after any restart of either side.
+The office asks, the unit answers with the same id, in the order in which it was asked.  The office
+asks ahead without waiting for answers, so that the line is never idle; each asking has an id of its
+own, also that of a lost question again, so that a late answer is not taken for another's.  The unit
+keeps nothing between two questions but a file that is on its way down, so any question may be
+repeated, by any asker, after any restart of either side.
 
     [1, id]                                  -> [129, id, unit, oldest, newest, damaged frames]
     [2, id, after]                           -> [130, id, batch | null, size, SHA-256 of the file]
     [3, id, batch, offset, length]           -> [131, id, batch, offset, chunk]
     [4, id, batch, receipt]                  -> [132, id, batch]
-    [5, id, what, size, digest, offset, chunk] -> [133, id, what, bytes held]
+    [5, id, what, size, digest, offset, chunk] -> [133, id, what, bytes held, 1 | 0: chunk kept]
     anything wrong                           -> [255, id, error, text]
+
+Bytes held are those without a hole, on the disk.  Of what comes behind a hole the unit keeps up to
+MAX_AHEAD bytes in memory.  Unasked the unit says only, while batches wait and nobody asks,
+
+    [6, id, unit, oldest waiting batch]
+
+Messages of kinds from 128 on, and [6 ...], are never answered: an echo dies out.
 """
 
 from __future__ import annotations
@@ -33,6 +42,7 @@ NEXT = 2
 READ = 3
 RECEIPT = 4
 DOWN = 5
+ANNOUNCE = 6
 ANSWER = 128  # the answer to question k has kind 128 + k
 ERROR = 255
 
@@ -45,6 +55,7 @@ STORAGE_FAILED = 4
 MAX_CHUNK = 4096
 MAX_MESSAGE = MAX_CHUNK + 512
 MAX_RECEIPT = 4096
+MAX_AHEAD = 32 << 10  # of a file coming down, behind a hole
 MAX_DOWN = 16 << 20  # a stop list of a million cards has 9 MB
 _CRC_SIZE = 4
 # COBS adds one byte in 254, and one (Cheshire and Baker, "Consistent Overhead Byte Stuffing").

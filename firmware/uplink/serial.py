@@ -1,14 +1,20 @@
-"""The unit's end of the serial line: every question gets one answer (messages: uplink/frame.py)."""
+"""The unit's end of the serial line: every question gets one answer (messages: uplink/frame.py).
+
+Questions come ahead of their answers; they wait in the kernel's buffer while an answer is written.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from firmware.uplink import frame
+from firmware.uplink.announce import Announcer
+from firmware.uplink.descent import Descent
 from firmware.uplink.frame import FrameReader, Item, Message, encode_frame
-from firmware.uplink.spool import NoSuchBatch, OutOfBounds, Spool, check_down
+from firmware.uplink.spool import NoSuchBatch, OutOfBounds, Spool
 
 Fields = tuple[Item, ...]
 
@@ -38,6 +44,8 @@ class SerialServer:
         self._unit = unit
         self._spool = spool
         self._reader = FrameReader()
+        self._descent = Descent(spool)
+        self._announcer = Announcer(spool.pending)
         self._answers: dict[int, Callable[[Fields], list[Item]]] = {
             frame.HELLO: self._hello,
             frame.NEXT: self._next,
@@ -55,10 +63,15 @@ class SerialServer:
         """Until `stop` is set; raises TransportError when the line is gone."""
         while not stop.is_set():
             for message in self._reader.feed(uart.read(_READ_SIZE, _READ_TIMEOUT_S)):
-                uart.write(encode_frame(self.answer(message)))
+                if message.kind < frame.ANSWER and message.kind != frame.ANNOUNCE:
+                    uart.write(encode_frame(self.answer(message)))
+                    self._announcer.asked(time.monotonic())
+            batch = self._announcer.due(time.monotonic())
+            if batch is not None:
+                uart.write(encode_frame(Message(frame.ANNOUNCE, batch, (self._unit, batch))))
 
     def answer(self, message: Message) -> Message:
-        """The answer to one message, never an exception: an odd question must not end the line."""
+        """The answer to a question, never an exception: an odd one must not end the line."""
         kind, ident, fields = message
         try:
             if kind not in self._answers:
@@ -96,17 +109,9 @@ class SerialServer:
         return [number]
 
     def _down(self, fields: Fields) -> list[Item]:
-        """Chunks append in order; the answer tells where the asker has to go on."""
         what, size, digest, offset, chunk = _take(fields, str, int, bytes, int, bytes)
-        check_down(what, size)
-        held = self._spool.arrived(what, digest)
-        if held == 0 and self._spool.holds_down(what, digest):
-            return [what, size]  # the answer to its last chunk was lost
-        if offset == held and offset + len(chunk) <= size:
-            held = self._spool.append_down(what, digest, chunk)
-        if held >= size:
-            self._spool.finish_down(what, digest)
-        return [what, held]
+        held, is_kept = self._descent.take(what, size, digest, offset, chunk)
+        return [what, held, int(is_kept)]
 
 
 def _take(fields: Fields, *types: type) -> tuple[Any, ...]:
