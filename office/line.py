@@ -21,7 +21,7 @@ from office.link import Offer, Progress, UnitInfo
 from office.window import Job
 
 DEFAULT_BAUD = 115200
-TIMEOUT_S = 2.0  # beyond the line's own time; shorter once the unit has answered
+TIMEOUT_S = 2.0  # beyond the line's own time, at most; first a quarter of it
 ATTEMPTS = 8
 _TICK_S = 0.02
 _WRITE_S = 10.0
@@ -158,21 +158,25 @@ class SerialLink:
 
     def _came_back(self) -> None:
         """What came while the office was busy is heard before any silence is counted."""
-        self._asker.was_away(time.monotonic())
+        now_s = time.monotonic()
+        self._asker.was_away(now_s)
+        with _line_errors():
+            self._write(now_s)
 
     def _turn(self) -> None:
-        try:
+        with _line_errors():
             data = self._port.read(1)
             if data:
                 data += self._port.read(self._port.in_waiting)
             now_s = time.monotonic()
             self._asker.feed(data, now_s)
             self._look_ahead()
-            questions = self._asker.to_write(now_s)
-            if questions:
-                self._port.write(questions)
-        except (serial.SerialException, OSError) as error:
-            raise LinkError(702, str(error)) from None
+            self._write(now_s)
+
+    def _write(self, now_s: float) -> None:
+        questions = self._asker.to_write(now_s)
+        if questions:
+            self._port.write(questions)
 
     def _look_ahead(self) -> None:
         """Begin with the next batch as soon as it is known."""
@@ -189,6 +193,14 @@ class SerialLink:
             if job is not None:
                 self._asker.drop(job)
         self._next = self._ahead = None
+
+
+@contextlib.contextmanager
+def _line_errors() -> Iterator[None]:
+    try:
+        yield
+    except (serial.SerialException, OSError) as error:
+        raise LinkError(702, str(error)) from None
 
 
 def _raise(job: Job) -> None:

@@ -65,7 +65,7 @@ class ChunkSize:
 
     def __init__(self) -> None:
         self._bytes = 12_000.0
-        self._losses = 0.1
+        self._losses = 0.3
 
     @property
     def now(self) -> int:
@@ -95,7 +95,8 @@ class Window:
     _LEAST_SLACK_S = 0.15
 
     def __init__(self, bytes_per_s: float, timeout_s: float, attempts: int, ident: int):
-        """timeout_s: longest wait beyond the line's own time, at first; attempts: waits in vain."""
+        """timeout_s: how long to wait beyond the line's own time, at most, unless answers are
+        seen to take longer; attempts: waits in vain."""
         self._bytes_per_s = bytes_per_s
         self._timeout_s = timeout_s
         self._attempts = attempts
@@ -144,8 +145,10 @@ class Window:
         """
         if not self._asked:
             return []
-        oldest = next(iter(self._asked.values()))
-        patience_s = oldest.question.cost / self._bytes_per_s + self._slack_s()
+        oldest, *others = self._asked.values()
+        # One damaged frame is no silence: the next one shows the gap.
+        due = oldest.question.cost + sum(each.question.cost for each in others[:1])
+        patience_s = due / self._bytes_per_s + self._slack_s()
         if now_s < max(oldest.asked_s, self._heard_s) + patience_s:
             return []
         self._silences += 1
@@ -170,7 +173,7 @@ class Window:
     def _slack_s(self) -> float:
         least_s = min(self._LEAST_SLACK_S, self._timeout_s)
         if self._delay_s is None:
-            slack_s = self._timeout_s
+            slack_s = self._timeout_s / 4
         else:
             slack_s = min(least_s + self._delay_s + 3 * self._stall_s, 5 * self._timeout_s)
         return max(slack_s, min(slack_s * 2**self._silences, self._timeout_s))
