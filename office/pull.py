@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from office.books import Duplicate
 from office.errors import LinkError, Refused
@@ -12,6 +15,8 @@ from office.fetch import fetch, forget
 from office.folder import Folder
 from office.intake import Intake
 from office.link import Link, Offer
+
+log = logging.getLogger(__name__)
 
 MAX_BATCHES = 100_000
 
@@ -70,6 +75,38 @@ def pull(
             _pull_one(folder, intake, link, progress, done, offer)
     done.damaged_frames = link.hello().damaged_frames - info.damaged_frames
     return done
+
+
+class Listening(Link, Protocol):
+    """A link over which a unit can speak unasked."""
+
+    def listen(self, seconds: float) -> object | None:
+        """What it announces within that time."""
+
+
+def pull_announced(
+    folder: Folder,
+    link: Listening,
+    progress: Progress,
+    *,
+    unit: str | None = None,
+    seconds: float = math.inf,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Pulled]:
+    """Pulls at once, and again whenever the unit announces a batch, for so long.
+
+    A unit that is off or unplugged is waited for.  Raises LinkError 705, 706, OfficeError 909.
+    """
+    end = clock() + seconds
+    while True:
+        try:
+            yield pull(folder, link, progress, unit=unit)
+        except LinkError as error:
+            if error.number not in (702, 703, 704):
+                raise
+            log.warning("%s", error)
+        if link.listen(max(0.0, end - clock())) is None:
+            return
 
 
 def _pull_one(

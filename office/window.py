@@ -65,7 +65,7 @@ class ChunkSize:
 
     def __init__(self) -> None:
         self._bytes = 12_000.0
-        self._losses = 0.3
+        self._losses = 0.05
 
     @property
     def now(self) -> int:

@@ -34,6 +34,9 @@ ROWS = {
     "stoplist.lookup_us.p99",
     "stoplist.mb",
     "stoplist.apply_diff_ms",
+    "serial.line_rate.clean",
+    "serial.line_rate.ber1e5",
+    "serial.vs_lrzsz",
     "machine.load",
 } | {
     f"purchase.{side}_apdus.{kind}"
@@ -41,6 +44,7 @@ ROWS = {
     for kind in ("1_0", "2_0_without_ef06", "3_0", "3_0_contactless")
 }
 MAY_BE_ZERO = {"machine.load"}
+NEED_A_PROGRAM = {"purchase.syncs", "serial.vs_lrzsz"}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +60,7 @@ def test_every_row_has_its_five_fields_and_a_positive_value(written):
         assert list(row) == ["value", "unit", "reference", "ratio", "note"], name
         assert row["unit"], name
         assert row["note"], name
-        if name != "purchase.syncs" and name not in MAY_BE_ZERO:
+        if name not in NEED_A_PROGRAM and name not in MAY_BE_ZERO:
             assert row["value"] > 0, name
             assert row["ratio"] == pytest.approx(row["value"] / row["reference"], rel=1e-3), name
 
@@ -79,6 +83,11 @@ def test_without_strace_the_row_is_there_and_says_why(monkeypatch, tmp_path: Pat
     row = syncs.measure(tmp_path, 3)["purchase.syncs"].row()
     assert (row["value"], row["ratio"]) == (None, None)
     assert "strace" in row["note"]
+
+
+@pytest.mark.skipif(shutil.which("rz") is None, reason="lrzsz is not installed")
+def test_the_line_is_compared_with_lrzsz(written):
+    assert written["serial.vs_lrzsz"]["value"] > 0
 
 
 def test_percentiles_are_nearest_rank():

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs what `make test` needs beside Python: a real pcscd with virtual readers, a token,
-# PostgreSQL, strace and ext4.
+# PostgreSQL, strace, ext4 and lrzsz.
 # Needs Debian and root or sudo.  Does nothing, quickly, when all is there.
 set -eu
 
-packages="pcscd vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs"
+packages="pcscd vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz"
 
 missing=""
 for package in $packages; do

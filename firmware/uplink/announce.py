@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 FIRST_S = 1.0
 LONGEST_S = 60.0
-QUIET_S = 10.0  # after a question: the office is there and asks by itself
+QUIET_S = 10.0  # after a question
 _LOOK_EVERY_S = 1.0  # how often the waiting batches are listed
 
 
@@ -28,8 +28,7 @@ class Announcer:
         self._due_s = self._quiet_s = self._look_s = -math.inf
 
     def asked(self, now_s: float) -> None:
-        """The office asked a question."""
-        self._wait_s = FIRST_S
+        """The office asked a question: it is there and asks by itself."""
         self._quiet_s = now_s + QUIET_S
 
     def due(self, now_s: float) -> int | None:

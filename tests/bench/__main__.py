@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import daemon, dump, exchanges, floor, pace, stoplist, syncs
+from tests.bench import daemon, dump, exchanges, floor, pace, serialline, stoplist, syncs
 from tests.bench.figure import Figure, Figures, table, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,10 +31,17 @@ class Extent:
     stopped_cards: int = 1_000_000
     starts: int = 7
     rest_s: float = 4.0  # beyond the quiet seconds after which the log is moved
+    line_payments: int = 200  # three records each
 
 
 QUICK = Extent(
-    payments=40, traced_payments=3, records=900, stopped_cards=4000, starts=1, rest_s=0.2
+    payments=40,
+    traced_payments=3,
+    records=900,
+    stopped_cards=4000,
+    starts=1,
+    rest_s=0.2,
+    line_payments=20,
 )
 
 
@@ -52,7 +59,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
     before = os.getloadavg()[0]
     large = _large_journal(folder, extent.records)
     with tempfile.TemporaryDirectory(dir=folder, prefix="run-") as name:
-        parts = ("exchanges", "syncs", "pace", "floor", "daemon", "stops")
+        parts = ("exchanges", "syncs", "pace", "floor", "daemon", "stops", "line")
         places = [Path(name, each) for each in parts]
         for place in places:
             place.mkdir()
@@ -63,6 +70,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
         rows |= dump.measure(places[3])
         rows |= stoplist.measure(places[5], folder, extent.stopped_cards)
         rows |= daemon.measure(places[4], large, extent.starts, extent.rest_s)
+        rows |= serialline.measure(places[6], extent.line_payments)
     rows["machine.load"] = _load(before)
     return rows
 

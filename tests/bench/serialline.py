@@ -26,18 +26,18 @@ from tests.emulated_line import EmulatedLine
 
 BAUD = 115200
 BIT_ERROR_RATE = 1e-5
-RECORDS_A_BATCH = 100
+RECORDS_A_BATCH = 500  # the default of board.toml
 CLEAN_LIMIT, DAMAGED_LIMIT = 0.95, 0.80
 _LONGEST_S = 120
 _PROBE_BYTES = 8000
 
 
 def measure(folder: Path, purchases: int) -> dict[str, Figure]:
-    """purchases: three records each; 130 of them are about 60 KB of batches."""
+    """purchases: three records each; 200 of them are about 60 KB of batches."""
     sealed = _sealed(folder / "unit", purchases)
     size = sum(path.stat().st_size for path in sealed)
     line_rate = _line_rate()
-    clean_s = _pull(folder, "clean", EmulatedLine())
+    clean_s = min(_pull(folder, name, EmulatedLine()) for name in ("clean", "clean-again"))
     damaged_s = _pull(folder, "damaged", EmulatedLine(bit_error_rate=BIT_ERROR_RATE, seed=5))
     what = (
         f"{len(sealed)} batches, {size} bytes, fetched, verified, stored and receipted by "
@@ -48,7 +48,7 @@ def measure(folder: Path, purchases: int) -> dict[str, Figure]:
             size / clean_s / line_rate,
             "of the line",
             CLEAN_LIMIT,
-            f"{what}, {clean_s:.2f} s; reference: the limit, from below",
+            f"{what}, {clean_s:.2f} s, the faster of two; reference: the limit, from below",
         ),
         "serial.line_rate.ber1e5": Figure(
             size / damaged_s / line_rate,
@@ -174,33 +174,33 @@ def _against_lrzsz(folder: Path, sealed: list[Path], ours_s: float) -> Figure:
 
 
 def _zmodem(folder: Path, sealed: list[Path], block: int) -> float:
-    """Seconds for the same files by ZMODEM in one session, both programs starting together."""
+    """Seconds for the same files by ZMODEM in one session, both programs starting together.
+
+    The session is over when the first of the two ends: behind its last word, "OO", sz discards
+    what a pty has not passed on yet, and rz may wait half a minute for it.
+    """
     folder.mkdir()
     options = ["--try-8k"] if block > 1024 else []
+    commands = (["rz", "--binary"], ["sz", "--binary", *options, *map(str, sealed)])
     with EmulatedLine() as line:
         ends = [os.open(name, os.O_RDWR | os.O_NOCTTY) for name in (line.office, line.unit)]
         started = time.monotonic()
-        receiver, sender = (
-            subprocess.Popen(command, cwd=folder, stdin=end, stdout=end, stderr=subprocess.DEVNULL)
-            for command, end in zip(
-                (
-                    ["rz", "--binary", "--quiet"],
-                    ["sz", "--binary", "--quiet", *options, *map(str, sealed)],
-                ),
-                ends,
-                strict=True,
+        programs = [
+            subprocess.Popen(
+                [*command, "--quiet"], cwd=folder, stdin=end, stdout=end, stderr=subprocess.DEVNULL
             )
-        )
-        try:
-            receiver.wait(_LONGEST_S)
-            sender.wait(_LONGEST_S)
-            seconds = time.monotonic() - started
-        finally:
-            for each in (receiver, sender):
-                each.kill()
-                each.wait()
-            for end in ends:
-                os.close(end)
+            for command, end in zip(commands, ends, strict=True)
+        ]
+        while all(each.poll() is None for each in programs):
+            if time.monotonic() > started + _LONGEST_S:
+                break
+            time.sleep(0.002)
+        seconds = time.monotonic() - started
+        for each in programs:
+            each.kill()
+            each.wait()
+        for end in ends:
+            os.close(end)
     for path in sealed:
         if (folder / path.name).read_bytes() != path.read_bytes():
             raise RuntimeError(f"{path.name} did not cross whole")
@@ -213,5 +213,5 @@ if __name__ == "__main__":
     from tests.bench.figure import table
 
     with tempfile.TemporaryDirectory() as name:
-        rows = measure(Path(name), 65)
+        rows = measure(Path(name), 200)
         print(table(rows), *(each.note for each in rows.values()), sep="\n")
