@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from office.errors import LinkError, OfficeError
 from office.folder import Folder
 from office.line import DEFAULT_BAUD, SerialLink
 from office.link import Link
-from office.pull import Pulled, pull
+from office.pull import Pulled, pull, pull_announced
 from office.web import HttpLink
 
 Act = Callable[[argparse.Namespace], int]
@@ -29,6 +30,8 @@ def add(act: AddAct) -> None:
     one = act("pull", _pull, "收取批次 · fetch, verify, store, receipt")
     _add_link(one)
     one.add_argument("--all", action="store_true", help="compare batches already stored, too")
+    one.add_argument("--listen", type=float, nargs="?", const=math.inf, metavar="SECONDS",
+                     help="and wait for what the unit announces; --serial only")  # fmt: skip
     one.add_argument("--json", action="store_true")
 
     one = act("push", _push, "下发文件 · hand a signed file to a unit")
@@ -52,8 +55,30 @@ def _add_link(parser: argparse.ArgumentParser) -> None:
 
 
 def _pull(arguments: argparse.Namespace) -> int:
+    if arguments.listen is not None:
+        return _listen(arguments)
     with office_of(arguments) as office, _link(arguments, office) as link:
         done = pull(office, link, _progress, unit=arguments.unit, again=arguments.all)
+    return _tell(done, arguments.json)
+
+
+def _listen(arguments: argparse.Namespace) -> int:
+    """Each pull is told; the worst of them is the status."""
+    if arguments.serial is None:
+        raise LinkError(706, "--listen needs --serial: an announcement comes over no other link")
+    status = 0
+    with office_of(arguments) as office, _link(arguments, office) as link:
+        assert isinstance(link, SerialLink)
+        pulls = pull_announced(
+            office, link, _progress, unit=arguments.unit, seconds=arguments.listen
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            for done in pulls:
+                status = max(status, _tell(done, arguments.json))
+    return status
+
+
+def _tell(done: Pulled, as_json: bool) -> int:
     for batch, refusal in done.refused:
         print(f"批次 batch {batch}\n{refusal.lines}", file=sys.stderr)
     for each in done.duplicates:
@@ -61,13 +86,14 @@ def _pull(arguments: argparse.Namespace) -> int:
             f"重复付款 · paid twice: {each.unit} {each.done} = {each.other_unit} {each.other_done}",
             file=sys.stderr,
         )
-    if arguments.json:
-        print(json.dumps(_pulled_json(done)))
+    if as_json:
+        print(json.dumps(_pulled_json(done)), flush=True)
     else:
         print(
             f"{done.unit}: 新批次 batches {done.batches}, 记录 records {done.records}, "
             f"再次 repeated {done.repeated}, 拒收 refused {len(done.refused)}, "
-            f"重复 duplicates {len(done.duplicates)}"
+            f"重复 duplicates {len(done.duplicates)}",
+            flush=True,
         )
     return 0 if done.is_clean else 1
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from firmware.uplink import frame
@@ -62,13 +62,18 @@ class SerialServer:
     def serve(self, uart: Uart, stop: threading.Event) -> None:
         """Until `stop` is set; raises TransportError when the line is gone."""
         while not stop.is_set():
-            for message in self._reader.feed(uart.read(_READ_SIZE, _READ_TIMEOUT_S)):
-                if message.kind < frame.ANSWER and message.kind != frame.ANNOUNCE:
-                    uart.write(encode_frame(self.answer(message)))
-                    self._announcer.asked(time.monotonic())
+            for reply in self.replies(uart.read(_READ_SIZE, _READ_TIMEOUT_S)):
+                uart.write(reply)
+                self._announcer.asked(time.monotonic())
             batch = self._announcer.due(time.monotonic())
             if batch is not None:
                 uart.write(encode_frame(Message(frame.ANNOUNCE, batch, (self._unit, batch))))
+
+    def replies(self, data: bytes) -> Iterator[bytes]:
+        """A frame for every question that these bytes complete."""
+        for message in self._reader.feed(data):
+            if message.kind < frame.ANSWER and message.kind != frame.ANNOUNCE:
+                yield encode_frame(self.answer(message))
 
     def answer(self, message: Message) -> Message:
         """The answer to a question, never an exception: an odd one must not end the line."""
