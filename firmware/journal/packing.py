@@ -21,7 +21,7 @@ MAX_UNPACKED = 4 * 1024 * 1024  # bytes
 MAX_HEADS = 255
 
 _LEVEL = 9  # fixed: a batch is packed to the same bytes each time
-_PREVIOUS = b"\x08\x58\x20"  # key 8, and a byte string of 32
+MARK = b"\x08\x58\x20"  # key 8, and a byte string of 32
 _DIGEST = 32
 _SIGNATURE = 64
 
@@ -66,8 +66,8 @@ def pack(raws: list[bytes]) -> bytes:
 
 def _without(payload: bytes, digest: bytes) -> bytes | None:
     """The payload without `previous`; None unless that is this digest, where it is looked for."""
-    at = payload.find(_PREVIOUS) + len(_PREVIOUS)
-    if at < len(_PREVIOUS) or payload[at : at + _DIGEST] != digest:
+    at = payload.find(MARK) + len(MARK)
+    if at < len(MARK) or payload[at : at + _DIGEST] != digest:
         return None
     return payload[:at] + payload[at + _DIGEST :]
 
@@ -101,8 +101,8 @@ def decompress(codec: int, data: bytes) -> bytes:
 
 def unpack(packed: bytes) -> Unpacked:
     """The records and their digests, nothing verified; raises PackingError."""
-    heads, which, whole, payloads, signatures = _shape(packed)
-    starts = [_start(*head) for head in heads]
+    heads, which, whole, payloads, signatures = parts_of(packed)
+    starts = [start_of(*head) for head in heads]
     given = set(whole)
     sha256 = hashlib.sha256
     raws: list[bytes] = []
@@ -111,12 +111,12 @@ def unpack(packed: bytes) -> Unpacked:
     at = 0
     for place, payload in enumerate(payloads):
         if place not in given:
-            cut = payload.find(_PREVIOUS) + 3
+            cut = payload.find(MARK) + 3
             if cut < 3:
                 raise PackingError(f"record at {place}: no place for the digest left out")
             payload = payload[:cut] + digest + payload[cut:]
         length = len(payload)
-        head = b"Y" + length.to_bytes(2, "big") if 255 < length <= 65535 else _bytes_head(length)
+        head = b"Y" + length.to_bytes(2, "big") if 255 < length <= 65535 else bytes_head(length)
         end = at + _SIGNATURE
         raw = starts[which[place]] + head + payload + b"\x58\x40" + signatures[at:end]
         at = end
@@ -126,7 +126,7 @@ def unpack(packed: bytes) -> Unpacked:
     return Unpacked(raws, digests)
 
 
-def _shape(packed: bytes) -> tuple[list[Any], bytes, list[int], list[bytes], bytes]:
+def parts_of(packed: bytes) -> tuple[list[Any], bytes, list[int], list[bytes], bytes]:
     """The five parts, their types, lengths and order right; raises PackingError."""
     try:
         parts = cose.decode(packed)
@@ -161,12 +161,12 @@ def _is_head(value: object) -> bool:
     return False
 
 
-def _start(protected: bytes, key_id: bytes) -> bytes:
+def start_of(protected: bytes, key_id: bytes) -> bytes:
     """A record's bytes up to its payload."""
-    return b"\xd2\x84" + _bytes_head(len(protected)) + protected + b"\xa1\x04\x48" + key_id
+    return b"\xd2\x84" + bytes_head(len(protected)) + protected + b"\xa1\x04\x48" + key_id
 
 
-def _bytes_head(length: int) -> bytes:
+def bytes_head(length: int) -> bytes:
     """The head of a byte string in its shortest form (RFC 8949 4.2.1)."""
     if length < 24:
         return bytes([0x40 + length])

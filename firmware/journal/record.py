@@ -170,12 +170,7 @@ def _record(payload: bytes, raw: bytes) -> Record:
         envelope = cose.decode(payload, MAX_RECORD)
     except CoseError as error:
         raise RecordError(str(error)) from None
-    if not isinstance(envelope, dict):
-        raise RecordError("the payload is no map")
-    _check_envelope(envelope)
-    kind, body = envelope[6], envelope[9]
-    if kind in KINDS:
-        _check_body(kind, body)
+    check_payload(envelope)
     fields: list[Any] = [*(envelope[key] for key in ENVELOPE), raw]
     return Record(*fields)
 
@@ -225,6 +220,16 @@ def short_intent(whole: Mapping[int, Any]) -> dict[int, Any]:
     short = {key: value for key, value in whole.items() if key not in following}
     meant = whole_intent(short)
     return short | {key: whole[key] for key in following if whole[key] != meant[key]}
+
+
+def check_payload(envelope: Any) -> None:
+    """Envelope and body as documented, of what was decoded; raises RecordError."""
+    if not isinstance(envelope, dict):
+        raise RecordError("the payload is no map")
+    _check_envelope(envelope)
+    kind, body = envelope[6], envelope[9]
+    if kind in KINDS:
+        _check_body(kind, body)
 
 
 def _check_envelope(envelope: dict[int, Any]) -> None:
