@@ -27,6 +27,7 @@ from office import (
     stoplist,
     stoprows,
     tac,
+    verify_commands,
 )
 from office.check import check
 from office.errors import OfficeError
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
     enrolling.add(act)
     link_commands.add(act)
+    verify_commands.add(act)
 
     one = act("day", _day, "日报 · the records of a day")
     one.add_argument("--date", help="YYYY-MM-DD; default: the day of the newest record")

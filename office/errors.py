@@ -247,6 +247,12 @@ ROWS = {
         "检查地址、端口是否被占用；/metrics 只可用本机地址。",
         "Check the address, and whether the port is taken; /metrics takes loopback only.",
     ),
+    940: Row(
+        "密钥清单格式有误",
+        "the list of known keys is not in its form",
+        "用 sscoffice keys 重新导出；格式见 docs/backoffice.md。",
+        "Write it again with sscoffice keys; its form: docs/backoffice.md.",
+    ),
 }
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from firmware.journal.cose import key_id
+from firmware.journal.algorithms import ED25519, EDDSA, ES256, ESP256, key_id, written
 
-ALGORITHMS = {-8: -8, -19: -8, -7: -7, -9: -7}
-"""COSE algorithm -> the number under which its key is listed: RFC 9864 gave each a second one."""
+ALGORITHMS = {number: written(number) for number in (EDDSA, ED25519, ES256, ESP256)}
+"""COSE algorithm -> the number under which its key is listed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,128 @@
+"""`sscoffice verify` and `keys`: batch files judged by keys known beforehand, without a store."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from firmware.journal.algorithms import written
+from firmware.journal.batch import MAX_BATCH
+from firmware.journal.receipt import MAX_RECEIPT
+from firmware.journal.spool import write_atomic
+from office import knownkeys
+from office.errors import OfficeError
+from office.examine import Verdict, examine
+from office.folder import Folder
+from office.keys import keys_of
+from office.knownkeys import KnownKey, KnownKeys
+from office.link_commands import office_of
+
+Act = Callable[[argparse.Namespace], int]
+AddAct = Callable[..., argparse.ArgumentParser]
+
+SOUND, WRONG, NOTHING, NOT_FOUND = range(4)
+"""Exit status of verify."""
+
+_MAX_KEYS = 64 << 20  # bytes
+
+
+def add(act: AddAct) -> None:
+    """Their arguments; act: one of the parser's acts, by name, function and text."""
+    text = "核验批次文件 · judge batch files: class and place of what is wrong"
+    one = act("verify", _verify, text, office=False)
+    one.add_argument("path", type=Path, metavar="FOLDER|FILE")
+    one.add_argument("--keys", type=Path, required=True, metavar="keys.json")
+    one.add_argument("--json", action="store_true", help="one object a file, no summary")
+
+    one = act("keys", _keys, "导出密钥清单 · the keys by which others verify")
+    one.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    for each in (arguments.path, arguments.keys):
+        if not each.exists():
+            print(f"找不到 · not found: {each}", file=sys.stderr)
+            return NOT_FOUND
+    keys = _read_keys(arguments.keys)
+    files = batch_files(arguments.path)
+    classes: Counter[str] = Counter()
+    for done, path in enumerate(files, 1):
+        verdict = verdict_on(path, keys)
+        classes[verdict.why or ""] += 1
+        if arguments.json or not verdict.is_sound:
+            print(json.dumps(verdict.to_json(path.name), ensure_ascii=False))
+        _progress(done, len(files))
+    sound, count = classes.pop("", 0), len(files)
+    if not arguments.json:
+        print(f"文件 files {count}, 无误 sound {sound}, 有误 wrong {count - sound}")
+        for why, number in sorted(classes.items()):
+            print(f"  {why} {number}")
+    if not files:
+        return NOTHING
+    return SOUND if sound == count else WRONG
+
+
+def batch_files(path: Path) -> list[Path]:
+    """The file, or the *.batch files in the folder, by name."""
+    return sorted(path.glob("*.batch")) if path.is_dir() else [path]
+
+
+def verdict_on(path: Path, keys: KnownKeys) -> Verdict:
+    """On the file and on the receipt of the same name beside it; raises OfficeError 906."""
+    receipt = path.with_suffix(".receipt")
+    beside = _read(receipt, MAX_RECEIPT) if receipt != path and receipt.exists() else None
+    return examine(_read(path, MAX_BATCH), keys, beside)
+
+
+def _progress(done: int, count: int) -> None:
+    """A line that moves, where a person looks on."""
+    if sys.stderr.isatty() and (done % 50 == 0 or done == count):
+        end = "\n" if done == count else "\r"
+        print(f"{done}/{count}", end=end, file=sys.stderr, flush=True)
+
+
+def _read_keys(path: Path) -> KnownKeys:
+    try:
+        return knownkeys.parse(json.loads(_read(path, _MAX_KEYS)))
+    except ValueError as error:  # of JSON and of UTF-8, too
+        raise OfficeError(940, f"{path}: {error}") from None
+
+
+def _read(path: Path, limit: int) -> bytes:
+    """At most limit + 1 bytes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(limit + 1)
+    except OSError as error:
+        raise OfficeError(906, f"{path}: {error.strerror}") from None
+
+
+def _keys(arguments: argparse.Namespace) -> int:
+    with office_of(arguments) as office:
+        text = json.dumps(known_keys(office).to_json(), ensure_ascii=False, indent=1)
+    if arguments.out is None:
+        print(text)
+        return 0
+    try:
+        write_atomic(arguments.out, f"{text}{os.linesep}".encode())
+    except OSError as error:
+        raise OfficeError(906, f"{arguments.out}: {error.strerror}") from None
+    return 0
+
+
+def known_keys(office: Folder) -> KnownKeys:
+    """Every key the office knows, each with its range: its units' and its own."""
+    units = {
+        unit: [
+            KnownKey(written(key.algorithm), key.public_key, key.first, key.last)
+            for key in keys_of(office.store, unit)
+        ]
+        for unit in office.store.units()
+    }
+    own = KnownKey(written(office.signer.algorithm), office.signer.public_key)
+    return KnownKeys(units, [own])
