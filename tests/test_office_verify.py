@@ -7,13 +7,11 @@ import json
 import pytest
 
 from firmware.journal.batch import parse_batch
-from firmware.journal.enrolment import make_enrolment
 from office import folder
 from office.__main__ import main
 from office.folder import Folder
-from office.intake import take_in
 from tests.examine_rig import OFFICE, keys_of, terminal_with_eight
-from tests.office_rig import T0_MS, Terminal
+from tests.office_rig import T0_MS, Terminal, enrol, take
 from tests.receipts import receipt_of
 
 
@@ -85,12 +83,10 @@ def test_the_keys_an_office_hands_out_verify_what_it_took_in(tmp_path, capsys):
     terminal.purchase("A1")
     raw = terminal.batch()
     folder.init(tmp_path / "office", "Office 1")
-    request = make_enrolment(unit="unit-1", region="4401", time_ms=T0_MS, signer=terminal.signer)
-    (tmp_path / "request").write_bytes(request)
     where = ("--dir", str(tmp_path / "office"))
-    assert main(["enrol", str(tmp_path / "request"), "--yes", *where]) == 0
     office = Folder(tmp_path / "office")
-    taken = take_in(office, "unit-1", 1, raw, T0_MS)
+    enrol(office, terminal)
+    taken = take(office, "unit-1", raw)
     office.close()
     (tmp_path / "1.batch").write_bytes(raw)
     (tmp_path / "1.receipt").write_bytes(taken.receipt)
