@@ -37,6 +37,12 @@ ROWS = {
     "serial.line_rate.clean",
     "serial.line_rate.ber1e5",
     "serial.vs_lrzsz",
+    "record.bytes.intent",
+    "record.bytes.done",
+    "journal.commit_ratio.p50",
+    "journal.commit_ratio.p99",
+    "journal.ready_ms.1m",
+    "journal.rss_mb.1m",
     "machine.load",
 } | {
     f"purchase.{side}_apdus.{kind}"

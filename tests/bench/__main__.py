@@ -15,7 +15,18 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import daemon, dump, exchanges, floor, pace, serialline, stoplist, syncs
+from tests.bench import (
+    daemon,
+    dump,
+    exchanges,
+    floor,
+    journal,
+    pace,
+    records,
+    serialline,
+    stoplist,
+    syncs,
+)
 from tests.bench.figure import Figure, Figures, table, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +39,8 @@ class Extent:
     payments: int = 2000
     traced_payments: int = 20
     records: int = 100_000
+    many_records: int = 1_000_000
+    few_records: int = 1000
     stopped_cards: int = 1_000_000
     starts: int = 7
     rest_s: float = 4.0  # beyond the quiet seconds after which the log is moved
@@ -38,6 +51,8 @@ QUICK = Extent(
     payments=40,
     traced_payments=3,
     records=900,
+    many_records=900,
+    few_records=300,
     stopped_cards=4000,
     starts=1,
     rest_s=0.2,
@@ -60,6 +75,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
     large = _large_journal(folder, extent.records)
     with tempfile.TemporaryDirectory(dir=folder, prefix="run-") as name:
         parts = ("exchanges", "syncs", "pace", "floor", "daemon", "stops", "line")
+        parts += ("records", "journal")
         places = [Path(name, each) for each in parts]
         for place in places:
             place.mkdir()
@@ -69,6 +85,9 @@ def measure(folder: Path, extent: Extent) -> Figures:
         rows |= floor.measure(places[3], extent.payments // 4)
         rows |= dump.measure(places[3])
         rows |= stoplist.measure(places[5], folder, extent.stopped_cards)
+        rows |= records.measure(places[7], extent.payments // 10)
+        many, few = (_large_journal(folder, n) for n in (extent.many_records, extent.few_records))
+        rows |= journal.measure(places[8], many, few, extent.payments // 4, extent.starts)
         rows |= daemon.measure(places[4], large, extent.starts, extent.rest_s)
         rows |= serialline.measure(places[6], extent.line_payments)
     rows["machine.load"] = _load(before)
