@@ -6,7 +6,11 @@ docs/architecture.md "Life cycles".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from firmware.journal.kinds import (
+    KEY_VERDICT,
     KIND_DONE,
     KIND_INTENT,
     KIND_LOAD_DONE,
@@ -69,6 +73,9 @@ OUTCOME_KINDS = (
 )
 PAYMENT_KINDS = tuple(sorted({kind for arrows in PAYMENT.values() for kind in arrows}))
 
+# What the office found of a SUSPECT payment (key 65); RULED without it says no more than before.
+VERDICT_TAKEN, VERDICT_NOT_TAKEN = 1, 2
+
 BATCH_SEALED = "SEALED"
 BATCH_RECEIPTED = "RECEIPTED"
 EVENT_SEAL = "seal"
@@ -92,6 +99,13 @@ def next_state(state: int, kind: int) -> int:
     except KeyError:
         now = KIND_NAMES.get(state, "no INTENT")
         raise LifecycleError(f"{KIND_NAMES.get(kind, kind)} may not follow {now}") from None
+
+
+def takes_nothing(kind: int, body: Mapping[int, Any]) -> bool:
+    """Does this outcome of a payment say that no money was taken?"""
+    return kind == KIND_VOID or (
+        kind == KIND_RULED and body.get(KEY_VERDICT, VERDICT_TAKEN) == VERDICT_NOT_TAKEN
+    )
 
 
 def next_transport(state: str | None, event: str) -> str:

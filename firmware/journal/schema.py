@@ -4,7 +4,7 @@
 
     kind, intent, order_no, card_id, card_number, terminal    as in the record
     day      of an INTENT: the local day, YYYYMMDD
-    fen      of an INTENT: account + self + pooled; 0 once it is VOID
+    fen      of an INTENT: account + self + pooled; 0 once it is VOID or RULED not taken
     state    of an INTENT: the kind of its newest outcome, or INTENT itself
     damaged  1: `raw` is not what was signed; the row is quarantined
 """

@@ -22,10 +22,13 @@ from firmware.journal.kinds import (
     KIND_DAMAGE,
     KIND_INTENT,
     KIND_LOAD_UNCERTAIN,
+    KIND_RULED,
     KIND_UNCERTAIN,
     KIND_VOID,
 )
+from firmware.journal.lifecycle import takes_nothing
 from firmware.journal.record import Record, RecordError
+from firmware.journal.schema import JournalDamagedError
 from firmware.journal.view import read_record
 from firmware.outcome import outcome
 
@@ -238,7 +241,8 @@ def _expected(journal: Journal, sound: Record) -> dict[str, Any]:
         if expected["state"] != stored:
             _mend_links(journal, sound.number)
             expected["state"] = _state(journal, sound.number)
-        if expected["state"] == KIND_VOID:
+        state = expected["state"]
+        if state == KIND_VOID or (state == KIND_RULED and _found_not_taken(journal, sound.number)):
             expected["fen"] = 0
     return {**expected, "damaged": 0}
 
@@ -250,6 +254,15 @@ def _state(journal: Journal, intent: int) -> int:
         intent,
     )
     return KIND_INTENT if newest is None else int(newest[0])
+
+
+def _found_not_taken(journal: Journal, intent: int) -> bool:
+    """By the office's ruling, if it is sound: a damaged one proves nothing."""
+    try:
+        newest = journal.outcome_of(intent)
+    except JournalDamagedError:
+        return False
+    return newest is not None and takes_nothing(newest.kind, newest.body)
 
 
 def _mend_links(journal: Journal, after: int) -> None:

@@ -11,7 +11,7 @@ from firmware.clock import Clock
 from firmware.journal import schema
 from firmware.journal.cose import key_id
 from firmware.journal.kinds import KEY_INTENT
-from firmware.journal.lifecycle import OUTCOME_KINDS
+from firmware.journal.lifecycle import OUTCOME_KINDS, takes_nothing
 from firmware.journal.record import NO_PREVIOUS, Record, digest_of
 
 
@@ -70,9 +70,8 @@ class Writer:
         self._connection.execute(schema.INSERT, (new.number, new.raw, *derived))
         if new.kind in OUTCOME_KINDS:
             self._connection.execute(
-                "UPDATE records SET state = ?1, fen = iif(?1 = 3, 0, fen)"
-                " WHERE number = ?2 AND kind = 1",
-                (new.kind, new.body[KEY_INTENT]),
+                "UPDATE records SET state = ?, fen = iif(?, 0, fen) WHERE number = ? AND kind = 1",
+                (new.kind, takes_nothing(new.kind, new.body), new.body[KEY_INTENT]),
             )
 
     def head(self) -> tuple[int, bytes]:
