@@ -1,4 +1,4 @@
-"""Both life cycles as the journal keeps them: what it takes in each state, and what it keeps of it."""
+"""Both life cycles as the journal keeps them: what it takes in each state, and what it keeps."""
 
 from __future__ import annotations
 
