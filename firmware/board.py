@@ -193,19 +193,13 @@ def _check_paths(board: Board, file: File) -> None:
 
 
 def _check_links(board: Board, file: File) -> None:
-    """Nothing in the clear beyond this machine; NATS over TLS needs somebody to trust."""
-    http, nats = board.uplink.http, board.uplink.nats
+    """Nothing is served in the clear beyond this machine."""
+    http = board.uplink.http
     if http is not None and not http.is_loopback and not http.tls:
         raise file.error(
             ("uplink", "http", "listen"),
             f"{http.host} 不是本机地址：须加 tls = true，或改用 127.0.0.1",
             f"{http.host} is not loopback: add tls = true, or listen on 127.0.0.1",
-        )
-    if nats is not None and nats.url.startswith("tls:") and nats.ca is None:
-        raise file.error(
-            ("uplink", "nats", "ca"),
-            "tls:// 需要 ca（服务器证书的颁发者）",
-            "tls:// needs ca, the authority of the server's certificate",
         )
 
 
@@ -218,12 +212,11 @@ def _check_production(board: Board, file: File) -> None:
                 f"正式环境 (production) 不可使用模拟设备 {address}，请填写真实设备",
                 f'profile "production" takes no {address}; name a real device',
             )
-    nats = board.uplink.nats
-    if nats is not None and (nats.url.startswith("nats:") or nats.credentials is None):
+    if board.uplink.nats is not None and board.uplink.nats.url.startswith("nats:"):
         raise file.error(
             ("uplink", "nats", "url"),
-            "正式环境 (production) 的 NATS 须用 tls:// 和 credentials",
-            'profile "production" takes NATS only as tls:// and with credentials',
+            "正式环境 (production) 的 NATS 须用 tls://",
+            'profile "production" takes NATS only as tls://',
         )
     regions: dict[Place, str] = {("unit", "region"): board.unit.region}
     for index, region in enumerate(board.purchase.regions):

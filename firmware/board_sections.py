@@ -177,12 +177,13 @@ class Https:
 
 @dataclass(frozen=True)
 class Nats:
-    """ca: a PEM file that the server's certificate is checked with; tls:// needs one.
-    credentials: a file of mode 0600 with the unit's JWT and seed, or its nkey seed."""
+    """ca: a PEM file that the server's certificate is checked with; ca.crt in data_dir if left out.
+    credentials: a file of mode 0600 with the unit's nkey seed, after its JWT if it has one."""
 
     url: str = _url("tls", "nats")
     ca: Path | None = path(None)
     credentials: Path | None = path(None)
+    poll_s: float = number(1, 86400, 300)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from office.writer import Busy, Writer
 MAX_FILE = (4 << 20) + (64 << 10)  # of a batch (docs/records.md)
 BODY_S = 120.0  # for a whole body to come
 BODIES_BYTES = 256 << 20  # of all bodies that are on their way
-NOT_SERVED = (801, 806, 807)
+NOT_SERVED = (801, 806, 807, 808)
 """Refusals that concern the unit and not the batch."""
 RECEIPT_TYPE = 'application/cose; cose-type="cose-sign1"'
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firmware.journal.signedfile import MAX_FILE
 from office import stoplist
@@ -21,6 +22,9 @@ from office.link import Link
 from office.pull import Pulled, pull, pull_announced
 from office.web import HttpLink
 
+if TYPE_CHECKING:
+    from office import serving
+
 Act = Callable[[argparse.Namespace], int]
 AddAct = Callable[[str, Act, str], argparse.ArgumentParser]
 
@@ -28,7 +32,9 @@ AddAct = Callable[[str, Act, str], argparse.ArgumentParser]
 def add(act: AddAct) -> None:
     """Their arguments; act: one of the parser's acts, by name, function and text."""
     one = act("pull", _pull, "收取批次 · fetch, verify, store, receipt")
-    _add_link(one)
+    way = _add_link(one)
+    way.add_argument("--nats", metavar="URL", help="all units' batches from NATS JetStream")
+    _add_nats(one)
     one.add_argument("--all", action="store_true", help="compare batches already stored, too")
     one.add_argument("--listen", type=float, nargs="?", const=math.inf, metavar="SECONDS",
                      help="and wait for what the unit announces; --serial only")  # fmt: skip
@@ -43,18 +49,34 @@ def add(act: AddAct) -> None:
     one.add_argument("--name", action="append", metavar="HOST",
                      help="by which units know this server; default: the address")  # fmt: skip
     one.add_argument("--metrics", metavar="ADDRESS:PORT", help="for Prometheus, loopback only")
+    one.add_argument("--nats", metavar="URL", help="take batches from NATS JetStream too")
+    _add_nats(one)
     one.add_argument("--connections", type=int, default=4000, help="at the same time")
 
 
-def _add_link(parser: argparse.ArgumentParser) -> None:
+def _add_nats(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--nats-ca", type=Path, metavar="FILE", help="default: ca.crt of the office"
+    )
+    parser.add_argument("--nats-credentials", type=Path, metavar="FILE", help="mode 0600")
+    parser.add_argument("--hub", metavar="DOMAIN", help="our JetStream domain, where leaves are")
+    parser.add_argument(
+        "--leaf", action="append", default=[], metavar="DOMAIN", help="a leaf node's"
+    )
+
+
+def _add_link(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
     way = parser.add_mutually_exclusive_group(required=True)
     way.add_argument("--serial", metavar="DEVICE")
     way.add_argument("--http", metavar="URL", help="https:// needs --unit")
     parser.add_argument("--baud", type=int, default=DEFAULT_BAUD)
     parser.add_argument("--unit", help="the unit that must be at the other end")
+    return way
 
 
 def _pull(arguments: argparse.Namespace) -> int:
+    if arguments.nats:
+        return _pull_nats(arguments)
     if arguments.listen is not None:
         return _listen(arguments)
     with office_of(arguments) as office, _link(arguments, office) as link:
@@ -98,6 +120,35 @@ def _tell(done: Pulled, as_json: bool) -> int:
     return 0 if done.is_clean else 1
 
 
+def _pull_nats(arguments: argparse.Namespace) -> int:
+    from office import serving  # nats-py only where it is used
+
+    done = serving.pull_nats(arguments.dir, _nats_server(arguments))
+    if arguments.json:
+        print(json.dumps(done))
+    else:
+        print(
+            f"NATS: 新批次 batches {done['batches']}, 记录 records {done['records']}, "
+            f"再次 repeated {done['repeated']}, 拒收 refused {len(done['refused'])}, "
+            f"重复 duplicates {len(done['duplicates'])}"
+        )
+    return 1 if done["refused"] or done["duplicates"] else 0
+
+
+def _nats_server(arguments: argparse.Namespace) -> serving.NatsArguments | None:
+    from office import serving
+
+    if arguments.nats is None:
+        return None
+    return serving.NatsArguments(
+        arguments.nats,
+        arguments.nats_ca,
+        arguments.nats_credentials,
+        tuple(arguments.leaf),
+        arguments.hub,
+    )
+
+
 def _pulled_json(done: Pulled) -> dict[str, object]:
     return {
         "unit": done.unit,
@@ -137,6 +188,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         names=arguments.name,
         metrics=arguments.metrics,
         connections=arguments.connections,
+        nats=_nats_server(arguments),
     )
     return 0
 

@@ -49,6 +49,11 @@ class Offers:
             found.append(self._stops[unit])
         return found
 
+    def everyones(self) -> tuple[list[Offered], dict[str, Offered]]:
+        """(for all units, for one unit each).  Raises OfficeError 909."""
+        self._refresh()
+        return list(self._newest.values()), dict(self._stops)
+
     def _refresh(self) -> None:
         sql = "SELECT what, max(number) FROM signed_files GROUP BY what ORDER BY what"
         state = self._folder.store.rows(sql)

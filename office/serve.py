@@ -12,7 +12,7 @@ import logging
 import resource
 import signal
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -61,7 +61,8 @@ def loopback(text: str) -> Listener:
 
 
 class Settings(NamedTuple):
-    """open_intake and offers run in the writer's thread; told: of the addresses listened on."""
+    """open_intake and offers run in the writer's thread; told: of the addresses listened on;
+    beside: another link that uses the same writer until `stop`."""
 
     listen: Listener
     metrics: Listener | None
@@ -70,6 +71,7 @@ class Settings(NamedTuple):
     offers: Callable[[Any, str], list[Offered]]
     told: Callable[[str, Listener], object]
     connections: int = CONNECTIONS
+    beside: Callable[[Writer, asyncio.Event], Coroutine[Any, Any, None]] | None = None
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
@@ -90,8 +92,10 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     server = runner.server
     assert server is not None
     gate = Gate(server, settings.context, settings.connections, metrics.connections.set)
-    second = None
+    second, beside = None, None
     try:
+        if settings.beside is not None:
+            beside = asyncio.create_task(settings.beside(writer, stop))
         settings.told("https", _listening(gate, settings.listen))
         if settings.metrics is not None:
             second = await _serve_metrics(metrics, writer, settings.metrics, settings.told)
@@ -102,6 +106,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         gate.abort()
         if second is not None:
             await second.cleanup()
+        if beside is not None:
+            stop.set()
+            await beside
         await writer.close()
 
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
+from firmware.uplink import subjects
 from office import serve, tls
-from office.errors import Refused
+from office.errors import OfficeError, Refused
 from office.folder import Folder
 from office.intake import File, Intake, Taken
-from office.offered import Offered, Offers
+from office.nats import NatsOffice, Server
+from office.offered import UNITSTOP, Offered, Offers
+from office.writer import Busy, Writer
+
+IDLE_S = 1.0  # `pull --nats` ends when nothing came for so long
 
 
 class FolderIntake:
@@ -26,10 +34,19 @@ class FolderIntake:
         return self._intake.take(batches)
 
     def offers(self, unit: str) -> list[Offered]:
-        """Raises Refused 801."""
-        if not self._folder.store.keys(unit):
+        """Of a revoked unit only its stop: it has to say so itself.  Raises Refused 801."""
+        store = self._folder.store
+        if not store.keys(unit):
             raise Refused(801, unit)
+        row = store.row("SELECT revoked_ms FROM units WHERE unit = ?", unit)
+        if row is not None and row[0] is not None:
+            return [each for each in self._offers.of(unit) if each.what == UNITSTOP]
         return self._offers.of(unit)
+
+    def by_subject(self) -> dict[str, list[Offered]]:
+        """For NATS: what all units may fetch, and what one alone may."""
+        for_all, for_one = self._offers.everyones()
+        return {subjects.ALL: for_all} | {unit: [each] for unit, each in for_one.items()}
 
 
 @contextlib.contextmanager
@@ -38,14 +55,44 @@ def open_intake(path: Path) -> Iterator[FolderIntake]:
         yield FolderIntake(folder)
 
 
+class NatsArguments(NamedTuple):
+    """As the command line names them."""
+
+    url: str
+    ca: Path | None
+    credentials: Path | None
+    leaves: tuple[str, ...]
+    hub: str | None
+
+    def server(self, folder: Folder) -> Server:
+        """With the office's own certificate under TLS.  Raises OfficeError."""
+        context = None
+        if self.url.startswith("tls:"):
+            context = tls.client_context(folder, _now_ms())
+            if self.ca is not None:
+                tls.trust(context, self.ca)
+        elif not self.url.startswith("nats:"):
+            raise OfficeError(931, f"{self.url!r:.80} is not tls://HOST:PORT or nats://HOST:PORT")
+        if self.leaves and not self.hub:
+            raise OfficeError(931, "--leaf needs --hub, our own JetStream domain")
+        return Server(self.url, context, self.credentials, self.leaves, self.hub)
+
+
 def run(
-    path: Path, *, listen: str, names: list[str] | None, metrics: str | None, connections: int
+    path: Path,
+    *,
+    listen: str,
+    names: list[str] | None,
+    metrics: str | None,
+    connections: int,
+    nats: NatsArguments | None,
 ) -> None:
     """Until SIGTERM.  Raises OfficeError."""
     address = serve.address(listen)
     second = None if metrics is None else serve.loopback(metrics)
     with contextlib.closing(Folder(path)) as folder:
-        context = tls.server_context(folder, names or [address.host], int(time.time() * 1000))
+        context = tls.server_context(folder, names or [address.host], _now_ms())
+        server = None if nats is None else nats.server(folder)
     settings = serve.Settings(
         listen=address,
         metrics=second,
@@ -54,8 +101,60 @@ def run(
         offers=lambda intake, unit: intake.offers(unit),
         told=_tell,
         connections=connections,
+        beside=None if server is None else partial(_serve_nats, server),
     )
     serve.run(lambda: settings)
+
+
+async def _serve_nats(server: Server, writer: Writer, stop: asyncio.Event) -> None:
+    """Through the same writer as the collector: one tree, one order."""
+
+    async def take(batches: Sequence[tuple[str, bytes]]) -> list[Taken | Refused]:
+        try:
+            return list(await asyncio.gather(*(writer.take(*each) for each in batches)))
+        except Busy as error:
+            raise OfficeError(931, str(error)) from None
+
+    async def offers() -> dict[str, list[Offered]]:
+        return await writer.ask(lambda intake: intake.by_subject())
+
+    await NatsOffice(server, take, offers).serve(stop)
+
+
+def pull_nats(path: Path, nats: NatsArguments) -> dict[str, Any]:
+    """Everything that waits; what became of it, for --json.  Raises OfficeError 931."""
+    done: dict[str, Any] = {
+        "batches": 0, "records": 0, "repeated": 0, "refused": [], "duplicates": []
+    }  # fmt: skip
+    with contextlib.closing(Folder(path)) as folder:
+        intake = FolderIntake(folder)
+
+        async def take(batches: Sequence[tuple[str, bytes]]) -> list[Taken | Refused]:
+            answers = intake.take(batches)
+            for (unit, _), answer in zip(batches, answers, strict=True):
+                _count(done, unit, answer)
+            return answers
+
+        async def offers() -> dict[str, list[Offered]]:
+            return intake.by_subject()
+
+        office = NatsOffice(nats.server(folder), take, offers)
+        asyncio.run(office.run(lambda: False, idle_s=IDLE_S))
+    return done
+
+
+def _count(done: dict[str, Any], unit: str, answer: Taken | Refused) -> None:
+    if isinstance(answer, Refused):
+        refused = {"unit": unit, "error": answer.number, "detail": answer.detail}
+        done["refused"].append(refused)
+        return
+    done["batches" if answer.is_new else "repeated"] += 1
+    done["records"] += answer.records if answer.is_new else 0
+    done["duplicates"] += [list(each) for each in answer.duplicates]
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def _tell(name: str, listener: serve.Listener) -> None:

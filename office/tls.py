@@ -41,6 +41,14 @@ def client_context(folder: Folder, now_ms: int) -> ssl.SSLContext:
     return _context(ssl.PROTOCOL_TLS_CLIENT, folder.path)
 
 
+def trust(context: ssl.SSLContext, authority: Path) -> None:
+    """One more authority, of a server that is not ours.  Raises OfficeError 906."""
+    try:
+        context.load_verify_locations(authority)
+    except OSError as error:  # SSLError is one
+        raise OfficeError(906, f"{authority}: {error!s:.100}") from None
+
+
 def _provide(folder: Folder, names: list[str], now_ms: int) -> None:
     if _held_names(folder.path, now_ms + RENEW_DAYS * _DAY_MS) == names:
         return

@@ -223,9 +223,6 @@ REFUSED = {
         SMALL + '[uplink.https]\nurl = "https://office.example:0"\n', "uplink.https.url", 23,
         "a port",
     ),
-    "NATS trusting nobody": (
-        SMALL + '[uplink.nats]\nurl = "tls://nats.example"\n', "uplink.nats.ca", 22, "authority",
-    ),
     "baud rate": (
         SMALL + '[uplink.serial]\ndevice = "/dev/x"\nbaud = 9601\n', "uplink.serial.baud", 24,
         "9600",
@@ -254,6 +251,9 @@ REFUSED = {
     "production with a test PSAM": (
         edited('pcsc:B"', 'pcsc:B"\nterminal_number = "449900810027"', PRODUCTION),
         "psam.terminal_number", 12, "test region 449900",
+    ),
+    "production with NATS in the clear": (
+        PRODUCTION + '[uplink.nats]\nurl = "nats://10.0.0.1"\n', "uplink.nats.url", 23, "tls://",
     ),
     "not TOML": (edited("= 2\n", "2\n"), "", 14, "not valid TOML"),
     "not TOML at the end": (SMALL + "[pad", "", 22, "not valid TOML"),

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -15,62 +12,15 @@ import time
 
 import pytest
 
-from firmware.journal.cose import key_id
 from firmware.uplink import tls
 from firmware.uplink.http import UplinkServer
 from firmware.uplink.https import HttpsCollector
-from firmware.uplink.push import Barred, BatchRefused, Pusher, Unreachable
+from firmware.uplink.push import Barred, BatchRefused, Unreachable
 from firmware.uplink.spool import Spool
-from office import folder
 from office.__main__ import main
-from office.store import Store
 from tests import tls_rig
+from tests.link_rig import Office, Unit
 from tests.office_rig import Terminal
-
-
-class Office:
-    """A folder made with `init`, and its collector."""
-
-    def __init__(self, path):
-        self.path = path
-        folder.init(path, "test office")
-        self.authority = tls_rig.authority(path)
-        self.process = None
-
-    def enrol(self, terminal, data_dir):
-        """The unit's key in the store, its certificate in data_dir."""
-        store = Store(self.path / "office.db")
-        key = terminal.signer.public_key
-        store.write(
-            "INSERT INTO keys VALUES (?, ?, -8, ?, 1, NULL, ?, ?)",
-            terminal.unit,
-            key_id(key),
-            key,
-            b"",
-            1,
-        )
-        store.close()
-        tls_rig.give_unit(self.authority, terminal.unit, data_dir)
-
-    def start(self, *options):
-        command = ("-m", "office", "serve", "--dir", str(self.path), "--listen", "127.0.0.1:0")
-        self.process = subprocess.Popen(
-            [sys.executable, *command, *options], stdout=subprocess.PIPE, text=True
-        )
-        line = self.process.stdout.readline()
-        self.url = "https://" + re.fullmatch(r"https (\S+)\n", line)[1]
-
-    def end(self, number=signal.SIGTERM):
-        os.kill(self.process.pid, number)
-        status = self.process.wait(20)
-        self.process.stdout.close()
-        return status
-
-    def numbers(self):
-        db = sqlite3.connect(self.path / "office.db")
-        found = db.execute("SELECT unit, number FROM records ORDER BY unit, number").fetchall()
-        db.close()
-        return found
 
 
 @pytest.fixture
@@ -79,29 +29,6 @@ def office(tmp_path):
     yield made
     if made.process is not None and made.process.poll() is None:
         made.end(signal.SIGKILL)
-
-
-class Unit:
-    def __init__(self, office, folder, name="unit-1", seed=1):
-        self.terminal, self.card = Terminal(name, seed), seed
-        self.data_dir = folder / name
-        self.spool = Spool(self.data_dir)
-        office.enrol(self.terminal, self.data_dir)
-
-    def seal(self, serial):
-        for each in range(2):
-            self.terminal.purchase(f"A{serial}{each}", serial=2 * serial + each, card=self.card)
-        content = self.terminal.batch()
-        number = self.terminal.batches
-        (self.data_dir / "out" / f"{number:08d}.batch").write_bytes(content)
-        return content
-
-    def link(self, office):
-        return HttpsCollector(office.url, self.data_dir, timeout_s=10)
-
-    def push(self, office):
-        Pusher("https", self.spool, self.link(office), 300).step(threading.Event())
-        return [each.read_bytes() for each in sorted((self.data_dir / "up").iterdir())]
 
 
 def test_units_send_and_the_office_has_their_records(office, tmp_path):

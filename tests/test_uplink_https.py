@@ -128,7 +128,7 @@ def test_a_list_that_did_not_change_is_told_in_a_word(rig, unit):
 
 
 @pytest.mark.parametrize(
-    ("number", "error"), [(802, BatchRefused), (805, BatchRefused), (801, Barred), (807, Barred)]
+    ("number", "error"), [(802, BatchRefused), (805, BatchRefused), (801, Barred), (808, Barred)]
 )
 def test_a_refusal_says_its_number(rig, unit, number, error):
     rig.intake.refuse = lambda unit, content: number

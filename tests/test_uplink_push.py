@@ -130,10 +130,16 @@ def test_a_refused_batch_holds_up_no_other(case, caplog):
 
 
 def test_a_unit_that_is_not_served_asks_seldom(case, caplog):
-    case.office.plan = [Barred("807 revoked"), Barred("807 revoked")]
+    """It still asks for files: the stop that concerns it is one of them."""
+    case.office.plan = [Barred("808 revoked"), None, Barred("808 revoked")]
+    case.office.files = [DownFile("unitstop", 4, bytes(32))]
     assert case.step() == case.step() == backoff.CAP_S * 0.75
-    assert caplog.text.count("807 revoked") == 1
+    assert caplog.text.count("808 revoked") == 1
     assert case.office.sent == [1, 1]
+    assert case.office.fetched == ["unitstop"]
+    case.now = 1000
+    case.office.plan = [Barred("801 unknown")] * 2
+    assert case.step() == backoff.CAP_S * 0.75
 
 
 def test_an_odd_receipt_is_none(case, caplog):

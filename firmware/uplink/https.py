@@ -18,19 +18,17 @@ import threading
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from firmware import __version__
 from firmware.uplink import tls
-from firmware.uplink.frame import MAX_DOWN, MAX_RECEIPT
-from firmware.uplink.push import Barred, BatchRefused, DownFile, Unreachable
+from firmware.uplink.frame import MAX_RECEIPT
+from firmware.uplink.push import Barred, BatchRefused, DownFile, Unreachable, parse_offered
 from firmware.uplink.spool import MAX_READ, SealedBatch, Spool
 
 TIMEOUT_S = 30.0  # of one wait
 LONGEST_S = 600.0  # of one request and its answer, however slowly it trickles
 _MAX_JSON = 1 << 16
-_MAX_FILES = 64
 _REFUSES_BATCH = (
     HTTPStatus.CONFLICT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -66,8 +64,8 @@ class HttpsCollector:
             if response.status != HTTPStatus.OK:
                 raise _later(response)
             try:
-                return _files(json.loads(_body(response, _MAX_JSON)))
-            except (ValueError, RecursionError):
+                return parse_offered(_body(response, _MAX_JSON))
+            except ValueError:
                 raise Unreachable("the list of files is not in its form") from None
 
     def fetch(self, file: DownFile, spool: Spool) -> None:
@@ -157,23 +155,6 @@ def _body(response: http.client.HTTPResponse, limit: int) -> bytes:
     if response.length or len(body) > limit:
         raise http.client.IncompleteRead(body[:0], response.length)
     return body
-
-
-def _files(answer: Any) -> list[DownFile]:
-    """Raises ValueError."""
-    match answer:
-        case {"files": list(files)} if len(files) <= _MAX_FILES:
-            return [_file(each) for each in files]
-    raise ValueError
-
-
-def _file(item: Any) -> DownFile:
-    match item:
-        case {"what": str(what), "size": int(size), "sha256": str(digest_hex)}:
-            digest = bytes.fromhex(digest_hex)
-            if len(digest) == 32 and 0 < size <= MAX_DOWN:
-                return DownFile(what, size, digest)
-    raise ValueError
 
 
 def _said(response: http.client.HTTPResponse) -> str:

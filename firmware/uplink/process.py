@@ -17,7 +17,6 @@ from firmware.board_sections import Http, Uplink
 from firmware.outcome import TransportError
 from firmware.uplink import tls
 from firmware.uplink.http import UplinkServer
-from firmware.uplink.https import HttpsCollector
 from firmware.uplink.push import Pusher
 from firmware.uplink.serial import SerialServer, Uart
 from firmware.uplink.spool import Spool
@@ -45,7 +44,7 @@ def run(
     line = SerialServer(unit, spool)
     http = _http_server(unit, spool, links.http, data_dir, line)
     acts: list[Callable[[], object]] = [
-        partial(each.run, stop_event) for each in _pushers(unit, spool, links, data_dir)
+        partial(run_link, stop_event) for run_link in _pushing(unit, spool, links, data_dir)
     ]
     if open_uart is not None:
         acts.append(partial(serve_line, line, open_uart, stop_event))
@@ -78,11 +77,22 @@ def _http_server(
     return server
 
 
-def _pushers(unit: str, spool: Spool, links: Uplink, data_dir: Path) -> list[Pusher]:
-    found = []
+def _pushing(
+    unit: str, spool: Spool, links: Uplink, data_dir: Path
+) -> list[Callable[[threading.Event], None]]:
+    """run() of each link that sends by itself; their packages only where they are used."""
+    found: list[Callable[[threading.Event], None]] = []
     if links.https is not None:
+        from firmware.uplink.https import HttpsCollector
+
         collector = HttpsCollector(links.https.url, data_dir)
-        found.append(Pusher("https", spool, collector, links.https.poll_s))
+        found.append(Pusher("https", spool, collector, links.https.poll_s).run)
+    if links.nats is not None:
+        from firmware.uplink.nats import NatsLink
+
+        at = links.nats
+        link = NatsLink(unit, spool, data_dir, at.url, at.ca, at.credentials, at.poll_s)
+        found.append(link.run)
     return found
 
 

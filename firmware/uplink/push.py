@@ -6,6 +6,7 @@ again after a back-off with jitter (uplink/backoff.py); what the office refuses 
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from firmware.uplink import backoff
+from firmware.uplink.frame import MAX_DOWN
 from firmware.uplink.spool import NoSuchBatch, OutOfBounds, SealedBatch, Spool
 
 _log = logging.getLogger(__name__)
@@ -22,6 +24,7 @@ LOOK_S = 1.0  # between two looks at out/
 AGAIN_S = 60.0  # a batch that is out still
 AGAIN_CAP_S = 3600.0
 LONGEST_RETRY_AFTER_S = 3600.0
+MAX_FILES = 64  # of one list
 
 
 class Unreachable(Exception):
@@ -46,6 +49,26 @@ class DownFile(NamedTuple):
     what: str
     size: int
     digest: bytes
+
+
+def parse_offered(raw: bytes) -> list[DownFile]:
+    """The office's list, JSON {"files": [{"what", "size", "sha256"}]}; raises ValueError."""
+    try:
+        match json.loads(raw):
+            case {"files": list(files)} if len(files) <= MAX_FILES:
+                return [_offered(each) for each in files]
+    except RecursionError:
+        pass
+    raise ValueError("no list of files")
+
+
+def _offered(item: object) -> DownFile:
+    match item:
+        case {"what": str(what), "size": int(size), "sha256": str(digest_hex)}:
+            digest = bytes.fromhex(digest_hex)
+            if len(digest) == 32 and 0 < size <= MAX_DOWN:
+                return DownFile(what, size, digest)
+    raise ValueError("no file of the list")
 
 
 class Collector(Protocol):
@@ -117,11 +140,11 @@ class Pusher:
     def step(self, stop: threading.Event) -> float:
         """Send and fetch what is due; the seconds until the next time."""
         try:
-            self._send_due(stop)
+            is_served = self._is_served(stop)
             self._fetch_offered(stop)
         except Barred as error:
             self._complain(f"the office does not serve this unit: {error}")
-            return backoff.CAP_S * (1 + self._draw()) / 2
+            is_served = False
         except (Unreachable, OSError) as error:
             self._complain(str(error))
             self._failures += 1
@@ -131,7 +154,16 @@ class Pusher:
         finally:
             self._collector.close()
         self._failures = 0
-        return LOOK_S
+        return LOOK_S if is_served else backoff.CAP_S * (1 + self._draw()) / 2
+
+    def _is_served(self, stop: threading.Event) -> bool:
+        """Send what is due.  A unit that is barred still asks for files: its stop is among them."""
+        try:
+            self._send_due(stop)
+        except Barred as error:
+            self._complain(f"the office does not serve this unit: {error}")
+            return False
+        return True
 
     def _send_due(self, stop: threading.Event) -> None:
         for number in self._outgoing.due(self._monotonic()):
