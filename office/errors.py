@@ -253,6 +253,13 @@ ROWS = {
         "用 sscoffice keys 重新导出；格式见 docs/backoffice.md。",
         "Write it again with sscoffice keys; its form: docs/backoffice.md.",
     ),
+    931: Row(
+        "NATS 服务器不可用",
+        "the NATS server cannot be used",
+        "检查地址、证书、凭证（0600）与 JetStream；批次仍在终端，未丢失。",
+        "Check its address, certificate, credentials (0600) and JetStream; the units still hold "
+        "their batches, nothing is lost.",
+    ),
 }
 
 

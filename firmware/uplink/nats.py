@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 TIMEOUT_S = 10.0
 PING_S = 20
+LOOK_UP_S = 2.0  # a receipt that was not heard, the first time; then later and later
+PUBLISH_AGAIN_S = 660.0  # by then the server has forgotten the message id (office/streams.py)
 _MAX_TEXT = 300
 
 
@@ -58,7 +60,8 @@ class NatsLink:
         self._poll_s = poll_s
         self._monotonic = monotonic
         self._draw = draw
-        self._outgoing = Outgoing(spool, draw)
+        self._outgoing = Outgoing(spool, draw, LOOK_UP_S)
+        self._published: dict[int, float] = {}
         self._next_poll_s = monotonic()
         self._complaint = ""
 
@@ -80,8 +83,9 @@ class NatsLink:
             failures += 1
 
     async def _serve(self, stop: threading.Event) -> None:
-        """One connection, until it is lost."""
+        """One connection, until it is lost.  What was not heard meanwhile is looked up at once."""
         client = await self._connected()
+        self._outgoing = Outgoing(self._spool, self._draw, LOOK_UP_S)
         try:
             stream = client.jetstream(timeout=TIMEOUT_S)
             for subject in (subjects.receipt(self._unit, "*"), subjects.refusal(self._unit, "*")):
@@ -141,25 +145,32 @@ class NatsLink:
     # -- up --------------------------------------------------------------------------------------
 
     async def _send_due(self, client: Client, stream: JetStreamContext) -> None:
+        """Look for the receipt of each batch that is due; publish those that have none."""
+        waiting = set(self._spool.pending())
+        self._published = {n: at for n, at in self._published.items() if n in waiting}
         for number in self._outgoing.due(self._monotonic()):
             try:
-                batch, content = self._spool.whole(number)
+                if not await self._look_up(stream, number) and self._must_publish(number):
+                    await self._publish(client, stream, number)
             except NoSuchBatch:
                 continue
             self._outgoing.sent(number, self._monotonic())
-            if await self._look_up(stream, number):
-                continue
-            if len(content) > client.max_payload:
-                self._complain(f"batch {number}: the server takes {client.max_payload} bytes")
-                continue
-            headers = {
-                subjects.MESSAGE_ID: batch.digest.hex(),
-                subjects.BATCH_NUMBER: str(number),
-            }
-            await stream.publish(
-                subjects.batch(self._unit), content, stream=subjects.BATCHES, headers=headers
-            )
-            self._recovered()
+
+    def _must_publish(self, number: int) -> bool:
+        last_s = self._published.get(number)
+        return last_s is None or self._monotonic() - last_s >= PUBLISH_AGAIN_S
+
+    async def _publish(self, client: Client, stream: JetStreamContext, number: int) -> None:
+        """Raises NoSuchBatch."""
+        batch, content = self._spool.whole(number)
+        if len(content) > client.max_payload:
+            self._complain(f"batch {number}: the server takes {client.max_payload} bytes")
+            return
+        headers = {subjects.MESSAGE_ID: batch.digest.hex(), subjects.BATCH_NUMBER: str(number)}
+        subject = subjects.batch(self._unit)
+        await stream.publish(subject, content, stream=subjects.BATCHES, headers=headers)
+        self._published[number] = self._monotonic()
+        self._recovered()
 
     async def _look_up(self, stream: JetStreamContext, number: int) -> bool:
         """A receipt that came while this unit was away."""

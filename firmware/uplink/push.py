@@ -91,9 +91,15 @@ class Outgoing:
     later: its receipt may have been lost, the card process may have refused it, or the office may
     have refused the batch."""
 
-    def __init__(self, spool: Spool, draw: Callable[[], float] = random.random):
+    def __init__(
+        self,
+        spool: Spool,
+        draw: Callable[[], float] = random.random,
+        again_s: float = AGAIN_S,
+    ):
         self._spool = spool
         self._draw = draw
+        self._again_s = again_s
         self._sent: dict[int, tuple[int, float]] = {}
 
     def due(self, now_s: float) -> list[int]:
@@ -104,7 +110,7 @@ class Outgoing:
 
     def sent(self, number: int, now_s: float) -> None:
         times, _ = self._sent.get(number, (0, 0.0))
-        limit_s = backoff.limit_s(times, AGAIN_S, AGAIN_CAP_S)
+        limit_s = backoff.limit_s(times, self._again_s, AGAIN_CAP_S)
         self._sent[number] = (times + 1, now_s + limit_s * (1 + self._draw()) / 2)
 
 
