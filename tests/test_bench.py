@@ -37,6 +37,8 @@ ROWS = {
     "serial.line_rate.clean",
     "serial.line_rate.ber1e5",
     "serial.vs_lrzsz",
+    "batch.bytes_per_record",
+    "batch.over_incompressible",
     "record.bytes.intent",
     "record.bytes.done",
     "journal.commit_ratio.p50",

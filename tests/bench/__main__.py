@@ -26,6 +26,7 @@ from tests.bench import (
     serialline,
     stoplist,
     syncs,
+    wire,
 )
 from tests.bench.figure import Figure, Figures, table, write
 
@@ -45,6 +46,7 @@ class Extent:
     starts: int = 7
     rest_s: float = 4.0  # beyond the quiet seconds after which the log is moved
     line_payments: int = 200  # three records each
+    day_records: int = 5000  # of one pharmacy
 
 
 QUICK = Extent(
@@ -57,6 +59,7 @@ QUICK = Extent(
     starts=1,
     rest_s=0.2,
     line_payments=20,
+    day_records=600,
 )
 
 
@@ -89,6 +92,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
         many, few = (_large_journal(folder, n) for n in (extent.many_records, extent.few_records))
         rows |= journal.measure(places[8], many, few, extent.payments // 4, extent.starts)
         rows |= daemon.measure(places[4], large, extent.starts, extent.rest_s)
+        rows |= wire.measure(extent.day_records)
         rows |= serialline.measure(places[6], extent.line_payments)
     rows["machine.load"] = _load(before)
     return rows

@@ -40,7 +40,8 @@ def measure(records: int) -> dict[str, Figure]:
     size = sum(map(len, files))
     floor = sum(map(_incompressible, day))
     each = size / len(day)
-    packed = f"{len(files)} files, {size} B; sealed and packed in {1e6 * seconds / len(day):.0f} us"
+    cost_us = 1e6 * seconds / len(day)
+    packed = f"{len(files)} files, {size} B; sealed, packed and read back in {cost_us:.0f} us"
     return {
         "batch.bytes_per_record": Figure(
             each, "B", ASKED_BYTES,
