@@ -20,16 +20,15 @@ from firmware.journal.spool import write_atomic
 from office import (
     day,
     enrolling,
-    folder,
     link_commands,
     operators,
     presence,
     stoplist,
     stoprows,
+    store_commands,
     tac,
     verify_commands,
 )
-from office.check import check
 from office.errors import OfficeError
 from office.folder import Folder
 
@@ -59,19 +58,13 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--dir", type=Path, default=Path(default), help="the office's folder")
         return one
 
-    one = act("init", _init, "建立后台 · make an office: key, store", office=False)
-    one.add_argument("path", type=Path, metavar="DIR")
-    one.add_argument("--name", default="office", help="as it stands in receipts")
-
+    store_commands.add(act)
     enrolling.add(act)
     link_commands.add(act)
     verify_commands.add(act)
 
     one = act("day", _day, "日报 · the records of a day")
     one.add_argument("--date", help="YYYY-MM-DD; default: the day of the newest record")
-    one.add_argument("--json", action="store_true")
-
-    one = act("check", _check, "核对完整 · prove the store complete")
     one.add_argument("--json", action="store_true")
 
     one = act("stop-list", _stop_list, "止付名单 · change and sign the stop list")
@@ -106,18 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _init(arguments: argparse.Namespace) -> int:
-    if not 0 < len(arguments.name.encode()) <= 64:
-        raise OfficeError(906, "--name has 1 to 64 bytes")
-    public_hex = folder.init(arguments.path, arguments.name)
-    print(f"{arguments.path / folder.PUB}: {public_hex}")
-    print(
-        "请把 office.pub 放到每台终端 · copy office.pub to every unit, "
-        "where [office] public_key of its board.toml names it"
-    )
-    return 0
-
-
 def _day(arguments: argparse.Namespace) -> int:
     with _office(arguments.dir) as office:
         date = arguments.date or day.newest_day(office.store)
@@ -134,18 +115,6 @@ def _day(arguments: argparse.Namespace) -> int:
         print("TAC: " + (", ".join(f"{state} {n}" for state, n in totals["tac"].items()) or "-"))
     is_sound = totals["records"] == totals["verified"] and tac.WRONG not in totals["tac"]
     return 0 if is_sound else 1
-
-
-def _check(arguments: argparse.Namespace) -> int:
-    with _office(arguments.dir) as office:
-        found = check(office)
-    result = found.to_json()
-    if arguments.json:
-        print(json.dumps(result, ensure_ascii=False))
-    else:
-        for name, value in result.items():
-            print(f"{name:17} {json.dumps(value, ensure_ascii=False)}")
-    return 0 if found.is_whole else 1
 
 
 def _stop_list(arguments: argparse.Namespace) -> int:

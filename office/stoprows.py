@@ -53,8 +53,8 @@ def import_cards(folder: Folder, path: Path, progress: Progress) -> tuple[int, i
     store = folder.store
     with store.transaction():
         # A card's entry is the CBOR array of 3 or 4 that begins with 1.
-        store.write("DELETE FROM stop_entries WHERE substr(entry, 2, 1) = x'01'")
-        store.write_all("INSERT OR IGNORE INTO stop_entries VALUES (?)", encoded())
+        store.write("DELETE FROM stop_entries WHERE substr(entry, 2, 1) = ?", b"\x01")
+        store.write_all("INSERT INTO stop_entries VALUES (?) ON CONFLICT DO NOTHING", encoded())
     return found["cards"], found["odd"]
 
 

@@ -13,7 +13,7 @@ from firmware.journal.cose import key_id as id_of
 from firmware.journal.receipt import make_receipt, read_receipt
 from firmware.journal.record import RecordError, digest_of
 from firmware.journal.statement import BatchError, Statement, read_statement
-from office import chain, fork, keys, unitstate
+from office import chain, fork, keys, quarantine, unitstate
 from office.books import Duplicate, Entry, duplicates, enter
 from office.derive import Content, derive
 from office.errors import Refused
@@ -23,7 +23,6 @@ from office.tree import Tree
 from office.treerows import TreeRows
 from office.unitstate import UnitState
 
-REVOKED = "revoked"
 CHECKED_PERCENT = 1
 """Of the records of a batch, chosen at random: their signatures are verified at once."""
 
@@ -135,7 +134,10 @@ class Transaction:
         digest = statement.digest
         stored = self._stored(state, statement.batch)
         if stored is not None and stored.digest == digest:
-            return self._again(stored, statement)
+            if stored.receipt is not None:
+                return self._again(stored, statement)
+            quarantine.forget(self._store, stored)  # it is looked at as if it were new
+            stored = None
         try:
             incoming = self._checked(state, sealed, file, digest)
         except (BatchError, RecordError, KeyRefused) as error:
@@ -154,12 +156,10 @@ class Transaction:
         return self._store.batch(state.unit, batch)
 
     def _again(self, row: BatchRow, statement: Statement) -> Taken:
-        if row.receipt is None:
-            raise Refused(808, f"batch {row.batch} of {row.unit}: {row.quarantined}")
+        receipt = row.receipt or b""
         held = self._store.row(
             "SELECT records FROM batches WHERE unit = ? AND batch = ?", row.unit, row.batch
         )
-        receipt = row.receipt
         if read_detached(receipt).protected[HEADER_KEY_ID] != id_of(self._signer.public_key):
             receipt = self._signed_anew(row, receipt, statement)
         return Taken(row.unit, row.batch, held[0] if held else 0, receipt, False)
@@ -200,7 +200,7 @@ class Transaction:
             keys.read(raws[at], known)
         taken = Taken(statement.unit, statement.batch, len(raws), b"", True)
         is_late = state.revoked_ms is not None and content.newest_ms >= state.revoked_ms
-        quarantined = REVOKED if is_late else None
+        quarantined = quarantine.REVOKED if is_late else None
         return Incoming(statement, file, content, digest, digests[-1], quarantined, taken, known)
 
     def _chosen(self, records: int) -> list[int]:
@@ -239,11 +239,12 @@ class Transaction:
     def _accept(self, state: UnitState, incoming: Incoming) -> Taken:
         if state.newest is None or incoming.batch > state.newest.batch:
             state.newest, incoming.is_newest = incoming, True
-        state.has_new_keys |= incoming.keys != state.keys
-        state.keys = incoming.keys
         self._changed[state.unit] = state
         self._pending.append(incoming)
-        if incoming.quarantined is not None:
+        if incoming.quarantined is None:
+            state.has_new_keys |= incoming.keys != state.keys
+            state.keys = incoming.keys
+        else:
             self._flush()
             raise Refused(808, f"batch {incoming.batch} of {state.unit}")
         return incoming.taken

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
+
+import pytest
 
 from firmware.journal import cose, merkle
+from firmware.journal.algorithms import Ed25519Signer, key_id
 from firmware.journal.batch import make_file, take_apart
-from firmware.journal.cose import Ed25519Signer
 from firmware.journal.kinds import KIND_DONE, KIND_INTENT
 from firmware.journal.packing import pack
 from firmware.journal.record import NO_PREVIOUS, Record, build
 from firmware.journal.statement import claimed_statement
+from office import folder
 from office.errors import Refused
 from office.folder import Folder
 from office.intake import Intake
 from office.store import Store
 from office.transaction import Taken
+from tests import postgres_rig
 
 T0_MS = 1_795_312_800_000  # 2026-11-22 10:00 in China
 
@@ -84,13 +89,29 @@ class Terminal:
 
 # --- the office's side ---
 
+DATABASES = ("sqlite", "postgresql")
+
+
+def made_office(tmp_path: Path, database: str = "sqlite") -> Folder:
+    """A new office; skips where there is no PostgreSQL."""
+    url = None
+    if database == "postgresql":
+        if reason := postgres_rig.missing():
+            pytest.skip(reason)
+        url = postgres_rig.shared().new_database()
+    folder.init(tmp_path / "office", "Office 1", url)
+    return Folder(tmp_path / "office")
+
 
 def enrol(office: Folder, terminal: Terminal) -> None:
     """As `sscoffice enrol` does."""
-    public_key = terminal.signer.public_key
+    enrol_key(office, terminal.unit, terminal.signer.public_key)
+
+
+def enrol_key(office: Folder, unit: str, public_key: bytes) -> None:
     office.store.write(
         "INSERT INTO keys VALUES (?, ?, -8, ?, 1, NULL, ?, ?) ON CONFLICT DO NOTHING",
-        *(terminal.unit, cose.key_id(public_key), public_key, b"", T0_MS),
+        *(unit, key_id(public_key), public_key, b"", T0_MS),
     )
 
 

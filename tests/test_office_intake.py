@@ -14,8 +14,7 @@ from office.books import Duplicate
 from office.check import check
 from office.errors import ROWS, OfficeError, Refused
 from office.folder import Folder
-from tests import postgres_rig
-from tests.office_rig import T0_MS, Terminal, done_body, enrol, intent_body, take
+from tests.office_rig import T0_MS, Terminal, done_body, enrol, intent_body, made_office, take
 
 NOW_MS = T0_MS + 60_000
 
@@ -23,13 +22,7 @@ NOW_MS = T0_MS + 60_000
 @pytest.fixture(params=["sqlite", "postgresql"])
 def office(request, tmp_path):
     """Every rule holds in both databases."""
-    url = None
-    if request.param == "postgresql":
-        if reason := postgres_rig.missing():
-            pytest.skip(reason)
-        url = postgres_rig.shared().new_database()
-    folder.init(tmp_path / "office", "Office 1", url)
-    office = Folder(tmp_path / "office")
+    office = made_office(tmp_path, request.param)
     yield office
     office.close()
 
