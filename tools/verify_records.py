@@ -66,7 +66,7 @@ class Offence(Exception):
 
 # --- Deterministic CBOR (RFC 8949 4.2.1), read in place so that every offence has its offset.
 
-STRICT, BODY, ENVELOPE, LOOSE = range(4)  # null and bool: never; yes; in key 9; with keys below 0
+STRICT, BODY, ENVELOPE = range(3)  # null and bool: nowhere; anywhere; in the value of key 9
 
 
 def check(data: bytes, at: int, end: int, rule: int = STRICT, depth: int = 0) -> int:
@@ -76,7 +76,7 @@ def check(data: bytes, at: int, end: int, rule: int = STRICT, depth: int = 0) ->
     major, value = data[at] >> 5, data[at] & 31
     if depth > MAX_DEPTH or value > 27 or major == 6:
         raise Wrong(at)
-    if major == 7 and (value not in (20, 21, 22) or rule not in (BODY, LOOSE)):
+    if major == 7 and (value not in (20, 21, 22) or rule != BODY):
         raise Wrong(at)
     behind = at + 1
     if value > 23:
@@ -107,7 +107,7 @@ def check(data: bytes, at: int, end: int, rule: int = STRICT, depth: int = 0) ->
 def _check_map(data: bytes, at: int, end: int, rule: int, depth: int, count: int) -> int:
     before = b""
     for _ in range(count):
-        if at < end and data[at] >> 5 not in ((0, 1, 3) if rule == LOOSE else (0, 3)):
+        if at < end and data[at] >> 5 not in (0, 1, 3):
             raise Wrong(at)
         behind = check(data, at, end, rule, depth + 1)
         key = data[at:behind]
@@ -210,7 +210,7 @@ def walk(
     """Key -> place of its value, of a checked map; keys that are not known are passed over.
 
     The first offence in the order of the keys counts: a missing key (at the map's head), a value
-    of another form (at its head), with `exact` a key that is not known (at its head).
+    of another form (at its head), a key that has no place: below 0 or, with `exact`, not known.
     """
     major, count, place = head(data, at)
     if major != 5:
@@ -221,13 +221,13 @@ def walk(
     for _ in range(count):
         key = number_of(data, place) if data[place] >> 5 < 2 else None  # None: a text, behind all
         value_at = skip(data, place)
-        if awaited is not None and (key is None or key > awaited):
+        if awaited is not None and (key is None or key < 0 or key > awaited):
             raise Wrong(at)
         if key is not None and key == awaited:
             awaited = next(due)
         if key in known:
             found[key], place = value_at, fit(data, value_at, known[key])
-        elif exact:
+        elif exact or (key is not None and key < 0):
             raise Wrong(place)
         else:
             place = skip(data, value_at)
@@ -593,30 +593,15 @@ def read_packed(data: bytes) -> tuple[int, list[Part]]:
     check_all(data, 0, len(data))
     if head(data, 0)[:2] != (4, 5):
         raise Wrong(0)
-    major, count, place = head(data, 1)
-    if major != 4 or not 1 <= count <= 255:
-        raise Wrong(1)
-    pairs: dict[bytes, int] = {}
-    for _ in range(count):
-        behind = fit(data, place, (BYTES, KEY_ID))
-        if data[place:behind] in pairs:
-            raise Wrong(place)
-        pairs[data[place:behind]], place = place, behind
-    which_at, whole_at = place, fit(data, place, BYTES)
-    payloads_at = fit(data, whole_at, [UINT])
-    signatures_at = fit(data, payloads_at, [BYTES])
-    fit(data, signatures_at, BYTES)
-    records, which = head(data, payloads_at)[1], content(data, which_at)
-    for at, right in (
-        (payloads_at, records),
-        (which_at, len(which) == records),
-        (signatures_at, head(data, signatures_at)[1] == 64 * records),
-        (which_at, max(which, default=0) < count),
-    ):
-        if not right:
-            raise Wrong(at)
-    whole = whole_positions(data, whole_at, records)
-    heads = [head_of(data, at) for at in pairs.values()]
+    heads_at, which_at, whole_at, payloads_at, signatures_at = elements(data, 0)
+    heads = heads_of(data, heads_at)
+    fit(data, which_at, BYTES)
+    which = content(data, which_at)
+    if not which or max(which) >= len(heads):
+        raise Wrong(which_at)
+    whole = whole_positions(data, whole_at, len(which))
+    fit(data, payloads_at, (BYTES,) * len(which))
+    fit(data, signatures_at, {64 * len(which)})
     signatures, parts = content(data, signatures_at), []
     for number, at in enumerate(elements(data, payloads_at)):
         start, gap = head(data, at)[2], 0
@@ -629,25 +614,37 @@ def read_packed(data: bytes) -> tuple[int, list[Part]]:
     return payloads_at, parts
 
 
+def heads_of(data: bytes, at: int) -> list[Head]:
+    major, count, _ = head(data, at)
+    if major != 4 or not 1 <= count <= 255:
+        raise Wrong(at)
+    heads: dict[bytes, Head] = {}
+    for place in elements(data, at):
+        if head(data, place)[:2] != (4, 2):
+            raise Wrong(place)
+        protected_at, key_id_at = elements(data, place)
+        inner, end = inside(data, protected_at)
+        algorithm_at = walk(data, inner, (1, 3), RECORD_TYPE, exact=True)[1]
+        pair = data[place : fit(data, key_id_at, KEY_ID)]
+        if pair in heads:
+            raise Wrong(place)
+        algorithm = number_of(data, algorithm_at)
+        heads[pair] = Head(data[inner:end], algorithm, content(data, key_id_at), key_id_at)
+    return [*heads.values()]
+
+
 def whole_positions(data: bytes, at: int, records: int) -> bytearray:
     """By position: 1 if the payload is given whole; raises Wrong."""
     flags, due = bytearray(records), 0
+    major, count, _ = head(data, at)
+    if major != 4 or not count:
+        raise Wrong(at)
     for place in elements(data, at):
-        position = number_of(data, place)
-        if not due <= position < records or (due == 0 and position):
+        major, position, _ = head(data, place)
+        if major or not due <= position < records or (due == 0 and position):
             raise Wrong(place)
         flags[position], due = 1, position + 1
-    if not due:
-        raise Wrong(at)
     return flags
-
-
-def head_of(data: bytes, at: int) -> Head:
-    protected_at, key_id_at = elements(data, at)
-    inner, end = inside(data, protected_at)
-    algorithm_at = walk(data, inner, (1, 3), RECORD_TYPE, exact=True)[1]
-    algorithm = number_of(data, algorithm_at)
-    return Head(data[inner:end], algorithm, content(data, key_id_at), key_id_at)
 
 
 def read_records(
@@ -672,10 +669,10 @@ def read_records(
             payload = payload[:gap] + before + payload[gap:]
         opening = b"\xd2\x84" + bstr(part.head.protected) + b"\xa1\x04\x48" + part.head.key_id
         raw = opening + bstr(payload) + b"\x58\x40" + part.signature
+        if len(raw) > MAX_RECORD:
+            raise offence("record", part.at)
         try:
             check_all(payload, 0, len(payload), ENVELOPE)
-            if len(raw) > MAX_RECORD:
-                raise offence("record", part.at)
             found = record_fields(payload, 0)
             if text_of(payload, found[1]) != statement.unit:
                 raise Wrong(found[1])
@@ -725,7 +722,7 @@ def read_receipt(data: bytes, statement: Statement, office: list[Key]) -> Receip
     """The verified receipt of a statement (check 13); raises Wrong wherever it is wrong."""
     if not 0 < len(data) <= MAX_RECEIPT or data[0] != 0xD2:
         raise Wrong(0)
-    check_all(data, 1, len(data), LOOSE)
+    check_all(data, 1, len(data), BODY)
     fit(data, 1, (BYTES, MAP, {b"\xf6"}, {64}))
     protected_at, unprotected_at, _, signature_at = elements(data, 1)
     start, end = inside(data, protected_at)
@@ -830,7 +827,7 @@ def verify_receipt(
 
 def verify_proof(data: bytes, keys: Keys, verdict: Verdict) -> None:
     """All checks of a proof of one record; raises Offence, every place in the file."""
-    _, record_at, statement_at, index_at, path_at, receipt_at = container(data, PROOF, LOOSE)
+    _, record_at, statement_at, index_at, path_at, receipt_at = container(data, PROOF, BODY)
     if data[receipt_at] != 0xF6 and data[receipt_at] >> 5 != BYTES:
         raise Offence("container", "file", receipt_at)
     statement = verdict.statement = read_statement(data, statement_at, keys)
