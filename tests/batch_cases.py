@@ -55,10 +55,10 @@ KINDS = (1, 2, 7, 1, 3, 1, 2, 7, 8, 1, 5, 34, 20, 17, 18, 33, 16, 22, 36, 23, 4,
 
 def chain(
     unit: str, numbers: list[int], signers: dict[int, Signer], rng: random.Random,
-    algorithms: dict[int, int] | None = None,
-) -> list[Message]:  # fmt: skip
-    """Right records of those numbers; signers: from which number on who signs."""
+) -> tuple[list[Message], list[dict[Any, Any]]]:  # fmt: skip
+    """Right records of those numbers and what they say; signers: from which number on who signs."""
     records: list[Message] = []
+    payloads: list[dict[Any, Any]] = []
     previous = sha(f"before {numbers[0]}".encode())
     for position, number in enumerate(numbers):
         if records:
@@ -70,9 +70,9 @@ def chain(
         body = body_of(kind, rng, number)
         if change is not None and number > numbers[0]:
             kind, body = 24, {53: change.public, 64: -change.algorithm}
-        payload = cbor(payload_of(unit, number, previous, kind, body))
-        records.append(sign(signer, payload, RECORD, (algorithms or {}).get(number)))
-    return records
+        payloads.append(payload_of(unit, number, previous, kind, body))
+        records.append(sign(signer, cbor(payloads[-1]), RECORD))
+    return records, payloads
 
 
 class Case:
@@ -86,7 +86,7 @@ class Case:
         self.unit, self.signers, self.damaged = unit, signers, damaged or []
         lost = {n for low, high in self.damaged for n in range(low, high + 1)}
         self.numbers = [n for n in range(first, last + 1) if n not in lost]
-        records = chain(unit, self.numbers, signers, rng)
+        records, self.payloads = chain(unit, self.numbers, signers, rng)
         self.batch = Batch(
             unit, self.signer_at(last), records, first, last, 1 + seed % 9, self.damaged,
             rng.randbytes(32) if seed % 9 else bytes(32),
