@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import random
+from pathlib import Path
 from typing import Any
 
-from tests.batch_writer import RECORD, T0_MS, Batch, Message, Signer, cbor, sha, sign
+import cbor2
 
+from tests.batch_writer import (
+    RECORD,
+    T0_MS,
+    Batch,
+    Message,
+    Signer,
+    cbor,
+    sha,
+    sign,
+    taken_apart,
+)
+
+VECTORS = Path(__file__).parent / "vectors" / "batches.json"
 OFFICE = Signer("office")
 OTHER_OFFICE = Signer("office 2", -7)
 STRANGER = Signer("stranger")
@@ -102,9 +117,29 @@ class Case:
         return [self.signers[low].row(low, end) for low, end in zip(firsts, ends, strict=True)]
 
 
+class SealedCase(Case):
+    """A batch that the firmware sealed (tests/vectors/batches.json)."""
+
+    def __init__(self, data: bytes, device: Signer):
+        fields, records = taken_apart(data)
+        self.unit, self.signers, self.damaged = fields[1], {1: device}, fields[8]
+        self.payloads = [cbor2.loads(each.payload) for each in records]
+        self.numbers = [each[2] for each in self.payloads]
+        self.batch = Batch(
+            self.unit, device, records, fields[3], fields[4], fields[2], fields[8],
+            fields[6], fields[7],
+        )  # fmt: skip
+
+
+def sealed_by_the_firmware() -> list[SealedCase]:
+    made = json.loads(VECTORS.read_text(encoding="utf-8"))
+    device = Signer(bytes(range(32)))  # journal_maker's TEST_DEVICE_KEY
+    return [SealedCase(bytes.fromhex(each), device) for each in made["batches"]]
+
+
 def cases() -> list[Case]:
-    """Two units with Ed25519, one with P-256, two that changed their key, one with damage."""
-    made = []
+    """The firmware's; units with Ed25519, P-256, a changed key, damage, odd numbers."""
+    made: list[Case] = [*sealed_by_the_firmware()]
     for number, unit in enumerate(("pharmacy-7", "社区药店-12")):
         signers = {1: Signer(unit)}
         for each in range(4):

@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import cbor2
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -68,8 +69,10 @@ def sha(*parts: bytes) -> bytes:
 class Signer:
     """A private key of -8 or -7 made from a seed."""
 
-    def __init__(self, seed: str, algorithm: int = -8):
-        secret, self.algorithm = sha(seed.encode()), algorithm
+    def __init__(self, seed: str | bytes, algorithm: int = -8):
+        """seed: a text, or the 32 bytes of the key itself."""
+        secret = seed if isinstance(seed, bytes) else sha(seed.encode())
+        self.algorithm = algorithm
         self._key: Any
         if algorithm in (-8, -19):
             self._key = Ed25519PrivateKey.from_private_bytes(secret)
@@ -202,6 +205,21 @@ def may_leave_out(records: list[Message], number: int) -> bool:
     at = records[number].payload.find(MARK) + len(MARK)
     before = sha(records[number - 1].raw) if number else b""
     return at >= len(MARK) and number > 0 and records[number].payload[at : at + 32] == before
+
+
+def taken_apart(data: bytes) -> tuple[dict[int, Any], list[Message]]:
+    """(the statement's fields, the records) of a right batch file."""
+    _, statement, _, packed = cbor2.loads(data)
+    fields = cbor2.loads(cbor2.loads(statement).value[2])
+    heads, which, whole, payloads, signatures = cbor2.loads(zlib.decompress(packed))
+    records: list[Message] = []
+    for number, payload in enumerate(payloads):
+        if number not in whole:
+            at = payload.index(MARK) + len(MARK)
+            payload = payload[:at] + sha(records[-1].raw) + payload[at:]
+        signature = signatures[64 * number : 64 * number + 64]
+        records.append(Message(*heads[which[number]], payload, signature))
+    return fields, records
 
 
 def file_of(statement: Message | bytes, parts: Any, codec: Any = 1, level: int = 6) -> bytes:

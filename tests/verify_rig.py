@@ -21,7 +21,7 @@ CASES = cases()
 KEYS = keys_of(CASES)
 
 
-FIRST = CASES[0]
+FIRST = CASES[4]  # pharmacy-7, 1..8
 
 
 def known() -> tool.Keys:
