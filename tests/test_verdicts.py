@@ -17,6 +17,8 @@ import pytest
 
 from tests.mutations import COUNT, mutant, write_corpus
 
+pytestmark = pytest.mark.timeout(300)  # both commands over 10,000 files, on a busy machine
+
 ROOT = Path(__file__).resolve().parents[1]
 SAME = ("ok", "class", "space", "offset")
 COMMANDS = {
@@ -59,7 +61,6 @@ def verdicts(corpus) -> dict[str, dict[str, dict[str, Any]]]:
     return said
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_harmless_change_is_accepted_and_every_other_refused(corpus, verdicts, name):
     _, labels = corpus
@@ -71,7 +72,6 @@ def test_every_harmless_change_is_accepted_and_every_other_refused(corpus, verdi
     assert wrong == []
 
 
-@pytest.mark.timeout(300)
 def test_both_name_the_same_class_and_the_same_first_wrong_byte(verdicts, capsys):
     one, other = verdicts.values()
     apart = [
