@@ -11,7 +11,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from firmware.board_lines import Place
 from firmware.board_schema import File, choice, flag, number, part, path, text, texts, value, whole
@@ -25,23 +25,32 @@ def _address(*schemes: str) -> Any:
     return text(rf"(?:{'|'.join(schemes)}):\S.*", f"地址 {shown}", f"an address {shown}")
 
 
-def _public_key(file_path: Path, place: Place, file: File) -> bytes:
-    """32 bytes, a raw Ed25519 public key (RFC 8032), from a text file of 64 hex characters."""
+class OfficeKey(NamedTuple):
+    """signing: raw Ed25519 (32 bytes) or a point of P-256 (65).  sealing: raw X25519, or None."""
+
+    signing: bytes
+    sealing: bytes | None = None
+
+
+def _public_key(file_path: Path, place: Place, file: File) -> OfficeKey:
+    """From a text file: the signing key in hex, on a second line the key for personal values."""
     try:
-        found = file_path.read_bytes()[:1000].decode("ascii").strip()
+        found = file_path.read_bytes()[:1000].decode("ascii").split()
     except (OSError, UnicodeDecodeError) as error:
         raise file.error(
             place,
             f"无法读取 {file_path}（{error}），请放入后台的公钥文件",
             f"cannot read {file_path} ({error}); put the office's public key file there",
         ) from error
-    if re.fullmatch("[0-9a-fA-F]{64}", found) is None:
+    hexes = " ".join(found)
+    if re.fullmatch("(?:[0-9a-fA-F]{64}|04[0-9a-fA-F]{128})(?: [0-9a-fA-F]{64})?", hexes) is None:
         raise file.error(
             place,
-            f"{file_path} 不是 64 个十六进制字符（32 字节），请重新取得后台的公钥文件",
-            f"{file_path} is not 64 hex characters (32 bytes); get the office's key file again",
+            f"{file_path} 不是 64 个十六进制字符（32 字节）一行或两行，请重新取得后台的公钥文件",
+            f"{file_path} is not 64 hex characters (32 bytes) on one line or two; get the office's "
+            "key file again",
         )
-    return bytes.fromhex(found)
+    return OfficeKey(*map(bytes.fromhex, found))
 
 
 def _is_address_with_port(found: Any) -> bool:
@@ -210,9 +219,9 @@ class Uplink:
 
 @dataclass(frozen=True)
 class Office:
-    """public_key: 32 bytes, read from the file named."""
+    """public_key: read from the file named."""
 
-    public_key: bytes | None = path(None, _public_key)
+    public_key: OfficeKey | None = path(None, _public_key)
 
 
 @dataclass(frozen=True)

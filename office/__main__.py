@@ -23,6 +23,7 @@ from office import (
     link_commands,
     operators,
     presence,
+    reveal,
     stoplist,
     stoprows,
     store_commands,
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
     store_commands.add(act)
     enrolling.add(act)
+    reveal.add(act)
     link_commands.add(act)
     verify_commands.add(act)
 

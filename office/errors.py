@@ -241,6 +241,18 @@ ROWS = {
         "先用 sscoffice enrol 登记。",
         "Enrol it first (sscoffice enrol).",
     ),
+    925: Row(
+        "没有这条记录，或其中没有个人信息",
+        "there is no such record here, or it holds no personal values",
+        "核对终端和编号；没有后台加密公钥的终端不保存个人信息。",
+        "Check unit and number; a unit without the office's encryption key keeps no such values.",
+    ),
+    926: Row(
+        "个人信息打不开",
+        "the personal values cannot be opened",
+        "若缺少 DAY_KEY 记录，先收取；若密钥已更换，恢复 hpke.key 备份。",
+        "If its DAY_KEY is missing, pull first; if the key was changed, put back the old hpke.key.",
+    ),
     930: Row(
         "无法在此地址提供服务",
         "this address cannot be served",

@@ -1,7 +1,8 @@
 """The office's folder: its key, its store, and what is on its way or was refused.
 
 office.key (0600)   Ed25519 seed, 32 bytes; whoever has it can sign receipts and stop lists
-office.pub          the public key as hex, for every unit's board.toml
+office.pub          both public keys as hex, a line each, for every unit's board.toml
+hpke.key (0600)     X25519, what opens personal values (reveal.py)
 office.db           the store, unless
 office.toml (0600)  names a PostgreSQL instead: store = "postgresql://..."
 ca.key (0600)       the certificate authority's key, with ca.crt (ca.py)
@@ -17,6 +18,7 @@ import time
 import tomllib
 from pathlib import Path
 
+from firmware.journal import sealed
 from firmware.journal.cose import SEED_LENGTH, Ed25519Signer, new_seed
 from firmware.journal.spool import sync_folder, write_atomic
 from office import ca, secretfile, tac
@@ -26,6 +28,7 @@ from office.store import Store
 from office.tac import TacKeys
 
 KEY, PUB, DB, TAC_KEY = "office.key", "office.pub", "office.db", "tac.key"
+HPKE = "hpke.key"
 SETTINGS = "office.toml"
 _MAX_TAC_KEY = _MAX_SETTINGS = 1 << 16
 
@@ -99,7 +102,10 @@ def init(path: Path, name: str, url: str | None = None) -> str:
         ca.create(path, name, int(time.time() * 1000))
         seed = _create_seed(path / KEY)
         public_hex = Ed25519Signer(seed).public_key.hex()
-        write_atomic(path / PUB, f"{public_hex}\n".encode())
+        private_key = sealed.new_private_key()
+        secretfile.create(path / HPKE, private_key)
+        lines = f"{public_hex}\n{sealed.public_of(private_key).hex()}\n"
+        write_atomic(path / PUB, lines.encode())
         Store(path / DB if url is None else url, create=True, name=name).close()
         if url is not None:
             secretfile.create(path / SETTINGS, f"store = {json.dumps(url)}\n".encode())

@@ -3,7 +3,6 @@ leaves the card and the records in disagreement."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -18,13 +17,13 @@ from firmware.authorize.service import serve
 from firmware.authorize.services import SERVICES
 from firmware.card import keys as card_keys
 from firmware.card.items import CYCLIC, VERSIONS
-from firmware.journal import cose
 from firmware.journal import kinds as rec
 from firmware.outcome import outcome
 from firmware.psam import keytable
 from simulator.region import Region
 from simulator.slot import AFTER, BEFORE, LOST, Cut
 from simulator.switches import Switches
+from tests.personal import give_key, opened
 from tests.rig import Rig
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -95,10 +94,6 @@ def services(rig: Rig) -> list[dict[int, Any]]:
     return [each.body for each in found if each.kind == rec.KIND_SERVICE]
 
 
-def digest(values: dict[str, bytes]) -> bytes:
-    return hashlib.sha256(cose.encode(values)).digest()
-
-
 # -- the table ------------------------------------------------------------------------------------
 
 
@@ -136,6 +131,7 @@ def test_m15_m16_m17_each_act_writes_reads_back_and_is_journaled(
     card = rig.card(generation=version, full=True)
     after = wanted(code, version)
     before = {place: held(card, place) for place in after}
+    give_key(rig.unit)
     result, told = run(rig, code, GIVEN[code])
     assert result == "SERVED"
     assert {place: held(card, place) for place in after} == after
@@ -147,8 +143,7 @@ def test_m15_m16_m17_each_act_writes_reads_back_and_is_journaled(
         assert (body[rec.KEY_ACT], body[rec.KEY_OPERATOR]) == (code, "07")
         assert body[rec.KEY_CARD_ID] == card.memory.files["SSSE/05"][0][2:]
         assert body[rec.KEY_ITEMS] == list(after)
-        assert body[rec.KEY_BEFORE] == digest(before)
-        assert body[rec.KEY_AFTER] == digest(after)
+    assert opened(rig.unit) == [{"before": before, "after": after}] * 2
 
 
 @pytest.mark.parametrize("code", ACTS)
@@ -164,7 +159,7 @@ def test_m15_m16_m17_each_act_shows_its_files_before_it_writes(rig: Rig, code: s
     assert shown == dict.fromkeys(ACTS[code].shows, "read")
     (body,) = services(rig)
     assert (body[rec.KEY_ACT], body[rec.KEY_OUTCOME]) == (code, outcome("SERVED").number)
-    assert rec.KEY_AFTER not in body
+    assert rec.KEY_SEALED not in body
 
 
 def test_m16_a_cyclic_file_keeps_its_older_records(rig: Rig) -> None:
@@ -192,13 +187,17 @@ def test_m15_an_sm4_card_is_written(tmp_path: Path) -> None:
     assert held(card, "DF03EF07|6C") == bytes.fromhex("20261130")
 
 
-def test_the_values_reach_neither_journal_nor_display(rig: Rig) -> None:
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_the_values_reach_neither_journal_nor_display(rig: Rig, is_sealed: bool) -> None:
+    """is_sealed: the unit has the office's encryption key."""
     rig.card(generation="2.0", full=True)
     fields: list[str] = []
     show = rig.unit.show
     rig.unit.show = lambda name, **of: (fields.extend(of.values()), show(name, **of))[1]
+    if is_sealed:
+        give_key(rig.unit)
     assert run(rig, "unemployment", GIVEN["unemployment"])[0] == "SERVED"
-    rig.unit.journal.flush()
+    assert [bool(each) for each in opened(rig.unit)] == [is_sealed] * 2
     secrets = [each for each in wanted("unemployment").values() if len(each) > 2]
     secrets += [JOB["employer"].encode(), JOB["occupation"].encode()]
     for path in (rig.folder / "data").iterdir():
@@ -286,13 +285,14 @@ def test_m16_a_power_cut_during_an_act_leaves_its_record(rig: Rig) -> None:
         return transmit(command, *more, **how)
 
     rig.user.exchange = cut  # type: ignore[method-assign]
+    give_key(rig.unit)
     with pytest.raises(PowerCut):
         run(rig, "pension", GIVEN["pension"])
     del rig.user.exchange
     rig.restart()
     (body,) = services(rig)
     assert body[rec.KEY_OUTCOME] == outcome("UPDATE_OPEN").number
-    assert body[rec.KEY_AFTER] == digest(wanted("pension"))
+    assert opened(rig.unit)[0]["after"] == wanted("pension")
 
 
 def test_a_card_that_answers_ok_and_writes_nothing_is_not_believed(rig: Rig) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmware import board
-from firmware.board_sections import Display, Host, Purchase
+from firmware.board_sections import Display, Host, OfficeKey, Purchase
 
 EXAMPLE = Path(__file__).parent.parent / "board.toml"
 
@@ -66,7 +66,7 @@ def test_the_example_explains_every_key_and_its_optional_keys_are_right(tmp_path
     text = re.sub(r"^# (\[+[a-z_.]+\]+|[a-z0-9_]+ = )", r"\1", text, flags=re.M)
     (tmp_path / "office.pub").write_text("ab" * 32 + "\n")
     loaded = board.parse(text, str(tmp_path / "board.toml"))
-    assert loaded.office.public_key == b"\xab" * 32
+    assert loaded.office.public_key == OfficeKey(b"\xab" * 32)
 
     def names(kind):
         return {field.name for field in dataclasses.fields(kind)}
@@ -283,7 +283,15 @@ def test_production_takes_real_devices_and_real_regions():
 
 def test_bad_key_files(tmp_path):
     text = SMALL + '[office]\npublic_key = "office.pub"\n'
-    for content in (b"", b"ab" * 31, b"ab" * 32 + b"c", b"zz" * 32, b"\xff" * 32):
+    for content in (
+        b"",
+        b"ab" * 31,
+        b"ab" * 32 + b"c",
+        b"zz" * 32,
+        b"\xff" * 32,
+        b"ab" * 32 + b"\n" + b"cd" * 31,
+        b"ab" * 32 + b"\n" + b"cd" * 32 + b"\ne",
+    ):
         (tmp_path / "office.pub").write_bytes(content)
         error = refusal(text, str(tmp_path / "board.toml"))
         assert (error.key, error.line) == ("office.public_key", 23)
@@ -301,3 +309,29 @@ def test_files_that_cannot_be_read(tmp_path):
     assert "UTF-8" in caught.value.en
     path.write_bytes(b"\xef\xbb\xbf" + SMALL.replace("\n", "\r\n").encode())
     assert board.load(path).unit.id == "u-1", "what a Windows editor saves is read"
+
+
+@pytest.mark.parametrize(
+    ("content", "lengths"),
+    [
+        ("ab" * 32, (32, None)),
+        ("ab" * 32 + "\n" + "cd" * 32 + "\n", (32, 32)),
+        ("04" + "ab" * 64 + "\r\n" + "cd" * 32, (65, 32)),
+    ],
+    ids=["Ed25519", "with encryption", "P-256"],
+)
+def test_the_offices_keys_are_one_line_or_two(tmp_path, content, lengths):
+    (tmp_path / "office.pub").write_text(content)
+    text = SMALL + '[office]\npublic_key = "office.pub"\n'
+    found = board.parse(text, str(tmp_path / "board.toml")).office.public_key
+    sealing = None if found.sealing is None else len(found.sealing)
+    assert (len(found.signing), sealing) == lengths
+
+
+@pytest.mark.parametrize("missing", ["module", "token", "pin_file"])
+def test_a_token_needs_module_label_and_pin_file(missing):
+    given = {"module": "m.so", "token": "t", "pin_file": "p"}
+    lines = "".join(f'{key} = "{value}"\n' for key, value in given.items() if key != missing)
+    error = refusal(SMALL + '[signer]\nkind = "pkcs11"\n' + lines)
+    assert error.key == f"signer.{missing}"
+    assert "add this one" in error.en

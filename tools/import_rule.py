@@ -72,7 +72,6 @@ VENDORS = {
         "firmware.journal.sealed",
         "firmware.journal.tlskey",
         "office.ca",
-        "office.reveal",
         "tools.verify_records",
     },
     "pkcs11": {"firmware.journal.pkcs11"},

@@ -21,7 +21,7 @@ from firmware.card.commands import SW_SECURITY_STATUS
 from firmware.card.dump import dump, version_of
 from firmware.card.items import Df
 from firmware.card.ssse import SSSE
-from firmware.journal import cose, kinds, record
+from firmware.journal import kinds
 from firmware.outcome import Fault, Outcome, ProtocolError, StatusError, outcome
 
 Held = dict[str, bytes]
@@ -74,11 +74,8 @@ def _write_all(desk: Desk, wanted: list[Change]) -> Outcome | None:
     after = {change.place: change.raw for change in wanted}
     todo = [change for change in wanted if before[change.place] != change.raw]
     desk.told |= {"written": [], "found_written": [p for p in after if before[p] == after[p]]}
-    desk.record |= {
-        kinds.KEY_ITEMS: list(after),
-        kinds.KEY_BEFORE: _digest(before),
-        kinds.KEY_AFTER: _digest(after),
-    }
+    desk.record[kinds.KEY_ITEMS] = list(after)
+    desk.personal |= {"before": before, "after": after}
     if not todo:
         return None
     _journal_begun(desk)
@@ -158,11 +155,6 @@ def _readable(desk: Desk, change: Change, read: Callable[[], _Read]) -> _Read:
     return read()
 
 
-def _digest(held: Held) -> bytes:
-    """SHA-256 of the canonical values: what they were stays between card and host."""
-    return record.digest_of(cose.encode(held))
-
-
 def _journal_begun(desk: Desk) -> None:
     body: dict[int, Any] = {
         kinds.KEY_OPERATOR: desk.params["operator"],
@@ -171,4 +163,4 @@ def _journal_begun(desk: Desk) -> None:
         kinds.KEY_CARD_ID: desk.visit.card_id,
         kinds.KEY_CARD_NUMBER: desk.visit.card_number,
     }
-    desk.unit.journal.append(kinds.KIND_SERVICE, body | desk.record)
+    desk.unit.sealer.append(kinds.KIND_SERVICE, body | desk.record, desk.personal)

@@ -21,7 +21,8 @@ _MAX_TEXT = 64
 
 def office_key_keeper(unit: Unit, refusals: Refusals) -> FileKeeper[OfficeKeys]:
     """Without a good one where one was in force, no receipt and no file is taken."""
-    first = unit.board.office.public_key
+    named = unit.board.office.public_key
+    first = None if named is None else named.signing
 
     def put(keys: OfficeKeys | Outcome) -> None:
         if isinstance(keys, Outcome):

@@ -46,6 +46,8 @@ class Desk:
     told: Told = field(default_factory=dict)
     record: dict[int, Any] = field(default_factory=dict)
     """Body keys beside those every SERVICE record has; empty for services that only read."""
+    personal: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What the record holds for the office alone."""
     shown: dict[str, str] = field(default_factory=dict)
     """Fields of the message shown at the end."""
     sent: Callable[[Outcome], None] = lambda result: None
@@ -75,6 +77,8 @@ class Service:
     """Also a card that is on the stop list, out of date or of another region."""
     records: Mapping[str, int] = field(default_factory=dict)
     """Parameter -> the body key it is journaled under."""
+    seals: tuple[str, ...] = ()
+    """Parameters that are personal: journaled for the office alone."""
 
     def check(self, params: Mapping[str, Any]) -> None:
         """Raises ValueError naming the parameter that is missing, unknown or not valid."""
@@ -192,7 +196,8 @@ def _journal(
     if desk is not None and desk.visit.card_id:
         body |= {rec.KEY_CARD_ID: desk.visit.card_id, rec.KEY_CARD_NUMBER: desk.visit.card_number}
         body |= desk.record
-    unit.journal.append(rec.KIND_SERVICE, body)
+    personal = {each: params[each] for each in service.seals}
+    unit.sealer.append(rec.KIND_SERVICE, body, personal | ({} if desk is None else desk.personal))
 
 
 def settled(unit: Unit, visit: Visit, buffer: PinBuffer) -> tuple[Visit, Outcome | None]:

@@ -21,7 +21,6 @@ _SEEN: dict[str, type] = {"id_kind": str, "id_tail": str}
 _SEEN_KEYS = {
     "second": rec.KEY_SECOND,
     "id_kind": rec.KEY_ID_KIND,
-    "id_tail": rec.KEY_ID_TAIL,
 }
 
 SERVICES: dict[str, Service | Errand] = {
@@ -47,6 +46,7 @@ SERVICES: dict[str, Service | Errand] = {
         validate=check_identification,
         right=RIGHT_PIN,
         records=_SEEN_KEYS,
+        seals=("id_tail",),
     ),
     "pin.reload": Service(
         pin_reload,
@@ -55,6 +55,7 @@ SERVICES: dict[str, Service | Errand] = {
         validate=check_identification,
         right=RIGHT_PIN,
         records=_SEEN_KEYS,
+        seals=("id_tail",),
     ),
     "application.block": Service(
         application_block,

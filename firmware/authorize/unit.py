@@ -14,6 +14,7 @@ from firmware.board import Board
 from firmware.card.region import RegionTable
 from firmware.channel import Reader, Recorder
 from firmware.clock import Clock
+from firmware.journal.sealed import Sealer
 from firmware.journal.store import Journal
 from firmware.outcome import Outcome, outcome
 from firmware.psam.session import PsamSession
@@ -69,6 +70,8 @@ class Unit:
     """The list in force, or why there is none and nothing may be paid."""
     operators: Operators | Outcome = field(default_factory=Operators)
     """The list in force, or why there is none and nobody can log on."""
+    sealer: Sealer = field(init=False)
+    """Appends the records that hold personal values."""
     office_keys: OfficeKeys = field(init=False)
     """The newest one verifies what comes down; none where board.toml names none."""
     stop: UnitStop | Outcome | None = None
@@ -88,7 +91,9 @@ class Unit:
     def __post_init__(self) -> None:
         self.sessions = Sessions(self.monotonic, self.board.operators)
         key = self.board.office.public_key
-        self.office_keys = OfficeKeys() if key is None else OfficeKeys(chain=(key,))
+        first = OfficeKeys(chain=(key.signing,), sealing=key.sealing) if key else OfficeKeys()
+        self.office_keys = first
+        self.sealer = Sealer(self.journal, lambda: self.office_keys.sealing)
 
     @property
     def is_stopped(self) -> bool:

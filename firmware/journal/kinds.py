@@ -231,7 +231,7 @@ KINDS = {
     KIND_CLOCK: Kind("CLOCK", frozenset({60, 61})),
     KIND_TAMPER: Kind("TAMPER", frozenset({50})),
     KIND_SERVICE: Kind(
-        "SERVICE", frozenset({2, 50, 36}), frozenset({5, 6, 62, *range(70, 77), 80, 81, 82})
+        "SERVICE", frozenset({2, 50, 36}), frozenset({5, 6, 62, 70, 71, 74, 75, 76, 80, 81})
     ),
     KIND_DAMAGE: Kind("DAMAGE", frozenset({58, 59, 50})),
     KIND_APPLIED: Kind("APPLIED", frozenset({56, 57, 59})),
