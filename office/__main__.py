@@ -20,6 +20,7 @@ from firmware.journal.spool import write_atomic
 from office import (
     day,
     enrolling,
+    ledger_commands,
     link_commands,
     operators,
     presence,
@@ -95,9 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     one = act("tac-key", _tac_key, "TAC 密钥 · take over DTK, to verify TACs")
     one.add_argument("--file", type=Path, required=True, metavar="KEY_FILE")
 
-    one = act("export", _export, "导出 · write the records as CSV")
-    one.add_argument("--csv", type=Path, required=True, metavar="FILE")
-    one.add_argument("--date", help="YYYY-MM-DD; default: every day")
+    ledger_commands.add(act)
     return parser
 
 
@@ -203,23 +202,8 @@ def _presence(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _export(arguments: argparse.Namespace) -> int:
-    with _office(arguments.dir) as office:
-        listed = _rows(office, arguments.date)
-    try:
-        with arguments.csv.open("w", encoding="utf-8-sig", newline="") as file:
-            count = day.write_csv(listed, file)
-    except OSError as error:
-        raise OfficeError(906, f"{arguments.csv}: {error.strerror}") from None
-    print(f"{arguments.csv}: {count}")
-    return 0
-
-
 def _rows(office: Folder, date: str | None) -> list[day.Row]:
-    try:
-        return list(day.rows(office.store, date, office.tac_keys()))
-    except ValueError:
-        raise OfficeError(906, f"{date}: YYYY-MM-DD") from None
+    return list(day.rows(office.store, date, office.tac_keys()))
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ from firmware.journal.lifecycle import INTENT_KINDS
 from firmware.journal.record import NO_PREVIOUS, Record, RecordError, digest_of
 from firmware.outcome import outcomes
 from office import tac
+from office.errors import OfficeError
 from office.keys import DeviceKey, keys_of, read
 from office.store import Store
 from office.tac import Body, TacKeys
@@ -59,24 +60,35 @@ or None."""
 def newest_day(store: Store) -> str | None:
     """The day of the newest record, YYYY-MM-DD."""
     row = store.row("SELECT max(newest_ms) FROM batches WHERE quarantined IS NULL")
-    return None if row is None or row[0] is None else _local(row[0]).strftime("%Y-%m-%d")
+    return None if row is None or row[0] is None else local(row[0]).strftime("%Y-%m-%d")
 
 
-def rows(store: Store, date: str | None, tac_keys: TacKeys) -> Iterator[Row]:
-    """By unit and number; date: YYYY-MM-DD, None for every day.  Raises ValueError."""
+def start_ms(date: str) -> int:
+    """When that day, YYYY-MM-DD, begins in China.  Raises OfficeError 906."""
+    try:
+        start = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=CHINA)
+    except ValueError:
+        raise OfficeError(906, f"{date}: YYYY-MM-DD") from None
+    return int(start.timestamp() * 1000)
+
+
+def rows(
+    store: Store, date: str | None, tac_keys: TacKeys, unit: str | None = None
+) -> Iterator[Row]:
+    """By unit and number; date: YYYY-MM-DD, None for every day.  Raises OfficeError 906."""
     first_ms, end_ms = 0, 1 << 62
     if date is not None:
-        start = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=CHINA)
-        first_ms = int(start.timestamp() * 1000)
+        first_ms = start_ms(date)
         end_ms = first_ms + 86_400_000
+    chosen, named = ("", ()) if unit is None else (" AND b.unit = ?", (unit,))
     sql = (
         "SELECT r.unit, r.number, r.batch FROM batches b JOIN records r"
         " ON r.unit = b.unit AND r.batch = b.batch AND r.number BETWEEN b.first AND b.last"
         " WHERE b.newest_ms >= ? AND b.oldest_ms < ? AND r.time_ms >= ? AND r.time_ms < ?"
-        " ORDER BY r.unit, r.number"
+        f"{chosen} ORDER BY r.unit, r.number"
     )
     known = {unit: keys_of(store, unit) for unit in store.units()}
-    for unit, number, batch in store.rows(sql, first_ms, end_ms, first_ms, end_ms):
+    for unit, number, batch in store.rows(sql, first_ms, end_ms, first_ms, end_ms, *named):
         record = _parsed(store.raws(unit, batch).get(number, b""), known.get(unit, []))
         if record is None:
             yield _blank() | {"unit": unit, "number": number}
@@ -110,7 +122,7 @@ def _row(store: Store, record: Record, about: Body | None) -> Row:
     return _blank() | {
         "unit": record.unit,
         "number": record.number,
-        "time": _local(record.time_ms).strftime("%Y-%m-%d %H:%M:%S"),
+        "time": local(record.time_ms).strftime("%Y-%m-%d %H:%M:%S"),
         "kind": record.kind_name,
         "order": body.get(KEY_ORDER_NO),
         "card": body.get(KEY_CARD_NUMBER),
@@ -133,7 +145,8 @@ def _outcome(number: int) -> str:
     return f"{number} {OUTCOME_NAMES.get(number, '?')}"
 
 
-def _local(epoch_ms: int) -> datetime:
+def local(epoch_ms: int) -> datetime:
+    """In China, UTC+8."""
     return datetime.fromtimestamp(epoch_ms / 1000, UTC).astimezone(CHINA)
 
 
@@ -171,10 +184,14 @@ def texts(row: Row) -> list[str]:
 
 
 def table(listed: list[Row]) -> str:
-    """The rows under their heads; Chinese characters take two columns each."""
+    """The rows under their heads."""
     lines = [list(COLUMNS.values()), *(texts(row) for row in listed)]
+    return aligned(lines, {list(COLUMNS).index(name) for name in ("number", *AMOUNTS)})
+
+
+def aligned(lines: list[list[str]], right: set[int]) -> str:
+    """Rows of one length each under another; right: the columns that end flush."""
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
-    right = {list(COLUMNS).index(name) for name in ("number", *AMOUNTS)}
     text = []
     for line in lines:
         cells = []
@@ -186,6 +203,7 @@ def table(listed: list[Row]) -> str:
 
 
 def _width(text: str) -> int:
+    """In columns: Chinese characters take two each."""
     return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
 
 

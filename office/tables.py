@@ -11,7 +11,7 @@ import re
 
 from office import keys
 
-VERSION = 3
+VERSION = 4
 PARTITIONS = 8
 """Of `records` in PostgreSQL, by a hash of the unit."""
 
@@ -54,6 +54,11 @@ CREATE TABLE receipted (
 CREATE TABLE findings (
     unit TEXT NOT NULL, batch BIGINT NOT NULL, what TEXT NOT NULL, digest BLOB NOT NULL,
     detail TEXT NOT NULL, seen_ms BIGINT NOT NULL, PRIMARY KEY (unit, batch, what, digest)
+);
+CREATE TABLE resolutions (
+    unit TEXT NOT NULL, intent BIGINT NOT NULL, outcome INT NOT NULL, by_unit TEXT NOT NULL,
+    by_intent BIGINT NOT NULL, evidence TEXT NOT NULL, made_ms BIGINT NOT NULL,
+    PRIMARY KEY (unit, intent)
 );
 CREATE TABLE stop_entries (entry BLOB PRIMARY KEY);
 CREATE TABLE signed_files (
