@@ -12,14 +12,14 @@ from firmware.journal import cose
 from firmware.journal.cose import CoseError
 from firmware.journal.kinds import (
     KEY_ACCOUNT_BALANCE_FEN,
+    KEY_AMOUNTS_SENT,
     KEY_LOAD_FEN,
-    KEY_TIME7,
-    KEY_YEAR,
     KEY_YEARLY_POOLED_FEN,
     KEY_YEARLY_SELF_FEN,
+    KIND_INTENT,
     KIND_LOAD_INTENT,
 )
-from firmware.journal.record import amounts_sent
+from firmware.journal.record import RecordError, whole_intent
 from office.store import Store
 
 Progress = Callable[[int, int], None]
@@ -30,7 +30,7 @@ _BALANCES = (KEY_ACCOUNT_BALANCE_FEN, KEY_YEARLY_SELF_FEN, KEY_YEARLY_POOLED_FEN
 
 
 class Fact(NamedTuple):
-    """One record.  previous and raw are left out; body as signed."""
+    """One record.  previous and raw are left out; body as signed, an INTENT's made whole."""
 
     unit: str
     number: int
@@ -82,7 +82,9 @@ def fact(unit: str, number: int, raw: bytes) -> Fact | None:
     try:
         envelope = cose.glance(cose.peek1(raw).payload)
         named, found, boot, time_ms, trust, kind, _, _, body = (envelope[key] for key in _ENVELOPE)
-    except (CoseError, KeyError, TypeError):
+        if kind == KIND_INTENT:
+            body = whole_intent(body)
+    except (CoseError, RecordError, KeyError, TypeError):
         return None
     if (named, found) != (unit, number) or not isinstance(body, dict):
         return None
@@ -98,12 +100,7 @@ def money_of(body: dict[int, Any], kind: int) -> Money:
     """Of an INTENT or a LOAD_INTENT; the amounts as the card got them."""
     if kind == KIND_LOAD_INTENT:
         return Money(body[KEY_ACCOUNT_BALANCE_FEN], 0, 0, body[KEY_LOAD_FEN], 0, 0)
-    sent = amounts_sent(body)
+    sent = body[KEY_AMOUNTS_SENT]
     account, own, pooled = (int.from_bytes(sent[at : at + 4], "big") for at in (0, 4, 8))
     account_fen, self_fen, pooled_fen = (body[key] for key in _BALANCES)
     return Money(account_fen, self_fen, pooled_fen, -account, own, pooled)
-
-
-def year_of(intent: dict[int, Any]) -> bytes:
-    """The year its yearly sums belong to, cn 4; intent: the body of an INTENT."""
-    return bytes(intent.get(KEY_YEAR, intent[KEY_TIME7][:2]))

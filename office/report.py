@@ -19,15 +19,15 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from firmware.clock import TRUST_NONE
 from firmware.journal import kinds as rec
 from office import resolve
 from office.day import local
-from office.ledger import Fact, Money, Progress, facts, money_of, year_of
+from office.ledger import Fact, Money, Progress, facts, money_of
 from office.store import Store
 
 LATE_H = 24.0
 CLOCK_STEP_MS = 60_000
+TRUST_NONE = 0  # of a record's time (docs/records.md)
 EXPLAINED_STEPS = (1, 2)
 """Of a PSAM's serial between two INTENTs: an INIT SAM without an INTENT leaves no record."""
 
@@ -228,7 +228,7 @@ class _Unit:
                         self.unit,
                         number,
                         money_of(body, begun.kind),
-                        year_of(body),
+                        body[rec.KEY_YEAR],
                         self._states.get(number),
                     )
                 )

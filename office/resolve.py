@@ -24,6 +24,7 @@ from firmware.journal.kinds import (
     KEY_CARD_ID,
     KEY_LOAD_FEN,
     KEY_PURCHASE_SERIAL,
+    KEY_YEAR,
     KIND_DONE,
     KIND_INTENT,
     KIND_LOAD_DONE,
@@ -31,7 +32,7 @@ from firmware.journal.kinds import (
     KIND_UNCERTAIN,
     KIND_VOID,
 )
-from office.ledger import Fact, money_of, stored_fact, year_of
+from office.ledger import Fact, money_of, stored_fact
 from office.store import Store
 
 MAX_BETWEEN = 64
@@ -125,7 +126,7 @@ def _by(store: Store, open_one: Fact, known: Iterable[Fact], following: Fact) ->
         return None if others else KIND_VOID
     if moved != len(others) + 1:
         return None
-    if year_of(following.body) != year_of(open_one.body):
+    if following.body[KEY_YEAR] != open_one.body[KEY_YEAR]:
         return None  # the yearly sums began anew
     return KIND_DONE if _adds_up(store, open_one, others, following) else None
 

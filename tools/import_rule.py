@@ -79,6 +79,7 @@ VENDORS = {
     "aiohttp": {"office.collector", "office.serve"},
     "prometheus_client": {"office.metrics"},
     "nats": {"firmware.uplink.nats", "office.nats", "office.streams"},
+    "pyarrow": {"office.parquet"},
     "cobs": {"firmware.uplink.frame"},
     "psycopg": {"office.postgres"},
     "PIL": {"firmware.display.panel"},
