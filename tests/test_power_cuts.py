@@ -27,8 +27,8 @@ SEQUENCES, SHARE = 50, 5  # purchase sequences, of them in one process
 CUTS, AGAIN = 40, 8  # of each sequence, and of a start after one of its cuts
 LEAST_PAIRS = 2000
 COUNTS = (
-    *("sequences", "recordings", "replayed_whole", "cuts", "pairs", "torn", "mounts_failed"),
-    *("verified", "seconds"),
+    *("sequences", "recordings", "replayed_whole", "pruned", "cuts", "pairs", "torn"),
+    *("mounts_failed", "verified", "seconds"),
 )
 SPOILT = {  # build: (of its cuts must fail at least, with the words of the judge)
     "unsynced": (0.90, ("is lost", "is not in out/", "out/ holds other bytes", "device.key has")),
@@ -111,6 +111,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(jobs, record_proper
     assert total["sequences"] == SEQUENCES
     assert total["recordings"] == total["replayed_whole"] == 2 * SEQUENCES
     assert total["cuts"] == total["pairs"] >= LEAST_PAIRS
+    assert total["pruned"] >= SEQUENCES
     assert total["torn"] >= total["cuts"] / 10
     assert total["verified"] >= 5 * total["cuts"]
 

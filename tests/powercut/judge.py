@@ -7,6 +7,7 @@
     open          exactly the INTENTs without an end are listed open
     at once       the next payment is taken, with the next number
     sent          the office's receipts, each continuing its tree, are accepted to the last batch
+    let go        what was pruned is gone, and its orders cannot be paid again
 
 Records are read with sqlite3 alone.  All batches and their receipts are left in a folder for
 the verifier, which shares no code with the firmware.
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from firmware.journal import batch, cose, kinds, spool
-from firmware.journal.lifecycle import INTENT_KINDS
+from firmware.journal.lifecycle import INTENT_KINDS, LifecycleError
 from firmware.journal.receipt import accept_receipt
 from firmware.journal.record import NO_PREVIOUS, Record, digest_of
 from firmware.journal.store import Journal
 from firmware.journal.view import read_record
 from tests.journal_maker import TEST_OFFICE_KEY, UNIT, done_body, intent_body, start_body
-from tests.powercut.sequence import digest_hex, office_receipts, open_unit
+from tests.powercut.unit import digest_hex, office_receipts, open_unit
 
 LATER = 3000  # days
 NEXT_ORDER = "the next order"
@@ -45,25 +45,46 @@ class WrongError(Exception):
 
 @dataclass
 class Known:
-    """The sum of some notes.  records: number -> digest; sealed, out: batch -> digest."""
+    """The sum of some notes.
+
+    records: number -> digest; sealed, out: batch -> digest; office: batch -> file; paid: number
+    of the INTENT -> order; pruned: name of a pruning -> numbers that went.
+    """
 
     records: dict[int, str] = field(default_factory=dict)
     sealed: dict[int, str] = field(default_factory=dict)
     out: dict[int, str] = field(default_factory=dict)
-    receipting: set[int] = field(default_factory=set)
+    office: dict[int, bytes] = field(default_factory=dict)
     receipted: set[int] = field(default_factory=set)
+    paid: dict[int, str] = field(default_factory=dict)
+    pruning: set[str] = field(default_factory=set)
+    pruned: dict[str, list[int]] = field(default_factory=dict)
 
     def and_then(self, notes: Iterable[dict[str, Any]]) -> Known:
         """What is known after these notes, too; a number that was used again is the later one."""
         known = copy.deepcopy(self)
         for said in notes:
-            known.records |= dict(said.get("records", ()))
-            known.out.update([said["out"]] if "out" in said else ())
-            known.sealed.update(said[name] for name in ("sealed", "out") if name in said)
-            for name in ("receipting", "receipted"):
-                if name in said:
-                    getattr(known, name).add(said[name])
+            known._add(**said)
         return known
+
+    def _add(self, **said: Any) -> None:
+        for name, what in said.items():
+            match name:
+                case "records" | "paid":
+                    getattr(self, name).update(what)
+                case "sealed" | "pruned":
+                    getattr(self, name).update([what])
+                case "out":
+                    self.out.update([what])
+                    self.sealed.update([what])
+                case "receipting":
+                    self.office[what[0]] = bytes.fromhex(what[1])
+                case _:
+                    getattr(self, name).add(what)
+
+    def gone(self, prunings: Iterable[str]) -> set[int]:
+        """The numbers that went in those."""
+        return {number for name in prunings for number in self.pruned[name]}
 
     @classmethod
     def of(cls, folder: Path) -> Known:
@@ -80,12 +101,14 @@ def judge(folder: Path, safe: Known, made: Known, batches: Path) -> None:
         batch.put_out(journal, check=True)
         _check_out(folder, safe, made)
         raws = _raws(folder)
-        _check_acknowledged(raws, safe, made)
-        records = _check_whole(folder, journal, raws)
+        may_be_gone = made.gone(safe.pruning)
+        _check_acknowledged(raws, safe, made, may_be_gone)
+        records = _check_whole(folder, journal, raws, may_be_gone)
         _check_payments(journal, records)
-        _check_next(journal, len(records))
-        _check_receipts(folder, journal)
-        _leave_batches(journal, batches)
+        _check_paid_once(journal, raws, safe)
+        _check_next(journal, max(raws, default=0))
+        _check_receipts(folder, journal, safe)
+        _leave_batches(journal, safe, batches)
         _leave_keys(_raws(folder), batches)
     finally:
         journal.close()
@@ -106,7 +129,7 @@ def _check_out(folder: Path, safe: Known, made: Known) -> None:
         _must(made.sealed.get(number) == digest, f"out/ holds other bytes of batch {number}")
         _must(number not in safe.receipted, f"batch {number} has its receipt and is in out/")
     for number in safe.out:
-        _must(number in there or number in safe.receipting, f"batch {number} is not in out/")
+        _must(number in there or number in safe.office, f"batch {number} is not in out/")
 
 
 def _raws(folder: Path) -> dict[int, bytes]:
@@ -114,25 +137,31 @@ def _raws(folder: Path) -> dict[int, bytes]:
         return dict(connection.execute("SELECT number, raw FROM records ORDER BY number"))
 
 
-def _check_acknowledged(raws: dict[int, bytes], safe: Known, made: Known) -> None:
+def _check_acknowledged(
+    raws: dict[int, bytes], safe: Known, made: Known, may_be_gone: set[int]
+) -> None:
     found = {number: digest_hex(raw) for number, raw in raws.items()}
     for number, digest in safe.records.items():
-        _must(number in found, f"record {number} is lost")
-        _must(found[number] == digest, f"record {number} is another")
+        _must(number in found or number in may_be_gone, f"record {number} is lost")
+        _must(found.get(number, digest) == digest, f"record {number} is another")
     for number, digest in found.items():
         _must(made.records.get(number) == digest, f"record {number} was never made")
+    _must(not found.keys() & safe.gone(safe.pruned), "a record that went is back")
 
 
-def _check_whole(folder: Path, journal: Journal, raws: dict[int, bytes]) -> list[Record]:
+def _check_whole(
+    folder: Path, journal: Journal, raws: dict[int, bytes], may_be_gone: set[int]
+) -> list[Record]:
     """The records, signatures and chain verified."""
     _must(not list(folder.glob("*.damaged-*")), "the database was rebuilt")
     _must(journal.damaged_ranges() == [], "a record was found damaged")
-    _must(list(raws) == list(range(1, len(raws) + 1)), "the numbers have a gap")
+    missing = set(range(1, max(raws, default=0))) - raws.keys()
+    _must(missing <= may_be_gone, "the numbers have a gap")
     records = [read_record(*row, journal.unit, journal.keys) for row in raws.items()]
-    previous = NO_PREVIOUS
+    digests = {0: NO_PREVIOUS} | {each.number: digest_of(each.raw) for each in records}
     for each in records:
-        _must(each.previous == previous, f"record {each.number} does not follow the one before")
-        previous = digest_of(each.raw)
+        before = digests.get(each.number - 1, each.previous)
+        _must(each.previous == before, f"record {each.number} does not follow the one before")
     return records
 
 
@@ -158,6 +187,18 @@ def _check_payments(journal: Journal, records: list[Record]) -> None:
         _must({each.number for each in listed} == open_ones, "the wrong INTENTs are listed open")
 
 
+def _check_paid_once(journal: Journal, raws: dict[int, bytes], safe: Known) -> None:
+    """Orders that were paid, those whose records went among them, cannot be paid again."""
+    for number, order in safe.paid.items():
+        if number in raws:
+            continue
+        try:
+            journal.append(kinds.KIND_INTENT, intent_body(order))
+        except LifecycleError:
+            continue
+        raise WrongError(f"order {order}, paid in record {number}, could be paid again")
+
+
 def _check_next(journal: Journal, count: int) -> None:
     start = journal.append(kinds.KIND_START, start_body(journal.signer.public_key))
     _must(start.number == count + 1, f"the next number is {start.number}, not {count + 1}")
@@ -165,12 +206,12 @@ def _check_next(journal: Journal, count: int) -> None:
     journal.append(kinds.KIND_DONE, done_body(intent.number))
 
 
-def _check_receipts(folder: Path, journal: Journal) -> None:
+def _check_receipts(folder: Path, journal: Journal, safe: Known) -> None:
     """What lies in up/ is taken, and then the office's receipts for all that still waits."""
     while batch.seal(journal) is not None:
         pass
     batch.put_out(journal)
-    receipts = office_receipts(journal)
+    receipts = office_receipts(journal, safe.office)
     there = [path.read_bytes() for _, path in spool.receipts(folder)]
     waiting = journal.rows("SELECT batch FROM batches WHERE receipt IS NULL ORDER BY batch")
     for raw in [*there, *(receipts[number] for (number,) in waiting)]:
@@ -178,26 +219,35 @@ def _check_receipts(folder: Path, journal: Journal) -> None:
     _must(not spool.batches(folder), "out/ is not empty after the last receipt")
 
 
-def _leave_batches(journal: Journal, batches: Path) -> None:
-    """Every batch with its receipt: the whole chain for the verifier."""
+def _leave_batches(journal: Journal, safe: Known, batches: Path) -> None:
+    """Every batch with its receipt: the whole chain for the verifier.
+
+    The unit's own where it can still build them, else what the office has.
+    """
+    receipts = office_receipts(journal, safe.office)
     journal.write("UPDATE batches SET receipt = NULL")
     batch.put_out(journal)
     batches.mkdir(parents=True)
-    receipts = office_receipts(journal)
-    out = spool.batches(journal.data_dir)
-    _must([number for number, _ in out] == list(receipts), "a batch cannot be built again")
-    for number, path in out:
-        shutil.copyfile(path, batches / path.name)
-        (batches / path.name).with_suffix(".receipt").write_bytes(receipts[number])
+    for number, receipt in receipts.items():
+        path = spool.batch_path(journal.data_dir, number)
+        file = path.read_bytes() if path.exists() else safe.office.get(number)
+        _must(file is not None, f"nobody has batch {number}")
+        _must(safe.office.get(number, file) == file, f"batch {number} is not as it was sent")
+        (batches / path.name).write_bytes(file)
+        (batches / path.name).with_suffix(".receipt").write_bytes(receipt)
 
 
 def _leave_keys(raws: dict[int, bytes], batches: Path) -> None:
-    """Which key signs which records, as the first START and each KEY_CHANGE say; how many records.
+    """Which key signs which records, as STARTs and KEY_CHANGEs say; how many records there were.
 
     Whether they say it rightly is the verifier's to find out, record by record.
     """
     payloads = {number: cose.decode(cose.peek1(raw).payload) for number, raw in raws.items()}
-    first = payloads[1][9][kinds.KEY_PUBLIC_KEY]
+    named = {
+        kind: [each[9][kinds.KEY_PUBLIC_KEY] for each in payloads.values() if each[6] == kind]
+        for kind in (kinds.KIND_START, kinds.KIND_KEY_CHANGE)
+    }
+    first = next(key for key in named[kinds.KIND_START] if key not in named[kinds.KIND_KEY_CHANGE])
     rows = [{"algorithm": -8, "public_key": first.hex(), "first": 1, "last": None}]
     for number, payload in payloads.items():
         if payload[6] == kinds.KIND_KEY_CHANGE:
@@ -209,4 +259,4 @@ def _leave_keys(raws: dict[int, bytes], batches: Path) -> None:
     office = {"algorithm": -8, "public_key": TEST_OFFICE_KEY.public_key.hex()}
     keys = {"units": {UNIT: rows}, "office": [office]}
     (batches / "keys.json").write_text(json.dumps(keys))
-    (batches / "count").write_text(str(len(raws)))
+    (batches / "count").write_text(str(max(raws)))

@@ -13,7 +13,7 @@ from tests.journal_maker import purchase, start_body
 from tests.powercut import system
 from tests.powercut.builds import BUILDS
 from tests.powercut.disk import Entry, LoggedDisk
-from tests.powercut.sequence import open_unit
+from tests.powercut.unit import open_unit
 
 DISK_BYTES = 16 << 20
 EXT4 = ("-b", "4096", "-J", "size=4", "-E", "lazy_itable_init=0,lazy_journal_init=0")

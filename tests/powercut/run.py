@@ -50,7 +50,16 @@ class Run:
             each.mkdir()
         self._pairs: set[tuple[str, int, frozenset[int]]] = set()
         self._counts = dict.fromkeys(
-            ("sequences", "recordings", "replayed_whole", "cuts", "torn", "mounts_failed"), 0
+            (
+                "sequences",
+                "recordings",
+                "replayed_whole",
+                "pruned",
+                "cuts",
+                "torn",
+                "mounts_failed",
+            ),
+            0,
         )
         self._failed: list[dict[str, Any]] = []
         self._names: dict[str, tuple[str, Cut]] = {}
@@ -104,7 +113,7 @@ class Run:
                 self._place,
                 before.image,
                 self._build,
-                lambda folder, notes: Day(folder, notes, seed).run(turns),
+                lambda folder, notes: Day(folder, notes, seed, before.safe.office).run(turns),
             )
         except record.RecordingError as error:
             self._fail(name, Cut(0, frozenset(), {}), str(error))
@@ -115,6 +124,7 @@ class Run:
         cuts = replay.choose(log, count, random.Random(seed), after=after, drops=self._drops)
         newest = replay.newest_writes(log)
         made = before.made.and_then(replay.said_before(log, len(log)))
+        self._counts["pruned"] += len(made.gone(made.pruned.keys() - before.made.pruned.keys()))
         medium, image = replay.Medium(before.image, log), self._place / "after.img"
         found = None
         kept = random.Random(seed).choice(cuts) if cuts else None

@@ -7,12 +7,15 @@ What is noted is what the terminal may rely on from then on:
     records    [[number, digest], ...]  appended, or ridden along: on the disk
     sealed     [batch, digest of its file]  `seal` returned
     out        [batch, digest of its file]  `put_out` returned
-    receipting, receipted    batch          `accept_receipt` begins, has returned
+    receipting [batch, its file in hex]  the office has it, `accept_receipt` begins
+    receipted  batch                     `accept_receipt` has returned
+    paid       [[number, order], ...]    of payments that are DONE
+    pruning    name                      old records may go from now on
+    pruned     [name, [number, ...]]     these went
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -24,67 +27,34 @@ from firmware.journal import batch, kinds, rotation, spool
 from firmware.journal.devicekey import FileKeys
 from firmware.journal.receipt import accept_receipt
 from firmware.journal.record import Record
-from firmware.journal.statement import read_statement
 from firmware.journal.store import Journal
 from tests.journal_maker import (
-    START_MS,
     TEST_OFFICE_KEY,
-    clock,
     done_body,
     intent_body,
-    open_journal,
     start_body,
     totals_body,
     uncertain_body,
     void_body,
 )
-from tests.receipts import receipt_of
+from tests.powercut.unit import digest_hex, load_body, load_done_body, office_receipts, open_unit
 
 TURNS = (8, 14)  # how many a sequence has, at least and at most
-DAY_MS = 86_400_000
 NEIGHBOUR = "neighbour.log"  # of another program on the same file system
 _fsync = os.fsync  # the neighbour's, whatever the build makes of the firmware's
 
 
-def digest_hex(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def open_unit(folder: Path, days: int) -> Journal:
-    """The journal of the unit there, with the device key that lies beside it; so many days on."""
-    keys = FileKeys(folder / "device.key")
-    now = clock(START_MS + days * DAY_MS)
-    return open_journal(folder, signer=keys.current(), take=keys.take, clock=now)
-
-
-def load_body(order_no: str, card: int) -> dict[int, Any]:
-    """A whole LOAD_INTENT."""
-    paid = intent_body(order_no, card)
-    both = {key: paid[key] for key in paid.keys() & kinds.KINDS[kinds.KIND_LOAD_INTENT].required}
-    own = {kinds.KEY_TYPE: 0x31, kinds.KEY_LOAD_SERIAL: 9, kinds.KEY_LOAD_FEN: 5000}
-    return {**both, **own, kinds.KEY_MAC2: bytes(4)}
-
-
-def load_done_body(intent: int) -> dict[int, Any]:
-    done = done_body(intent)
-    del done[kinds.KEY_MAC2], done[kinds.KEY_MAC2_STATE]
-    return done
-
-
-def office_receipts(journal: Journal) -> dict[int, bytes]:
-    """The office's receipt for each batch, its tree having grown by one with each of them."""
-    rows = journal.rows("SELECT header FROM batches ORDER BY batch")
-    sealed = [read_statement(raw, *journal.public_keys) for (raw,) in rows]
-    return {each.batch: receipt_of(each, TEST_OFFICE_KEY, START_MS) for each in sealed}
-
-
 class Day:
-    """Writes in `folder`, where there may be a journal, and notes into the open file `notes`."""
+    """Writes in `folder`, where there may be a journal, and notes into the open file `notes`.
 
-    def __init__(self, folder: Path, notes: int, seed: int):
+    office: number -> file of the batches that the office has.
+    """
+
+    def __init__(self, folder: Path, notes: int, seed: int, office: dict[int, bytes]):
         self._folder = folder
         self._notes = notes
-        self._seed = seed
+        self._office = dict(office)
+        self._seed = self._days = seed
         self._chance = random.Random(seed)
         self._orders = 0
         self._riding: list[Record] = []
@@ -137,6 +107,7 @@ class Day:
             self._append(kinds.KIND_SUSPECT, {**done_body(intent.number), kinds.KEY_OUTCOME: 503})
             return
         self._append(kinds.KIND_DONE, done_body(intent.number))
+        self.note(paid=[[intent.number, intent.body[kinds.KEY_ORDER_NO]]])
         totals = totals_body(intent.number)
         self._riding.append(self._journal.append(kinds.KIND_TOTALS, totals, ride=True))
 
@@ -192,6 +163,7 @@ class Day:
         chores: tuple[Callable[[], None], ...] = (
             *(self._seal, self._seal, self._receive, self._receive),
             *(self._checkpoint, self._scrub, self._flush, self._restart, self._change_key),
+            *(self._grow_old, self._grow_old),
         )
         self._chance.choice(chores)()
 
@@ -215,12 +187,32 @@ class Day:
         if row is None:
             return self._seal()
         number = row[0]
+        self._office[number] = spool.batch_path(self._folder, number).read_bytes()
+        self.note(receipting=[number, self._office[number].hex()])
         path = spool.receipt_path(self._folder, number)
-        spool.write_atomic(path, office_receipts(self._journal)[number])
-        self.note(receipting=number)
+        spool.write_atomic(path, office_receipts(self._journal, self._office)[number])
         accept_receipt(self._journal, path.read_bytes(), TEST_OFFICE_KEY.public_key)
         self.note(receipted=number)
         return spool.remove(path)
+
+    def _grow_old(self) -> None:
+        """The office has all there is; days later what is old may go."""
+        while self._journal.row("SELECT max(last) FROM batches")[0] != self._journal.head()[0]:
+            self._seal()
+        while self._journal.row("SELECT 1 FROM batches WHERE receipt IS NULL"):
+            self._receive()
+        self._days += 3
+        self._restart()
+        before = self._numbers()
+        name = f"{self._seed}-{self._days}"
+        self.note(pruning=name)
+        while self._journal.prune(self._chance.choice((4, 16, 256))):
+            pass
+        self._on_disk()
+        self.note(pruned=[name, sorted(before - self._numbers())])
+
+    def _numbers(self) -> set[int]:
+        return {number for (number,) in self._journal.rows("SELECT number FROM records")}
 
     def _checkpoint(self) -> None:
         self._journal.checkpoint()
@@ -245,7 +237,7 @@ class Day:
 
     def _open(self) -> Journal:
         """A start, as the terminal makes it."""
-        self._journal = open_unit(self._folder, self._seed)
+        self._journal = open_unit(self._folder, self._days)
         self._append(kinds.KIND_START, start_body(self._journal.signer.public_key))
         self._put_out(check=True)
         return self._journal
