@@ -7,9 +7,9 @@
     --drops              only cuts behind the first record noted, with at least one write dropped
 
 {"build", "sequences", "recordings", "replayed_whole": recordings whose log gives the recorded disk,
-"pruned": records that were let go, "cuts", "pairs": different (recording, write, dropped writes), "torn": cuts with a torn write,
-"mounts_failed", "verified": records the verifier found right, "seconds",
-"failed": [{"recording", "at", "dropped", "why"}, ...]}
+"pruned": records that were let go, "cuts", "pairs": different (recording, write, dropped writes),
+"torn": cuts with a torn write, "mounts_failed", "verified": records the verifier found right,
+"seconds", "failed": [{"recording", "at", "dropped", "why"}, ...]}
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ class Day:
         chores: tuple[Callable[[], None], ...] = (
             *(self._seal, self._seal, self._receive, self._receive),
             *(self._checkpoint, self._scrub, self._flush, self._restart, self._change_key),
-            *(self._grow_old, self._grow_old),
+            *(self._grow_old, self._grow_old, self._grow_old, self._grow_old),
         )
         self._chance.choice(chores)()
 
