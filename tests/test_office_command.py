@@ -165,6 +165,15 @@ def test_a_day_over_the_serial_line(run, unit, line, office_pub):
     assert lines[-1] == "TAC: not checked 3"
 
 
+def test_a_listening_office_pulls_and_then_waits(run, unit, line, web):
+    """--listen: each pull is told; over HTTP nobody announces."""
+    status, out, _ = run("pull", *line, "--json", "--listen", "0.3")
+    pulls = [json.loads(each) for each in out.splitlines()]
+    assert (status, pulls[0]["batches"], pulls[0]["records"]) == (0, 1, 6)
+    status, _, err = run("pull", *web, "--listen", "0.3")
+    assert (status, "Error 706" in err) == (2, True)
+
+
 def test_a_pull_over_http_and_again(run, unit, web, office_pub, tmp_path):
     """A lost receipt: the batch is not fetched again and gets the same receipt bytes."""
     receipt = unit.data_dir / "up" / "00000001.receipt"
