@@ -263,14 +263,30 @@ def test_a_unit_that_keeps_nothing_is_given_up():
 def test_a_unit_restarted_behind_a_hole_is_sent_what_it_lost():
     """What waited in its memory is gone, though it was said to be kept."""
     with line_to() as line:
-        count = [0]
+        restarts, large = [], [0]
 
         def fate(piece):
-            count[0] += 1
-            if count[0] == 40:
+            large[0] += len(piece) > 1000
+            if line.server._descent._ahead and not restarts:
+                restarts.append(len(line.server._descent._ahead))
                 line.restart_unit()
-            return [] if count[0] == 5 else [(0.0, piece)]
+            return [] if len(piece) > 1000 and large[0] == 3 else [(0.0, piece)]
 
         line.fate = fate
         assert send(line, asker(), CONTENT * 3) == CONTENT * 3
-        assert count[0] > 40
+        assert len(restarts) == 1
+
+
+def test_a_unit_that_answers_with_less_than_was_asked_for():
+    """What a short answer leaves is asked for again."""
+    with line_to() as line:
+        answer = line.server.answer
+
+        def short(message):
+            kind, ident, fields = message
+            if kind == frame.READ:
+                fields = (*fields[:2], min(fields[2], 700))
+            return answer(Message(kind, ident, fields))
+
+        line.server.answer = short
+        assert read(line, asker()) == CONTENT

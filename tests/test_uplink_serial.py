@@ -218,6 +218,22 @@ def test_a_unit_that_announces_another_digest_is_an_error(rig, tmp_path):
     assert caught.value.number == 704
 
 
+def test_the_next_batch_is_begun_while_one_arrives(rig, data_dir, tmp_path):
+    """The line is not idle while a batch is verified; what was fetched ahead is the right file."""
+    _, unit, make_link = rig
+    other = random.Random(2).randbytes(9_000)
+    (data_dir / "out" / "00000005.batch").write_bytes(other)
+    link = make_link(timeout_s=2)
+    assert pull(link, tmp_path) == CONTENT
+    asked, answer = [], unit.server.answer
+    unit.server.answer = lambda message: asked.append(message) or answer(message)
+    offer = link.next_after(3)
+    assert fetch(link, offer, tmp_path, lambda held, size: None) == other
+    assert frame.READ not in {each.kind for each in asked if each.fields[1:2] == (0,)}
+    assert fetch(link, link.next_after(0), tmp_path, lambda held, size: None) == CONTENT
+    assert link.next_after(5) is None
+
+
 def test_a_late_answer_is_not_taken_for_anothers(rig):
     """An answer with another id, though it fits the question, is passed over."""
     _, unit, make_link = rig
