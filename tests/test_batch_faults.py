@@ -11,7 +11,7 @@ from firmware.journal.cose import key_id
 from firmware.journal.proof import ProofError, make_proof, verify_proof
 from firmware.journal.statement import BatchError
 from office.examine import examine
-from tests.examine_rig import OFFICE, STRANGER, keys_of, parts, terminal_with_eight
+from tests.examine_rig import OFFICE, STRANGER, keys_of, parts, sealed, terminal_with_eight
 from tests.office_rig import T0_MS, Terminal
 from tests.receipts import receipt_of
 
@@ -155,3 +155,13 @@ def test_a_record_is_not_proved_by_another_place_or_batch(terminal, raw, proofs)
     small = take_apart(other.batch())
     with pytest.raises(ProofError, match="not in that batch"):
         verify_proof(make_proof(raws, 1, small.statement, None), keys(terminal), b"")
+
+
+def test_a_record_is_proved_only_at_the_place_its_number_has(terminal):
+    """A device that signed a root over records in another order: the place shows it."""
+    raws = [each.raw for each in terminal.records]
+    moved = sealed(terminal, [raws[0], raws[2], raws[1], *raws[3:]])
+    signed, kept, _ = take_apart(moved)
+    assert verify_proof(make_proof(kept, 0, signed, None), keys(terminal), b"")
+    with pytest.raises(ProofError, match="not at place"):
+        verify_proof(make_proof(kept, 1, signed, None), keys(terminal), b"")

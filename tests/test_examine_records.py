@@ -77,6 +77,19 @@ def test_a_record_written_on_another_past(small):
     assert packed[found.offset : found.offset + 4] == b"\x58\x20\x00\x00"
 
 
+def test_a_wrong_item_behind_the_digest_that_was_left_out_is_found_where_it_stands(small):
+    raws = [each.raw for each in small.records]
+    payload = cose.decode(cose.parts1(raws[3])[2])
+    payload[9] = {50: 7}
+    raws[3] = cose.sign1(cose.encode(payload), small.signer, "application/ssc-record+cbor")
+    raw = sealed(small, raws)
+    found = examine(raw, keys_of(small))
+    assert (found.why, found.record) == ("record", 4)
+    packed = cose.encode(parts(raw)[1])
+    assert packed[found.offset - 3 : found.offset + 1] == b"\xa1\x18\x32\x07"
+    assert parts(raw)[1][2] == [0]  # its `previous` was left out
+
+
 def test_kinds_and_keys_of_a_later_release_are_no_offence_and_null_is_only_in_bodies(small):
     keys = keys_of(small)
     for body in ({}, {"text": None, 5: [True, {"x": False}]}, {3: 1}):

@@ -38,6 +38,8 @@ REST_S = 2.0
 SCRUB_RECORDS = 64
 PRUNE_RECORDS = 256
 PRUNE_REST_S = 3600.0
+EARLY_S = 60.0
+"""A receipt that came before its predecessor is looked at again so often, and after the next."""
 CLOCK_STEP_MS = 2000
 """An office time further off than this is journaled as CLOCK."""
 ON_ITS_WAY_MS = 600_000
@@ -53,7 +55,7 @@ class Inbox:
         self._is_out = self._is_checked = False
         self._prune_at = 0.0
         self._refusals = Refusals(unit)
-        self._early: set[bytes] = set()  # receipts that wait for the one before them
+        self._early: dict[bytes, float] = {}  # receipts that wait for the one before: till when
         spool.make_folders(self._data_dir)
         # Nobody knows how long these have been lying here: they tell no time.
         self._timeless = {number for number, _ in spool.receipts(self._data_dir)}
@@ -138,18 +140,20 @@ class Inbox:
             return
         with path.open("rb") as file:
             raw = file.read(MAX_RECEIPT + 1)
-        if self._refusals.holds(raw) or raw in self._early:
+        now = self._unit.monotonic()
+        if self._refusals.holds(raw) or self._early.get(raw, now) > now:
             return
         try:
             receipt = accept_receipt(self._unit.journal, raw, key)
         except ReceiptEarlyError as error:
-            log.info("%s waits: %s", path.name, error)
-            self._early.add(raw)
+            if raw not in self._early:
+                log.info("%s waits: %s", path.name, error)
+            self._early[raw] = now + EARLY_S
             return
         except ReceiptError as error:
             self._refusals.add(raw, "RECEIPT_REFUSED", f"{path.name}: {error}")
             return
-        self._early.clear()  # one of them may be the next now
+        self._early = dict.fromkeys(self._early, now)  # one of them may be the next
         if receipt.batch != number:  # an old one under another name tells no time
             self._refusals.add(raw, "RECEIPT_REFUSED", f"{path.name} is of batch {receipt.batch}")
         elif number not in self._timeless:
