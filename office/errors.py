@@ -265,6 +265,13 @@ ROWS = {
         "用 sscoffice keys 重新导出；格式见 docs/backoffice.md。",
         "Write it again with sscoffice keys; its form: docs/backoffice.md.",
     ),
+    932: Row(
+        "U 盘或文件夹不可用",
+        "the stick or folder cannot be used",
+        "指明含有 ssc-drop 的文件夹；U 盘坏了就换一只，批次仍在终端。",
+        "Name the folder that holds ssc-drop; if the stick is worn take another, the units still "
+        "hold their batches.",
+    ),
     931: Row(
         "NATS 服务器不可用",
         "the NATS server cannot be used",

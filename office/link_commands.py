@@ -34,6 +34,7 @@ def add(act: AddAct) -> None:
     one = act("pull", _pull, "收取批次 · fetch, verify, store, receipt")
     way = _add_link(one)
     way.add_argument("--nats", metavar="URL", help="all units' batches from NATS JetStream")
+    way.add_argument("--folder", type=Path, metavar="PATH", help="a USB stick's ssc-drop")
     _add_nats(one)
     one.add_argument("--all", action="store_true", help="compare batches already stored, too")
     one.add_argument("--listen", type=float, nargs="?", const=math.inf, metavar="SECONDS",
@@ -75,8 +76,8 @@ def _add_link(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGro
 
 
 def _pull(arguments: argparse.Namespace) -> int:
-    if arguments.nats:
-        return _pull_nats(arguments)
+    if arguments.nats or arguments.folder:
+        return _pull_all(arguments)
     if arguments.listen is not None:
         return _listen(arguments)
     with office_of(arguments) as office, _link(arguments, office) as link:
@@ -120,19 +121,28 @@ def _tell(done: Pulled, as_json: bool) -> int:
     return 0 if done.is_clean else 1
 
 
-def _pull_nats(arguments: argparse.Namespace) -> int:
+def _pull_all(arguments: argparse.Namespace) -> int:
+    """Of every unit at once, over NATS or from a stick."""
     from office import serving  # nats-py only where it is used
 
-    done = serving.pull_nats(arguments.dir, _nats_server(arguments))
+    server = _nats_server(arguments)
+    if server is not None:
+        done = serving.pull_nats(arguments.dir, server)
+    else:
+        done = serving.pull_folder(arguments.dir, arguments.folder, _counted)
     if arguments.json:
         print(json.dumps(done))
     else:
         print(
-            f"NATS: 新批次 batches {done['batches']}, 记录 records {done['records']}, "
+            f"新批次 batches {done['batches']}, 记录 records {done['records']}, "
             f"再次 repeated {done['repeated']}, 拒收 refused {len(done['refused'])}, "
             f"重复 duplicates {len(done['duplicates'])}"
         )
     return 1 if done["refused"] or done["duplicates"] else 0
+
+
+def _counted(unit: str, batches: int) -> None:
+    print(f"{unit}: {batches}", file=sys.stderr)
 
 
 def _nats_server(arguments: argparse.Namespace) -> serving.NatsArguments | None:

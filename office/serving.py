@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from firmware.uplink import subjects
-from office import serve, tls
+from office import drop, serve, tls
 from office.errors import OfficeError, Refused
 from office.folder import Folder
 from office.intake import File, Intake, Taken
 from office.nats import NatsOffice, Server
 from office.offered import UNITSTOP, Offered, Offers
 from office.writer import Busy, Writer
+
+Done = dict[str, Any]
+"""batches, records, repeated, refused, duplicates: what one pull did, for --json."""
 
 IDLE_S = 1.0  # `pull --nats` ends when nothing came for so long
 
@@ -121,19 +124,14 @@ async def _serve_nats(server: Server, writer: Writer, stop: asyncio.Event) -> No
     await NatsOffice(server, take, offers).serve(stop)
 
 
-def pull_nats(path: Path, nats: NatsArguments) -> dict[str, Any]:
+def pull_nats(path: Path, nats: NatsArguments) -> Done:
     """Everything that waits; what became of it, for --json.  Raises OfficeError 931."""
-    done: dict[str, Any] = {
-        "batches": 0, "records": 0, "repeated": 0, "refused": [], "duplicates": []
-    }  # fmt: skip
+    done = _nothing_done()
     with contextlib.closing(Folder(path)) as folder:
         intake = FolderIntake(folder)
 
         async def take(batches: Sequence[tuple[str, bytes]]) -> list[Taken | Refused]:
-            answers = intake.take(batches)
-            for (unit, _), answer in zip(batches, answers, strict=True):
-                _count(done, unit, answer)
-            return answers
+            return _counted(done, batches, intake.take(batches))
 
         async def offers() -> dict[str, list[Offered]]:
             return intake.by_subject()
@@ -143,7 +141,32 @@ def pull_nats(path: Path, nats: NatsArguments) -> dict[str, Any]:
     return done
 
 
-def _count(done: dict[str, Any], unit: str, answer: Taken | Refused) -> None:
+def pull_folder(path: Path, stick: Path, progress: drop.Progress) -> Done:
+    """What lies in a stick's folder, the same way.  Raises OfficeError 932."""
+    done = _nothing_done()
+    with contextlib.closing(Folder(path)) as folder:
+        intake = FolderIntake(folder)
+
+        def take(batches: Sequence[tuple[str, bytes]]) -> list[Taken | Refused]:
+            return _counted(done, batches, intake.take(batches))
+
+        drop.pull(stick, take, intake.by_subject(), progress)
+    return done
+
+
+def _nothing_done() -> Done:
+    return {"batches": 0, "records": 0, "repeated": 0, "refused": [], "duplicates": []}
+
+
+def _counted(
+    done: Done, batches: Sequence[tuple[str, bytes]], answers: list[Taken | Refused]
+) -> list[Taken | Refused]:
+    for (unit, _), answer in zip(batches, answers, strict=True):
+        _count(done, unit, answer)
+    return answers
+
+
+def _count(done: Done, unit: str, answer: Taken | Refused) -> None:
     if isinstance(answer, Refused):
         refused = {"unit": unit, "error": answer.number, "detail": answer.detail}
         done["refused"].append(refused)

@@ -4,7 +4,7 @@
 # Needs Debian and root or sudo.  Does nothing, quickly, when all is there.
 set -eu
 
-packages="pcscd vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz"
+packages="pcscd vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz dosfstools"
 
 missing=""
 for package in $packages; do

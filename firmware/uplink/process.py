@@ -16,6 +16,7 @@ from pathlib import Path
 from firmware.board_sections import Http, Uplink
 from firmware.outcome import TransportError
 from firmware.uplink import tls
+from firmware.uplink.drop import DropLink
 from firmware.uplink.http import UplinkServer
 from firmware.uplink.push import Pusher
 from firmware.uplink.serial import SerialServer, Uart
@@ -93,6 +94,8 @@ def _pushing(
         at = links.nats
         link = NatsLink(unit, spool, data_dir, at.url, at.ca, at.credentials, at.poll_s)
         found.append(link.run)
+    if links.drop is not None:
+        found.append(DropLink(unit, spool, links.drop.folder).run)
     return found
 
 

@@ -100,6 +100,11 @@ class Spool:
         with self._writing:
             folders.write_atomic(folders.signed_file_path(self._data_dir, what), content)
 
+    def put_down_if_new(self, what: str, content: bytes) -> None:
+        """The same, unless down/ holds these very bytes.  Raises OutOfBounds."""
+        if not self.holds_down(what, hashlib.sha256(content).digest()):
+            self.put_down(what, content)
+
     def holds_down(self, what: str, digest: bytes) -> bool:
         """down/ already holds the file with that SHA-256.  Raises OutOfBounds."""
         check_down(what, 1)
