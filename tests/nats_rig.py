@@ -1,14 +1,27 @@
-"""A real nats-server on loopback, its files in a folder: started, killed, started again there."""
+"""A real nats-server on loopback: started, killed, started again; units and offices at it."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+
+from nats.aio.client import Client
+
+from firmware.uplink import subjects
+from firmware.uplink.nats import NatsLink
+from firmware.uplink.spool import Spool
+from office.__main__ import main
+from office.nats import NatsOffice, Server
+from tests.office_rig import Terminal
 
 SERVER = Path(sys.executable).parent / "nats-server"
 START_S = 10.0
@@ -69,3 +82,88 @@ class NatsServer:
         if self._process is not None and self._process.poll() is None:
             os.kill(self._process.pid, number)
             self._process.wait(10)
+
+
+def link_of(unit, url, **options):
+    settings = {"ca": None, "credentials": None, "poll_s": 300, "draw": lambda: 0.05} | options
+    return NatsLink("unit-1" if unit is None else unit.terminal.unit, unit.spool, unit.data_dir,
+                    url, **settings)  # fmt: skip
+
+
+@contextlib.contextmanager
+def running(*links):
+    """Each in a thread of its own, until the end of the `with`."""
+    stop = threading.Event()
+    threads = [threading.Thread(target=each.run, args=(stop,)) for each in links]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(15)
+        assert not any(thread.is_alive() for thread in threads)
+
+
+def until(probe, within_s=40.0):
+    ends = time.monotonic() + within_s
+    while not (found := probe()):
+        assert time.monotonic() < ends, "not in time"
+        time.sleep(0.02)
+    return found
+
+
+def pull(office, server, capsys, *options):
+    """`sscoffice pull --nats`: (exit status, what it says)."""
+    capsys.readouterr()
+    command = ["pull", "--dir", str(office.path), "--nats", server.url, "--json", *options]
+    status = main(command)
+    return status, json.loads(capsys.readouterr().out)
+
+
+def on_server(server, act):
+    """act(JetStream context) of a client of the test's."""
+
+    async def run():
+        client = Client()
+        await client.connect(server.url)
+        try:
+            return await act(client.jetstream(timeout=5))
+        finally:
+            await client.close()
+
+    return asyncio.run(run())
+
+
+def messages(server, stream=subjects.BATCHES):
+    async def act(js):
+        return (await js.stream_info(stream)).state.messages
+
+    return on_server(server, act)
+
+
+def publish(server, unit, content, **headers):
+    async def act(js):
+        return await js.publish(subjects.batch(unit), content, headers=headers or None)
+
+    return on_server(server, act)
+
+
+class Bare:
+    """unit-1 without an office."""
+
+    def __init__(self, folder):
+        self.data_dir, self.terminal = folder / "unit-1", Terminal()
+        self.spool = Spool(self.data_dir)
+
+
+def provide(server, offers, leaves=(), hub=None):
+    async def take(batches):
+        return []
+
+    async def offered():
+        return offers
+
+    at = Server(server.url, leaves=leaves, hub=hub)
+    asyncio.run(NatsOffice(at, take, offered).run(lambda: False, idle_s=0.1))
