@@ -16,11 +16,12 @@ from firmware.journal.receipt import MAX_RECEIPT
 from firmware.journal.spool import write_atomic
 from office import knownkeys
 from office.errors import OfficeError
-from office.examine import Verdict, examine
+from office.examine import examine
 from office.folder import Folder
 from office.keys import keys_of
 from office.knownkeys import KnownKey, KnownKeys
 from office.link_commands import office_of
+from office.verdict import Verdict
 
 Act = Callable[[argparse.Namespace], int]
 AddAct = Callable[..., argparse.ArgumentParser]

@@ -8,8 +8,8 @@ from firmware.journal import batch, cose, merkle, packing, record
 from firmware.journal.algorithms import Ed25519Signer
 from firmware.journal.kinds import KIND_INTENT, KIND_SHIFT_CLOSE, KIND_TAMPER, KIND_VOID
 from firmware.journal.record import build
-from office.examine import Verdict
 from office.knownkeys import KnownKey, KnownKeys
+from office.verdict import Verdict
 from tests.office_rig import T0_MS, Terminal, intent_body
 
 OFFICE = Ed25519Signer(bytes([7] * 32))  # invented

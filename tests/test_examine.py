@@ -8,8 +8,9 @@ import pytest
 
 from firmware.journal import batch, cose, packing
 from firmware.journal.batch import take_apart
-from office.examine import Verdict, examine
+from office.examine import examine
 from office.knownkeys import KnownKey, KnownKeys
+from office.verdict import Verdict
 from tests.examine_rig import (
     STRANGER,
     file_of,

@@ -8,9 +8,10 @@ import pytest
 
 from firmware.journal import batch, cose, packing
 from firmware.journal.statement import BatchError
-from office import examine as examining
-from office.examine import Verdict, examine
+from office import packedrecords
+from office.examine import examine
 from office.knownkeys import KnownKeys, parse
+from office.verdict import Verdict
 from tests.examine_rig import (
     OFFICE,
     STRANGER,
@@ -150,11 +151,11 @@ def slowly(raw: bytes, keys: KnownKeys, monkeypatch) -> Verdict:
         return real(packed)
 
     def check_payload(_):
-        raise examining.RecordError("not believed")
+        raise packedrecords.RecordError("not believed")
 
     with monkeypatch.context() as patched:
         patched.setattr(packing, "parts_of", parts_of)
-        patched.setattr(examining.record, "check_payload", check_payload)
+        patched.setattr(packedrecords.record, "check_payload", check_payload)
         return examine(raw, keys)
 
 
