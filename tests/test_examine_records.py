@@ -7,6 +7,7 @@ import random
 import pytest
 
 from firmware.journal import batch, cose, packing
+from firmware.journal.batch import take_apart
 from firmware.journal.statement import BatchError
 from office import packedrecords
 from office.examine import examine
@@ -89,6 +90,17 @@ def test_a_wrong_item_behind_the_digest_that_was_left_out_is_found_where_it_stan
     packed = cose.encode(parts(raw)[1])
     assert packed[found.offset - 3 : found.offset + 1] == b"\xa1\x18\x32\x07"
     assert parts(raw)[1][2] == [0]  # its `previous` was left out
+
+
+def test_a_record_of_more_than_3072_bytes_is_wrong_before_anything_in_it(small):
+    keys = keys_of(small)
+    room = 3072 - len(take_apart(of_a_later_release(small, {1: bytes(2000)})).raws[0])
+    fits = of_a_later_release(small, {1: bytes(2000 + room)})
+    assert len(take_apart(fits).raws[0]) == 3072
+    assert examine(fits, keys).is_sound
+    over = of_a_later_release(small, {1: bytes(2001 + room), 2: 1 << 63})
+    found = examine(over, keys)
+    assert (found.why, found.record, found.offset) == ("record", 1, payload_at(over, 0))
 
 
 def test_kinds_and_keys_of_a_later_release_are_no_offence_and_null_is_only_in_bodies(small):
