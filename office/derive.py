@@ -8,6 +8,7 @@ signed is for `check --deep` (deep.py), and is known at once for the records tha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 from firmware.journal import cose
@@ -61,9 +62,7 @@ def derive(statement: Statement, raws: Sequence[bytes], digests: Sequence[bytes]
     """Raises BatchError for records that are not those the statement covers, in their chain."""
     numbers = list(statement.numbers())
     try:
-        starts = _starts(raws)
-        payloads = [raw[start:-_SIGNATURE] for raw, start in zip(raws, starts, strict=True)]
-        envelopes = [cose.glance(payload) for payload in payloads]
+        envelopes = [cose.glance(payload) for payload in _payloads(raws)]
         _check_numbers(statement, numbers, envelopes)
         opens = _check_chain(statement, numbers, envelopes, digests)
         records = _records(numbers, envelopes)
@@ -86,14 +85,27 @@ def derive(statement: Statement, raws: Sequence[bytes], digests: Sequence[bytes]
     )
 
 
-def _starts(raws: Sequence[bytes]) -> list[int]:
-    """Where each record's payload begins (its form: unpacking has built it)."""
-    starts = []
-    for raw in raws:
-        at = raw[3] + 15 if raw[2] == 0x58 else raw[2] - 0x40 + 14  # behind protected, {4: key id}
-        head = raw[at]
-        starts.append(at + (2 if head == 0x58 else 3 if head == 0x59 else 1))
-    return starts
+def _payloads(raws: Sequence[bytes]) -> list[bytes]:
+    """Of records whose form is known: unpacking has built it."""
+    at, cut = _head_end(raws[0]), -_SIGNATURE
+    if not _begin_alike(raws, raws[0][:at]):
+        ends = map(_head_end, raws)
+        return [raw[at + _LENGTHS[raw[at]] : cut] for raw, at in zip(raws, ends, strict=True)]
+    return [raw[at + _LENGTHS[raw[at]] : cut] for raw in raws]
+
+
+_LENGTHS = [3 if head == 0x59 else 2 if head == 0x58 else 1 for head in range(256)]
+"""First byte of a byte string -> the bytes of its head; a record has fewer than 65,536."""
+
+
+def _head_end(raw: bytes) -> int:
+    """Behind protected and {4: key id}."""
+    return raw[3] + 15 if raw[2] == 0x58 else raw[2] - 0x40 + 14
+
+
+def _begin_alike(raws: Sequence[bytes], head: bytes) -> bool:
+    """Signed by one key: nearly every batch."""
+    return all(map(methodcaller("startswith", head), raws))
 
 
 def _check_numbers(
@@ -179,8 +191,11 @@ def _check_begun(rows: Sequence[PaymentRow]) -> None:
 
 
 def _signed(numbers: list[int], raws: Sequence[bytes]) -> list[Signed]:
+    end = _head_end(raws[0])
+    if _begin_alike(raws, raws[0][:end]):
+        return [Signed(raws[0][end - cose.KEY_ID_LENGTH : end], numbers[0], numbers[-1])]
     found: dict[bytes, list[int]] = {}
     for number, raw in zip(numbers, raws, strict=True):
-        at = raw[3] + 7 if raw[2] == 0x58 else raw[2] - 0x40 + 6
-        found.setdefault(raw[at : at + cose.KEY_ID_LENGTH], []).append(number)
+        end = _head_end(raw)
+        found.setdefault(raw[end - cose.KEY_ID_LENGTH : end], []).append(number)
     return [Signed(key_id, each[0], each[-1]) for key_id, each in found.items()]

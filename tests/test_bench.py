@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import syncs
+from tests.bench import ingest, syncs
 from tests.bench.figure import Figure, percentile, table
 
 ROWS = {
@@ -45,6 +45,7 @@ ROWS = {
     "journal.commit_ratio.p99",
     "journal.ready_ms.1m",
     "journal.rss_mb.1m",
+    *ingest.ROWS,
     "machine.load",
 } | {
     f"purchase.{side}_apdus.{kind}"
@@ -52,7 +53,7 @@ ROWS = {
     for kind in ("1_0", "2_0_without_ef06", "3_0", "3_0_contactless")
 }
 MAY_BE_ZERO = {"machine.load"}
-NEED_A_PROGRAM = {"purchase.syncs", "serial.vs_lrzsz"}
+NEED_A_PROGRAM = {"purchase.syncs", "serial.vs_lrzsz", *ingest.ROWS}
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench import (
@@ -20,6 +20,7 @@ from tests.bench import (
     dump,
     exchanges,
     floor,
+    ingest,
     journal,
     pace,
     records,
@@ -47,6 +48,7 @@ class Extent:
     rest_s: float = 4.0  # beyond the quiet seconds after which the log is moved
     line_payments: int = 200  # three records each
     day_records: int = 5000  # of one pharmacy
+    office: ingest.Load = field(default_factory=ingest.Load)
 
 
 QUICK = Extent(
@@ -60,6 +62,7 @@ QUICK = Extent(
     rest_s=0.2,
     line_payments=20,
     day_records=600,
+    office=ingest.QUICK,
 )
 
 
@@ -78,7 +81,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
     large = _large_journal(folder, extent.records)
     with tempfile.TemporaryDirectory(dir=folder, prefix="run-") as name:
         parts = ("exchanges", "syncs", "pace", "floor", "daemon", "stops", "line")
-        parts += ("records", "journal")
+        parts += ("records", "journal", "office")
         places = [Path(name, each) for each in parts]
         for place in places:
             place.mkdir()
@@ -88,6 +91,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
         rows |= floor.measure(places[3], extent.payments // 4)
         rows |= dump.measure(places[3])
         rows |= stoplist.measure(places[5], folder, extent.stopped_cards)
+        rows |= ingest.measure(places[9], folder, extent.office)
         rows |= records.measure(places[7], extent.payments // 10)
         many, few = (_large_journal(folder, n) for n in (extent.many_records, extent.few_records))
         rows |= journal.measure(places[8], many, few, extent.payments // 4, extent.starts)
