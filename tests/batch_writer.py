@@ -232,8 +232,12 @@ def file_of(statement: Message | bytes, parts: Any, codec: Any = 1, level: int =
 def receipt(
     office: Signer, batch: Batch, leaves: list[bytes], index: int, old: int = 0, **changed: Any
 ) -> bytes:
-    """The office's receipt for leaf `index`; changed: sub, vds, proofs, to make it wrong."""
-    claims = {1: "office", 2: changed.get("sub", f"{batch.unit}/{batch.batch}"), 6: T0_MS // 1000}
+    """The office's receipt for leaf `index`; changed: iss, sub, vds, proofs, to make it wrong."""
+    claims = {
+        1: changed.get("iss", "office"),
+        2: changed.get("sub", f"{batch.unit}/{batch.batch}"),
+        6: T0_MS // 1000,
+    }
     protected = cbor({1: office.algorithm, 4: office.id, 15: claims, 395: changed.get("vds", 1)})
     proofs = {-1: [cbor([len(leaves), index, tree_path(index, leaves)])]}
     if old:
