@@ -142,6 +142,16 @@ def test_what_is_no_point_of_p_256_is_no_key(public_key):
         algorithms.check_key(ES256, public_key)
 
 
+@pytest.mark.parametrize("number", ACCEPTED)
+def test_a_signature_has_one_length(number):
+    """r, s as 32 bytes each: a zero more before s would be the same numbers in other bytes."""
+    signer = ACCEPTED[number]
+    right = signer.sign(b"data")
+    assert algorithms.verify(number, signer.public_key, right, b"data")
+    for wrong in (right[:32] + b"\0" + right[32:], b"\0" + right, right + b"\0", right[:-1]):
+        assert not algorithms.verify(number, signer.public_key, wrong, b"data")
+
+
 def test_es256_verifies_a_published_answer():
     """RFC 6979 A.2.5: P-256, SHA-256, message "sample"."""
     x = "60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6"

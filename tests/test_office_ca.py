@@ -80,6 +80,8 @@ def test_a_device_certificate_names_the_unit_and_its_key(authority, kind):
     assert found.subject.rfc4514_string() == f"CN={UNIT}"
     names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.UniformResourceIdentifier) == [f"urn:ssc:unit:{UNIT}"]
+    constraints = found.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert (constraints.critical, constraints.value.ca) == (True, False)
     usage = found.extensions.get_extension_for_class(x509.KeyUsage)
     assert usage.critical
     assert usage.value.digital_signature

@@ -10,7 +10,7 @@ from firmware.journal import cose, tlskey
 from firmware.journal.algorithms import ES256, Ed25519Signer, key_id
 from firmware.journal.enrolment import Enrolment, make_enrolment, verify_enrolment
 from firmware.journal.kinds import KIND_KEY_CHANGE, KIND_TAMPER, PROFILE_DEVELOPMENT
-from firmware.journal.record import NO_PREVIOUS, build
+from firmware.journal.record import NO_PREVIOUS, RecordError, build
 from office import folder, keys
 from office.__main__ import main
 from office.check import check
@@ -75,6 +75,17 @@ def test_a_statement_is_good_under_a_key_of_any_record_it_covers(signer, first, 
     """NEW, 1-10: a batch that ends with the KEY_CHANGE is sealed by the key that follows."""
     known = with_changes([first_key()], [change(10, OLD, NEW)])
     assert (for_statement(known, key_id(signer.public_key), first, last) is not None) == is_good
+
+
+def test_a_record_is_read_only_under_a_key_that_is_good_for_it():
+    known = with_changes([first_key()], [change(10, OLD, NEW)])
+    for number, signer, is_good in ((10, OLD, True), (11, OLD, False), (9, NEW, False)):
+        raw = made(number, signer, {50: "x"}, KIND_TAMPER)
+        if is_good:
+            assert keys.read(raw, known).number == number
+        else:
+            with pytest.raises(RecordError, match=f"not good for record {number}"):
+                keys.read(raw, known)
 
 
 def test_changes_follow_one_another_in_one_batch():

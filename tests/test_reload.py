@@ -80,6 +80,14 @@ def test_m4_both_operators_and_the_identification_are_journaled(counter: Counter
     assert (body[rec.KEY_CARD_ID], body[rec.KEY_OUTCOME]) == (card.card_id, 9)
 
 
+def test_m4_an_unblock_keeps_the_identification_for_the_office_too(counter: Counter) -> None:
+    lock(counter.put())
+    give_key(counter.unit)
+    assert counter.call("pin.unblock", **OPERATORS) == "SERVED"
+    assert opened(counter.unit)[-1] == {"id_tail": "123X"}
+    assert rec.KEY_ID_TAIL not in counter.newest()
+
+
 @pytest.mark.parametrize("digits", ["1234", "12345", "1234567890", "123456789012"])
 def test_pins_of_every_length_the_pad_takes(counter: Counter, digits: str) -> None:
     card = counter.put()
