@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -24,19 +25,22 @@ from tests.powercut.disk import Flush, Note, Write
 
 ROOT = Path(__file__).resolve().parents[1]
 SEQUENCES, SHARE = 50, 5  # purchase sequences, of them in one process
-CUTS, AGAIN = 40, 8  # of each sequence, and of a start after one of its cuts
+CUTS, AGAIN = 36, 6  # of each sequence, and of a start after one of its cuts
 LEAST_PAIRS = 2000
 COUNTS = (
     *("sequences", "recordings", "replayed_whole", "pruned", "cuts", "pairs", "torn"),
     *("mounts_failed", "verified", "seconds"),
 )
-SPOILT = {  # build: (of its cuts must fail at least, with the words of the judge)
+SPOILT = {  # build: (of its cuts must fail at least, what the judge says most often)
     "unsynced": (0.90, ("is lost", "is not in out/", "out/ holds other bytes", "device.key has")),
-    "synced-at-checkpoints-only": (0.50, ("is lost", "has its receipt and is in out/")),
+    "synced-at-checkpoints-only": (0.50, ("is lost",)),
     "early": (0.20, ("is lost",)),
-    "renamed-unsynced": (0.15, ("out/ holds other bytes", "ReceiptError")),
+    "renamed-unsynced": (0.15, ("out/ holds other bytes",)),
+    "key-unsynced": (0.50, ("device.key has",)),
+    "forgetful": (0.01, ("could be paid again",)),
+    "hasty": (0.01, ("nobody has batch",)),
 }
-SPOILT_SEQUENCES, SPOILT_CUTS = 4, 30
+SPOILT_SEQUENCES, SPOILT_CUTS = 8, 15
 LONGEST_S = 600  # on a machine that has much else to do; a minute on two idle cores
 
 Result = dict[str, Any]
@@ -120,7 +124,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(jobs, record_proper
 @slow
 @pytest.mark.parametrize("build", SPOILT)
 def test_a_spoilt_build_fails(build, jobs, record_property):
-    """The same code without its syncs, or acknowledging too early, does not get through."""
+    """The same code without its syncs, or acknowledging or forgetting too early, is caught."""
     (result,) = (each.result(LONGEST_S) for each in jobs[build])
     least, words = SPOILT[build]
     whys = Counter(fail["why"] for fail in result["failed"])
@@ -128,7 +132,8 @@ def test_a_spoilt_build_fails(build, jobs, record_property):
     record_property(COUNTED, f"{failed} of {result['cuts']} cuts failed")
     assert result["cuts"] == result["pairs"] == SPOILT_SEQUENCES * SPOILT_CUTS
     assert failed >= least * result["cuts"]
-    assert [why for why in whys if not any(word in why for word in words)] == []
+    assert any(word in whys.most_common(1)[0][0] for word in words)
+    assert [why for why in whys if not re.match(r"\w+Error: ", why)] == []  # found by the judge
 
 
 # --- the replay itself, without a disk ---

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from firmware.journal import spool
+from firmware.journal import ownfile, spool
+from firmware.journal.prune import Pruner
 from firmware.journal.record import Record
 from firmware.journal.view import View
 from firmware.journal.writer import Writer
@@ -92,10 +93,39 @@ def renamed_unsynced() -> None:
     spool.write_pieces = write_pieces  # type: ignore[assignment]
 
 
+def key_unsynced() -> None:
+    """A device key signs before it is on the medium."""
+
+    def create(path: Path, content: bytes) -> None:
+        path.write_bytes(content)
+        path.chmod(0o600)
+
+    ownfile.create = create
+
+
+def forgetful() -> None:
+    """Old payments leave, and nothing remembers their order numbers."""
+    forget = Pruner._forget
+
+    def without_orders(self: Pruner, gone: list[int], orders: object, looked_at: int) -> None:
+        forget(self, gone, {}, looked_at)
+
+    Pruner._forget = without_orders  # type: ignore[method-assign]
+
+
+def hasty() -> None:
+    """Old records leave before the office has them."""
+    Pruner._find_reach = lambda self: self._journal.head()[0] - 1  # type: ignore[method-assign]
+    Pruner._receipted = lambda self, first, last: [(first, last)]  # type: ignore[method-assign]
+
+
 BUILDS: dict[str, Callable[[], None]] = {
     "as-it-is": as_it_is,
     "unsynced": unsynced,
     "synced-at-checkpoints-only": synced_at_checkpoints_only,
     "early": early,
     "renamed-unsynced": renamed_unsynced,
+    "key-unsynced": key_unsynced,
+    "forgetful": forgetful,
+    "hasty": hasty,
 }

@@ -7,6 +7,7 @@
     open          exactly the INTENTs without an end are listed open
     at once       the next payment is taken, with the next number
     sent          the office's receipts, each continuing its tree, are accepted to the last batch
+    sealed        what only the office may read, it can
     let go        what was pruned is gone, and its orders cannot be paid again
 
 Records are read with sqlite3 alone.  All batches and their receipts are left in a folder for
@@ -24,14 +25,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firmware.journal import batch, cose, kinds, spool
+from firmware.journal import batch, cose, kinds, sealed, spool
 from firmware.journal.lifecycle import INTENT_KINDS, LifecycleError
 from firmware.journal.receipt import accept_receipt
 from firmware.journal.record import NO_PREVIOUS, Record, digest_of
+from firmware.journal.sealed import open_sealed
 from firmware.journal.store import Journal
 from firmware.journal.view import read_record
 from tests.journal_maker import TEST_OFFICE_KEY, UNIT, done_body, intent_body, start_body
-from tests.powercut.unit import digest_hex, office_receipts, open_unit
+from tests.powercut.unit import (
+    OFFICE_OPENING,
+    PERSONAL,
+    digest_hex,
+    office_receipts,
+    open_unit,
+)
 
 LATER = 3000  # days
 NEXT_ORDER = "the next order"
@@ -105,6 +113,7 @@ def judge(folder: Path, safe: Known, made: Known, batches: Path) -> None:
         _check_acknowledged(raws, safe, made, may_be_gone)
         records = _check_whole(folder, journal, raws, may_be_gone)
         _check_payments(journal, records)
+        _check_sealed(records, may_be_gone)
         _check_paid_once(journal, raws, safe)
         _check_next(journal, max(raws, default=0))
         _check_receipts(folder, journal, safe)
@@ -185,6 +194,21 @@ def _check_payments(journal: Journal, records: list[Record]) -> None:
     ):
         open_ones = {each.number for each in records if each.kind == kind} - ends.keys()
         _must({each.number for each in listed} == open_ones, "the wrong INTENTs are listed open")
+
+
+def _check_sealed(records: list[Record], may_be_gone: set[int]) -> None:
+    """The office can open what was sealed for it: the day key was on the disk before its use."""
+    keys = [each for each in records if each.kind == kinds.KIND_DAY_KEY]
+    wrapped = {each.body[kinds.KEY_KEY_NO]: each.body[kinds.KEY_WRAPPED] for each in keys}
+    _must(len(wrapped) == len(keys), "a day key's number came twice")
+    for each in records:
+        key_no = each.body.get(kinds.KEY_KEY_NO)
+        if each.kind != kinds.KIND_SERVICE or (key_no not in wrapped and may_be_gone):
+            continue
+        _must(key_no in wrapped, f"record {each.number} is sealed under a key that nobody has")
+        day_key = sealed.unwrap(wrapped[key_no], OFFICE_OPENING, each.unit)
+        opened = open_sealed(each.body[kinds.KEY_SEALED], day_key, each.unit, each.number)
+        _must(opened == PERSONAL, f"record {each.number} holds other values")
 
 
 def _check_paid_once(journal: Journal, raws: dict[int, bytes], safe: Known) -> None:

@@ -1,6 +1,6 @@
 """One terminal's day on the recorded disk, drawn from a seed: payments and loads of every end,
-batches, receipts, checkpoints, scrubs, restarts, changes of the device key.  Each is noted the
-moment its call returned.
+service acts, batches, receipts, checkpoints, scrubs, prunings, restarts, changes of the device key.
+Each is noted the moment its call returned.
 
 What is noted is what the terminal may rely on from then on:
 
@@ -27,6 +27,7 @@ from firmware.journal import batch, kinds, rotation, spool
 from firmware.journal.devicekey import FileKeys
 from firmware.journal.receipt import accept_receipt
 from firmware.journal.record import Record
+from firmware.journal.sealed import Sealer
 from firmware.journal.store import Journal
 from tests.journal_maker import (
     TEST_OFFICE_KEY,
@@ -37,7 +38,15 @@ from tests.journal_maker import (
     uncertain_body,
     void_body,
 )
-from tests.powercut.unit import digest_hex, load_body, load_done_body, office_receipts, open_unit
+from tests.powercut.unit import (
+    OFFICE_SEALING,
+    PERSONAL,
+    digest_hex,
+    load_body,
+    load_done_body,
+    office_receipts,
+    open_unit,
+)
 
 TURNS = (8, 14)  # how many a sequence has, at least and at most
 NEIGHBOUR = "neighbour.log"  # of another program on the same file system
@@ -64,11 +73,16 @@ class Day:
 
     def run(self, turns: int | None = None) -> None:
         """As many turns, or as the seed will have it, and an orderly end."""
-        for _ in range(turns or self._chance.randint(*TURNS)):
+        count = turns or self._chance.randint(*TURNS)
+        grows_old = self._chance.choice((None, self._chance.randrange(count // 2, count)))
+        for turn in range(count):
             self._neighbour()
+            if turn == grows_old:
+                self._grow_old()
+                continue
             self._chance.choices(
-                (self._pay, self._lose, self._find, self._load, self._chore),
-                weights=(5, 2, 1, 1, 4),
+                (self._pay, self._lose, self._find, self._load, self._serve, self._chore),
+                weights=(5, 2, 1, 1, 1, 4),
             )[0]()
         self._flush()
         self._close()
@@ -137,6 +151,13 @@ class Day:
             kind, body = end
             self._append(kind, body(intent))
 
+    def _serve(self) -> None:
+        """A service act whose personal values are for the office alone."""
+        before = self._journal.head()[0]
+        body = {kinds.KEY_OPERATOR: "clerk-7", kinds.KEY_DETAIL: "act", kinds.KEY_OUTCOME: 1}
+        self._sealer.append(kinds.KIND_SERVICE, body, PERSONAL)
+        self._on_disk(*self._journal.records(before))
+
     def _next_order(self) -> str:
         self._orders += 1
         return f"2026{self._seed:06d}{self._orders:04d}"
@@ -163,7 +184,6 @@ class Day:
         chores: tuple[Callable[[], None], ...] = (
             *(self._seal, self._seal, self._receive, self._receive),
             *(self._checkpoint, self._scrub, self._flush, self._restart, self._change_key),
-            *(self._grow_old, self._grow_old, self._grow_old, self._grow_old),
         )
         self._chance.choice(chores)()
 
@@ -196,10 +216,11 @@ class Day:
         return spool.remove(path)
 
     def _grow_old(self) -> None:
-        """The office has all there is; days later what is old may go."""
+        """The office has all there is, or nearly; days later what is old and receipted may go."""
         while self._journal.row("SELECT max(last) FROM batches")[0] != self._journal.head()[0]:
             self._seal()
-        while self._journal.row("SELECT 1 FROM batches WHERE receipt IS NULL"):
+        left = self._chance.choice((0, 0, 1))
+        while self._journal.row("SELECT count(*) FROM batches WHERE receipt IS NULL")[0] > left:
             self._receive()
         self._days += 3
         self._restart()
@@ -238,6 +259,7 @@ class Day:
     def _open(self) -> Journal:
         """A start, as the terminal makes it."""
         self._journal = open_unit(self._folder, self._days)
+        self._sealer = Sealer(self._journal, lambda: OFFICE_SEALING)
         self._append(kinds.KIND_START, start_body(self._journal.signer.public_key))
         self._put_out(check=True)
         return self._journal

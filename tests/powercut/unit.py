@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from firmware.journal import cose, kinds
+from firmware.journal import cose, kinds, sealed
 from firmware.journal.batch import MAX_BATCH
 from firmware.journal.devicekey import FileKeys
 from firmware.journal.prune import Pruner
@@ -23,6 +23,9 @@ from tests.journal_maker import (
 from tests.receipts import receipt_of
 
 DAY_MS = 86_400_000
+OFFICE_OPENING = bytes(range(1, 33))  # invented
+OFFICE_SEALING = sealed.public_of(OFFICE_OPENING)
+PERSONAL = {"name": "张三"}  # of every service act
 RETENTION_DAYS, KEEP_NEWEST = 1, 3  # so that there is something to prune in a short life
 
 
