@@ -429,13 +429,13 @@ class Message(NamedTuple):
     fields: dict[int, int]
     signature: bytes
 
-    def fault(self, keys: list[Key], first: int, last: int) -> tuple[str, int] | None:
-        """None if a key for first..last signed it; else the class, and the key id's place."""
+    def verify(self, keys: list[Key], first: int, last: int, offence: Offence) -> None:
+        """Raises Offence "stranger" without a key for first..last, `offence` if it did not sign."""
         key = fitting(keys, self.key_id, self.algorithm, first, last)
         if key is None:
-            return "stranger", self.key_id_at
-        right = key.verifies(self.protected, self.payload, self.signature)
-        return None if right else ("signature", 0)
+            raise Offence("stranger", "file", self.key_id_at, offence.record)
+        if not key.verifies(self.protected, self.payload, self.signature):
+            raise offence
 
 
 def inside(data: bytes, at: int, rule: int = STRICT) -> tuple[int, int]:
@@ -529,11 +529,8 @@ def read_statement(data: bytes, item: int, keys: Keys) -> Statement:
     if unit not in keys.units:
         raise Offence("stranger", "file", found[1])
     batch, first, last = (number_of(data, found[key]) for key in (2, 3, 4))
-    if fault := message.fault(keys.units[unit], first, last):
-        kind, at = fault
-        if kind == "stranger":
-            raise Offence(kind, "file", at)
-        raise Offence("statement-signature", "file", head(data, item)[2])
+    offence = Offence("statement-signature", "file", head(data, item)[2])
+    message.verify(keys.units[unit], first, last, offence)
     return Statement(
         message.raw, keys.units[unit], unit, batch, first, last, content(data, found[5]),
         found[5], content(data, found[6]), list(ranges_in(data, found[8])),
@@ -844,11 +841,8 @@ def verify_proof(data: bytes, keys: Keys, verdict: Verdict) -> None:
     number, index = number_of(data, found[2]), number_of(data, index_at)
     if number not in statement.due():
         raise Offence("numbers", "file", found[2], number)
-    if fault := message.fault(statement.keys, number, number):
-        kind, at = fault
-        if kind == "stranger":
-            raise Offence(kind, "file", at, number)
-        raise Offence("record-signature", "file", message.payload_at, number)
+    offence = Offence("record-signature", "file", message.payload_at, number)
+    message.verify(statement.keys, number, number, offence)
     if index != statement.place_of(number):
         raise Offence("numbers", "file", index_at, number)
     path = [content(data, each) for each in elements(data, path_at)]
