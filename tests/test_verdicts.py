@@ -17,7 +17,7 @@ import pytest
 
 from tests.mutations import COUNT, mutant, write_corpus
 
-pytestmark = pytest.mark.timeout(300)  # both commands over 10,000 files, on a busy machine
+pytestmark = pytest.mark.timeout(600)  # both commands over 10,000 files, on a busy machine
 
 ROOT = Path(__file__).resolve().parents[1]
 SAME = ("ok", "class", "space", "offset")
@@ -51,7 +51,7 @@ def verdicts(corpus) -> dict[str, dict[str, dict[str, Any]]]:
     said = {}
     for name, process in running.items():
         try:
-            out, errors = process.communicate(timeout=240)
+            out, errors = process.communicate(timeout=500)
         finally:
             process.kill()
         assert process.returncode == 1, errors
