@@ -73,6 +73,8 @@ def duplicates(
     store: Store, concerned: Sequence[tuple[str, list[tuple[int, int]]]]
 ) -> Iterator[tuple[int, Duplicate]]:
     """concerned: for each batch the unit and ranges of INTENT numbers; yields its place in it."""
+    if concerned:
+        store.database.prefer_indexes()
     asked: list[object] = []
     for at, (unit, ranges) in enumerate(concerned):
         for first, last in ranges:

@@ -1,0 +1,79 @@
+"""Every act of the office says the same over SQLite and over PostgreSQL."""
+
+import json
+from contextlib import closing
+
+import pytest
+
+from firmware.journal.kinds import KIND_DECLINED, KIND_UNCERTAIN, KIND_VOID
+from office.__main__ import main
+from office.folder import Folder
+from tests import postgres_rig
+from tests.office_rig import DATABASES, Terminal, enrol, intent_body, made_office, take
+
+ACTS = (
+    ("day", "--json"),
+    ("check", "--json"),
+    ("check", "--deep", "--json"),
+    ("report", "--json"),
+    ("resolve", "--json"),
+    ("keys",),
+    ("stop-list", "add", "--card", f"{'00' * 16}:A1:2", "--out", "OUT"),
+    ("stop-list", "import", "--csv", "CSV", "--out", "OUT"),
+    ("stop-list", "remove", "--card", f"{'11' * 16}:A2", "--out", "OUT"),
+    ("stop-list", "make", "--out", "OUT"),
+    ("operators", "make", "--out", "OUT"),
+    ("revoke", "unit-2", "--since", "2026-11-22", "--json"),
+    ("check", "--json"),
+    ("reinstate", "unit-2", "--json"),
+    ("export", "--csv", "OUT"),
+    ("day", "--date", "2026-11-22", "--json"),
+)
+
+
+def fill(office):
+    """Two units; one batch missing between two, a purchase twice, an UNCERTAIN one."""
+    one, two = Terminal("unit-1"), Terminal("unit-2", seed=2)
+    for each in (one, two):
+        enrol(office, each)
+        each.purchase("A1", serial=1)
+        each.add(KIND_DECLINED, {1: "A2", 2: "clerk", 22: 5, 23: 0, 24: 0, 36: 108})
+        take(office, each.unit, each.batch())
+        torn = each.add(1, intent_body("A3", serial=2))
+        each.add(KIND_UNCERTAIN, {30: torn, 36: 502})
+        missing = each.batch()
+        void = each.add(1, intent_body("A4", serial=3))
+        each.add(KIND_VOID, {30: void, 36: 501})
+        take(office, each.unit, each.batch())
+    take(office, "unit-2", missing)
+
+
+@pytest.mark.skipif(postgres_rig.missing() is not None, reason="PostgreSQL is not installed")
+def test_every_act_says_the_same_over_both_databases(tmp_path, capsys):
+    said = {}
+    (tmp_path / "cards.csv").write_text(f"card_id,card_number,state\n{'11' * 16},A2,2\n")
+    for database in DATABASES:
+        place = tmp_path / database
+        place.mkdir()
+        with closing(made_office(place, database)) as office:
+            fill(office)
+        assert isinstance(office, Folder)
+        for act in ACTS:
+            names = {"OUT": str(tmp_path / "out"), "CSV": str(tmp_path / "cards.csv")}
+            status = main([*(names.get(each, each) for each in act), "--dir", str(office.path)])
+            told = capsys.readouterr()
+            said.setdefault(database, []).append((act, status, plain(told.out), told.err))
+    assert said["sqlite"] == said["postgresql"]
+    assert not any("Error" in err for *_, err in said["sqlite"])
+
+
+def plain(text):
+    """Without what depends on the clock or on random keys."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    if isinstance(found, dict):
+        for name in ("office", "made", "now"):
+            found.pop(name, None)
+    return found
