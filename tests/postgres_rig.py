@@ -54,7 +54,7 @@ class Postgres:
     """Started when made.  settings: lines of postgresql.conf.  parent: a folder on another disk."""
 
     def __init__(self, settings: dict[str, str] | None = None, parent: Path | None = None) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="ssc-pg-", dir=parent))
+        self.folder = Path(tempfile.mkdtemp(prefix="ssc-pg-", dir=parent)).resolve()
         self.port = _free_port()
         self._settings = {"fsync": "on", "synchronous_commit": "on"} | (settings or {})
         self._process: subprocess.Popen[bytes] | None = None
