@@ -1,6 +1,7 @@
 """`sscoffice`: the back office's one command.  Every act is a function of the parsed arguments.
 
-Exit status: 0 done, 1 done but something must be looked at, 2 not done (number, cause, next step).
+Exit status (status.py): 0 done, 1 not done or something must be looked at, 2 there was nothing to
+do, 3 what was named is not there.  An error has a number, a cause and a next step.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from firmware.journal.signedfile import MAX_FILE
 from firmware.journal.spool import write_atomic
@@ -25,10 +27,13 @@ from office import (
     operators,
     presence,
     reveal,
+    signing_commands,
+    status,
     stoplist,
     stoprows,
     store_commands,
     tac,
+    unit_commands,
     verify_commands,
 )
 from office.errors import OfficeError
@@ -43,13 +48,21 @@ def main(argv: list[str] | None = None) -> int:
         return int(arguments.run(arguments))
     except OfficeError as error:
         print(error.lines, file=sys.stderr)
-        return 2
+        return status.of_error(error.number)
     except KeyboardInterrupt:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """Its own status for words it does not understand is that of "nothing to do"."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(status.FAILED, f"{self.prog}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sscoffice", description="后台 · the back office")
+    parser = _Parser(prog="sscoffice", description="后台 · the back office")
     acts = parser.add_subparsers(required=True, metavar="ACT")
 
     def act(name: str, run: Act, text: str, office: bool = True) -> argparse.ArgumentParser:
@@ -79,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--csv", type=Path, metavar="FILE", help="import: every card of the list")
     one.add_argument("--since", type=int, default=0, metavar="N", help="what changed since list N")
     one.add_argument("--out", type=Path, required=True, metavar="FILE")
+    one.add_argument("--json", action="store_true")
 
     one = act("operators", _operators, "操作员名单 · change and sign the operator list")
     one.add_argument("act", choices=("make", "add", "remove"))
@@ -86,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--name", default="")
     one.add_argument("--right", action="append", choices=operators.RIGHTS)
     one.add_argument("--out", type=Path, required=True, metavar="FILE")
+    one.add_argument("--json", action="store_true")
 
     one = act("presence", _presence, "到场证明 · ask for and verify proofs of presence")
     one.add_argument("act", choices=("make-request", "verify"))
@@ -95,8 +110,11 @@ def _parser() -> argparse.ArgumentParser:
 
     one = act("tac-key", _tac_key, "TAC 密钥 · take over DTK, to verify TACs")
     one.add_argument("--file", type=Path, required=True, metavar="KEY_FILE")
+    one.add_argument("--json", action="store_true")
 
     ledger_commands.add(act)
+    signing_commands.add(act)
+    unit_commands.add(act)
     return parser
 
 
@@ -114,8 +132,10 @@ def _day(arguments: argparse.Namespace) -> int:
         print(f"记录 records {totals['records']}, 已核对 verified {totals['verified']}: {kinds}")
         print(f"完成金额 done, yuan: {sums}")
         print("TAC: " + (", ".join(f"{state} {n}" for state, n in totals["tac"].items()) or "-"))
+    if not listed:
+        return status.NOTHING
     is_sound = totals["records"] == totals["verified"] and tac.WRONG not in totals["tac"]
-    return 0 if is_sound else 1
+    return status.DONE if is_sound else status.FAILED
 
 
 def _stop_list(arguments: argparse.Namespace) -> int:
@@ -126,7 +146,8 @@ def _stop_list(arguments: argparse.Namespace) -> int:
     with _office(arguments.dir) as office:
         if arguments.csv is not None:
             cards, odd = stoprows.import_cards(office, arguments.csv, _done)
-            print(f"{arguments.csv}: 卡 cards {cards}, 校验位不符 odd check characters {odd}")
+            text = f"{arguments.csv}: 卡 cards {cards}, 校验位不符 odd check characters {odd}"
+            print(text, file=sys.stderr if arguments.json else sys.stdout)
         elif named:
             adding = arguments.act == "add"
             stoplist.change(office, named if adding else [], [] if adding else named)
@@ -134,8 +155,11 @@ def _stop_list(arguments: argparse.Namespace) -> int:
         count = stoplist.count(office)
     _write(arguments.out, made.raw)
     since = f", 自 since {made.base}" if made.base else ""
-    print(f"{arguments.out}: stoplist {made.signed.number}{since}, 条目 entries {count}")
-    return 0
+    number = made.signed.number
+    told = {"what": "stoplist", "number": number, "since": made.base, "entries": count}
+    text = f"{arguments.out}: stoplist {number}{since}, 条目 entries {count}"
+    status.tell(arguments, told, text)
+    return status.DONE
 
 
 def _operators(arguments: argparse.Namespace) -> int:
@@ -152,8 +176,10 @@ def _operators(arguments: argparse.Namespace) -> int:
         signed = operators.change(office, _now_ms(), added, removed)
     _write(arguments.out, signed.raw)
     count = len(signed.body[operators.PEOPLE])
-    print(f"{arguments.out}: operators {signed.number}, 人员 people {count}")
-    return 0
+    told = {"what": "operators", "number": signed.number, "people": count}
+    text = f"{arguments.out}: operators {signed.number}, 人员 people {count}"
+    status.tell(arguments, told, text)
+    return status.DONE
 
 
 def _password() -> str:
@@ -175,10 +201,10 @@ def _done(what: str, count: int) -> None:
 def _tac_key(arguments: argparse.Namespace) -> int:
     with _office(arguments.dir) as office:
         keys = office.keep_tac_keys(arguments.file)
-    for root in keys.roots:
-        region = root.region or "全国 nation"
-        print(f"DTK: {root.algorithm}, 地区 region {region}, 版本 version {root.version}")
-    return 0
+    roots = [(root.algorithm, root.region or "", root.version) for root in keys.roots]
+    lines = [f"DTK: {a}, 地区 region {r or '全国 nation'}, 版本 version {v}" for a, r, v in roots]
+    status.tell(arguments, {"roots": [list(each) for each in roots]}, "\n".join(lines))
+    return status.DONE
 
 
 def _presence(arguments: argparse.Namespace) -> int:
@@ -186,7 +212,7 @@ def _presence(arguments: argparse.Namespace) -> int:
         with _office(arguments.dir) as office:
             made = presence.make_request(office, arguments.what, _now_ms())
         print(json.dumps({"request_no": made.request_no, "nonce": made.nonce.hex()}))
-        return 0
+        return status.DONE
     raw = presence.statement_bytes(_read(Path(arguments.what)))
     with _office(arguments.dir) as office:
         proof = presence.verify(office, raw, _now_ms(), arguments.window)
@@ -199,7 +225,7 @@ def _presence(arguments: argparse.Namespace) -> int:
             f"{told['request_no']}: 卡号 card {told['card_number']}, "
             f"终端 unit {told['unit']}, {told['time']}{mark}"
         )
-    return 0
+    return status.DONE
 
 
 def _rows(office: Folder, date: str | None) -> list[day.Row]:

@@ -15,7 +15,7 @@ from firmware.journal.enrolment import (
     verify_enrolment,
 )
 from firmware.journal.spool import write_atomic
-from office import ca, keys
+from office import ca, keys, status
 from office.errors import OfficeError
 from office.folder import Folder
 from office.link_commands import AddAct, office_of
@@ -43,6 +43,7 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="put device.crt, tls.crt, ca.crt there"
     )
+    parser.add_argument("--json", action="store_true")
 
 
 def _enrol(arguments: argparse.Namespace) -> int:
@@ -55,26 +56,33 @@ def _enrol(arguments: argparse.Namespace) -> int:
         if same is not None and same.last is not None:
             raise OfficeError(923, f"{request.unit}, {ident.hex()}, to record {same.last}")
         if same is not None and same.request == raw:
-            print(f"已登记 · already enrolled: {request.unit}, {ident.hex()}")
             _hand_out(office, _stored(office, request.unit), arguments.out)
-            return 0
+            text = f"已登记 · already enrolled: {request.unit}, {ident.hex()}"
+            status.tell(arguments, _told(request, is_new=False), text)
+            return status.NOTHING if arguments.out is None else status.DONE
         if known and same is None and not arguments.new_key:
             raise OfficeError(904, f"{request.unit}, key id {ident.hex()}")
         made = _issued(office, request, _now_ms())  # a request that cannot be certified is refused
-        print(f"终端 unit: {request.unit}\n地区 region: {request.region}")
-        print(f"密钥标识 key id: {ident.hex()}")
+        who = f"终端 unit: {request.unit}\n地区 region: {request.region}"
+        where = sys.stderr if arguments.json else sys.stdout
+        print(f"{who}\n密钥标识 key id: {ident.hex()}", file=where)
         if not arguments.yes and not _confirmed():
             raise OfficeError(905, request.unit)
         if same is None:
             new = keys.enrol(office.store, request, raw, _now_ms(), arguments.old_key_until)
             if known:
-                print(f"旧密钥至记录 the old key ends at record {new.first - 1}")
+                print(f"旧密钥至记录 the old key ends at record {new.first - 1}", file=sys.stderr)
         else:  # the same device key asks for another TLS key
             keys.keep_request(office.store, request.unit, ident, raw)
         _keep(office, request.unit, made)
         _hand_out(office, made, arguments.out)
-    print("已登记 · enrolled")
-    return 0
+    status.tell(arguments, _told(request, is_new=True), "已登记 · enrolled")
+    return status.DONE
+
+
+def _told(request: Enrolment, *, is_new: bool) -> dict[str, object]:
+    ident = key_id(request.public_key).hex()
+    return {"unit": request.unit, "region": request.region, "key_id": ident, "new": is_new}
 
 
 def _certificate(arguments: argparse.Namespace) -> int:
@@ -85,8 +93,9 @@ def _certificate(arguments: argparse.Namespace) -> int:
             _keep(office, arguments.unit, made)
         _hand_out(office, made, arguments.out)
         if arguments.out is None:
-            print("".join([*made.values(), office.authority().certificate.decode()]), end="")
-    return 0
+            text = "".join([*made.values(), office.authority().certificate.decode()])
+            status.tell(arguments, made, text.rstrip("\n"))
+    return status.DONE
 
 
 def _newest(office: Folder, unit: str) -> Enrolment:
@@ -139,7 +148,7 @@ def _hand_out(office: Folder, made: dict[str, str], out: Path | None) -> None:
             write_atomic(out / name, content)
     except OSError as error:
         raise OfficeError(906, f"{out}: {error.strerror}") from None
-    print(f"{out}: {', '.join(files)}")
+    print(f"{out}: {', '.join(files)}", file=sys.stderr)
 
 
 def _request(raw: bytes) -> Enrolment:

@@ -211,6 +211,18 @@ ROWS = {
         "按所示改正；权限为 pay、pin、block，密码从键盘输入。",
         "Put right what it names; rights are pay, pin, block; the password is typed.",
     ),
+    917: Row(
+        "参数或版本有误",
+        "a parameter or a version is wrong",
+        "按所示改正；参数写作 名称=整数，名称见 sscoffice parameters --help。",
+        "Put right what it names; a parameter is NAME=NUMBER, its names: parameters --help.",
+    ),
+    918: Row(
+        "没有此批次、回执或记录",
+        "no such batch, receipt or record is here",
+        "核对终端名和编号；sscoffice units 列出各终端已收到的批次。",
+        "Check unit and number; sscoffice units tells what came of each unit.",
+    ),
     920: Row(
         "证书机构不可用",
         "the office's certificate authority cannot be used",

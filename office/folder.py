@@ -1,6 +1,7 @@
 """The office's folder: its key, its store, and what is on its way or was refused.
 
 office.key (0600)   Ed25519 seed, 32 bytes; whoever has it can sign receipts and stop lists
+office.key.next     the key after it, for the moment in which the office changes it (rekey.py)
 office.pub          both public keys as hex, a line each, for every unit's board.toml
 hpke.key (0600)     X25519, what opens personal values (reveal.py)
 office.db           the store, unless
@@ -18,8 +19,9 @@ import time
 import tomllib
 from pathlib import Path
 
-from firmware.journal import sealed
+from firmware.journal import cose, sealed
 from firmware.journal.cose import SEED_LENGTH, Ed25519Signer, new_seed
+from firmware.journal.signedfile import OFFICEKEY
 from firmware.journal.spool import sync_folder, write_atomic
 from office import ca, secretfile, tac
 from office.errors import OfficeError
@@ -29,6 +31,9 @@ from office.tac import TacKeys
 
 KEY, PUB, DB, TAC_KEY = "office.key", "office.pub", "office.db", "tac.key"
 HPKE = "hpke.key"
+NEXT_KEY = "office.key.next"
+SIGNING, SEALING = 1, 2
+"""Keys of the body of an `officekey` (docs/records.md)."""
 SETTINGS = "office.toml"
 _MAX_TAC_KEY = _MAX_SETTINGS = 1 << 16
 
@@ -42,6 +47,28 @@ class Folder:
         self.refused = path / "refused"
         self.store = Store(_place(path))
         self.signer = Ed25519Signer(_read_seed(path / KEY))
+        try:
+            self.settle_key()
+        except OSError as error:
+            raise OfficeError(906, f"{path}: {error.strerror}") from None
+
+    def settle_key(self) -> None:
+        """Put the key beside in force, if the newest `officekey` names it: a change of the key was
+        cut off, or is at that point (rekey.py).  Raises OSError."""
+        fresh = self.path / NEXT_KEY
+        if not fresh.exists():
+            return
+        sql = "SELECT raw FROM signed_files WHERE what = ? ORDER BY number DESC LIMIT 1"
+        named = self.store.row(sql, OFFICEKEY)
+        new = Ed25519Signer(_read_seed(fresh))
+        body = {} if named is None else cose.decode(cose.peek1(bytes(named[0])).payload)[4]
+        if body.get(SIGNING) != new.public_key:
+            return
+        fresh.replace(self.path / KEY)
+        sync_folder(self.path)
+        self.signer = new
+        lines = f"{new.public_key.hex()}\n{body[SEALING].hex()}\n"
+        write_atomic(self.path / PUB, lines.encode())
 
     def close(self) -> None:
         self.store.close()

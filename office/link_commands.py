@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firmware.journal.signedfile import MAX_FILE
-from office import stoplist
+from office import status, stoplist
 from office.errors import LinkError, OfficeError
 from office.folder import Folder
 from office.line import DEFAULT_BAUD, SerialLink
@@ -44,6 +44,7 @@ def add(act: AddAct) -> None:
     one = act("push", _push, "下发文件 · hand a signed file to a unit")
     one.add_argument("file", type=Path)
     _add_link(one)
+    one.add_argument("--json", action="store_true")
 
     one = act("serve", _serve, "接收服务 · the collector: units send over HTTPS")
     one.add_argument("--listen", required=True, metavar="ADDRESS:PORT")
@@ -89,7 +90,7 @@ def _listen(arguments: argparse.Namespace) -> int:
     """Each pull is told; the worst of them is the status."""
     if arguments.serial is None:
         raise LinkError(706, "--listen needs --serial: an announcement comes over no other link")
-    status = 0
+    ends = []
     with office_of(arguments) as office, _link(arguments, office) as link:
         assert isinstance(link, SerialLink)
         pulls = pull_announced(
@@ -97,8 +98,8 @@ def _listen(arguments: argparse.Namespace) -> int:
         )
         with contextlib.suppress(KeyboardInterrupt):
             for done in pulls:
-                status = max(status, _tell(done, arguments.json))
-    return status
+                ends.append(_tell(done, arguments.json))
+    return status.worst(ends)
 
 
 def _tell(done: Pulled, as_json: bool) -> int:
@@ -118,7 +119,9 @@ def _tell(done: Pulled, as_json: bool) -> int:
             f"重复 duplicates {len(done.duplicates)}",
             flush=True,
         )
-    return 0 if done.is_clean else 1
+    if not done.is_clean:
+        return status.FAILED
+    return status.DONE if done.batches or done.repeated else status.NOTHING
 
 
 def _pull_all(arguments: argparse.Namespace) -> int:
@@ -138,7 +141,9 @@ def _pull_all(arguments: argparse.Namespace) -> int:
             f"再次 repeated {done['repeated']}, 拒收 refused {len(done['refused'])}, "
             f"重复 duplicates {len(done['duplicates'])}"
         )
-    return 1 if done["refused"] or done["duplicates"] else 0
+    if done["refused"] or done["duplicates"]:
+        return status.FAILED
+    return status.DONE if done["batches"] or done["repeated"] else status.NOTHING
 
 
 def _counted(unit: str, batches: int) -> None:
@@ -178,8 +183,10 @@ def _push(arguments: argparse.Namespace) -> int:
         if arguments.unit is not None:
             _expect(link, arguments.unit)
         link.put_down(signed.what, raw, lambda held, size: _progress(signed.number, held, size))
-    print(f"已下发 · handed over: {signed.what} {signed.number}, {len(raw)} B")
-    return 0
+    told = {"what": signed.what, "number": signed.number, "bytes": len(raw)}
+    text = f"已下发 · handed over: {signed.what} {signed.number}, {len(raw)} B"
+    status.tell(arguments, told, text)
+    return status.DONE
 
 
 def _expect(link: Link, unit: str) -> None:

@@ -10,11 +10,17 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from firmware.journal.signedfile import STOPLIST, SignedFile, SignedFileError, signed_file
-from office import stoprows
+from firmware.journal.signedfile import (
+    OFFICEKEY,
+    STOPLIST,
+    UNITSTOP,
+    SignedFile,
+    SignedFileError,
+    signed_file,
+)
+from office import signedfiles, stoprows
 from office.folder import Folder
 
-UNITSTOP = "unitstop"
 _KEY_UNIT = 1  # of the body of a unitstop
 _MOST_UNITSTOPS = 100_000
 
@@ -69,6 +75,8 @@ class Offers:
         """Back to the newest one that is whole."""
         sql = "SELECT raw FROM signed_files WHERE what = ? ORDER BY number DESC LIMIT ?"
         for (raw,) in self._folder.store.rows(sql, what, stoprows.KEPT):
+            if what == OFFICEKEY:  # signed by the key before: units follow the chain
+                return _offered(signedfiles.signed_of(bytes(raw)), b"")
             signed = self._read(bytes(raw))
             if signed is None:
                 continue

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from firmware.journal.spool import write_atomic
-from office import deep, folder, quarantine, unitstop
+from office import deep, folder, quarantine, status, unitstop
 from office.check import check
 from office.day import CHINA
 from office.errors import OfficeError
@@ -24,6 +24,7 @@ def add(act: Callable[..., argparse.ArgumentParser]) -> None:
     one.add_argument("path", type=Path, metavar="DIR")
     one.add_argument("--name", default="office", help="as it stands in receipts")
     one.add_argument("--store", metavar="postgresql://...", help="default: office.db in DIR")
+    one.add_argument("--json", action="store_true")
 
     one = act("check", _check, "核对完整 · prove the store complete")
     one.add_argument("--deep", action="store_true", help="every record's signature, on all cores")
@@ -49,12 +50,14 @@ def _init(arguments: argparse.Namespace) -> int:
     if not 0 < len(arguments.name.encode()) <= 64:
         raise OfficeError(906, "--name has 1 to 64 bytes")
     public_hex = folder.init(arguments.path, arguments.name, arguments.store)
-    print(f"{arguments.path / folder.PUB}: {public_hex}")
-    print(
+    text = (
+        f"{arguments.path / folder.PUB}: {public_hex}\n"
         "请把 office.pub 放到每台终端 · copy office.pub to every unit, "
         "where [office] public_key of its board.toml names it"
     )
-    return 0
+    told = {"folder": str(arguments.path), "public_key": public_hex}
+    status.tell(arguments, told, text)
+    return status.DONE
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -69,7 +72,9 @@ def _check(arguments: argparse.Namespace) -> int:
     else:
         for name, value in result.items():
             print(f"{name:17} {json.dumps(value, ensure_ascii=False)}")
-    return 0 if found.is_whole else 1
+    if not found.is_whole or wrong:
+        return status.FAILED
+    return status.DONE if found.records else status.NOTHING
 
 
 def _progress(done: int, total: int) -> None:
@@ -83,7 +88,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
         batches = quarantine.revoke(office.store, arguments.unit, since_ms)
         raw = unitstop.sign(office, arguments.unit, True, arguments.reason, _now_ms())
     _tell(arguments, "已停用 · revoked", batches, raw)
-    return 0
+    return status.DONE
 
 
 def _reinstate(arguments: argparse.Namespace) -> int:
@@ -91,7 +96,7 @@ def _reinstate(arguments: argparse.Namespace) -> int:
         batches = quarantine.reinstate(office.store, arguments.unit)
         raw = unitstop.sign(office, arguments.unit, False, arguments.reason, _now_ms())
     _tell(arguments, "已恢复 · reinstated", batches, raw)
-    return 0
+    return status.DONE
 
 
 def _tell(arguments: argparse.Namespace, text: str, batches: list[int], raw: bytes) -> None:

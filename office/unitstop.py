@@ -3,7 +3,8 @@ why."""
 
 from __future__ import annotations
 
-from firmware.journal.signedfile import UNITSTOP, make_signed_file
+from firmware.journal.signedfile import UNITSTOP
+from office import signedfiles
 from office.folder import Folder
 
 UNIT, STOPPED, REASON = 1, 2, 3
@@ -12,13 +13,6 @@ UNIT, STOPPED, REASON = 1, 2, 3
 
 def sign(folder: Folder, unit: str, is_stopped: bool, reason: str, now_ms: int) -> bytes:
     """A new signed file, higher than every one before; its bytes."""
-    store = folder.store
-    with store.transaction():
-        row = store.row("SELECT max(number) FROM signed_files WHERE what = ?", UNITSTOP)
-        number = (row[0] if row and row[0] else 0) + 1
+    with folder.store.transaction():
         body = {UNIT: unit, STOPPED: is_stopped, REASON: reason}
-        raw = make_signed_file(
-            what=UNITSTOP, number=number, issued_ms=now_ms, body=body, signer=folder.signer
-        )
-        store.write("INSERT INTO signed_files VALUES (?, ?, ?)", UNITSTOP, number, raw)
-    return raw
+        return signedfiles.sign(folder, UNITSTOP, body, now_ms)

@@ -171,7 +171,7 @@ def test_a_listening_office_pulls_and_then_waits(run, unit, line, web):
     pulls = [json.loads(each) for each in out.splitlines()]
     assert (status, pulls[0]["batches"], pulls[0]["records"]) == (0, 1, 6)
     status, _, err = run("pull", *web, "--listen", "0.3")
-    assert (status, "Error 706" in err) == (2, True)
+    assert (status, "Error 706" in err) == (1, True)
 
 
 def test_a_pull_over_http_and_again(run, unit, web, office_pub, tmp_path):
@@ -234,7 +234,7 @@ def test_an_unknown_unit_is_refused_until_it_is_enrolled(run, unit, web, tmp_pat
 
 def test_another_unit_than_expected_is_not_pulled(run, unit, web):
     status, _, err = run("pull", *web, "--unit", "unit-2")
-    assert status == 2
+    assert status == 1
     assert "Error 705" in err
 
 
@@ -268,7 +268,7 @@ def test_a_stop_list_number_only_grows(run, tmp_path, office_pub):
 )  # fmt: skip
 def test_a_wrong_entry_changes_nothing(run, tmp_path, wrong):
     status, _, err = run("stop-list", *wrong, "--out", tmp_path / "list.cose")
-    assert status == 2
+    assert status == 1
     assert "Error 907" in err
     assert not (tmp_path / "list.cose").exists()
 
@@ -278,7 +278,7 @@ def test_a_file_of_another_office_is_not_pushed(run, unit, web, tmp_path):
     main(["init", str(other)])
     main(["stop-list", "make", "--out", str(out), "--dir", str(other)])
     status, _, err = run("push", out, *web)
-    assert (status, "Error 908" in err) == (2, True)
+    assert (status, "Error 908" in err) == (1, True)
     assert list((unit.data_dir / "down").iterdir()) == []
 
 
@@ -286,19 +286,19 @@ def test_enrolment_asks_and_is_not_replaced_in_silence(run, tmp_path, monkeypatc
     one, two = Unit(tmp_path / "one"), Unit(tmp_path / "two")
     monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
     status, out, err = run("enrol", one.request)
-    assert (status, "Error 905" in err) == (2, True)
+    assert (status, "Error 905" in err) == (1, True)
     assert "key id: " in out
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
     assert run("enrol", one.request)[0] == 0
-    assert run("enrol", one.request)[0] == 0
+    assert run("enrol", one.request)[0] == 2
     status, _, err = run("enrol", two.request, "--yes")
-    assert (status, "Error 904" in err) == (2, True)
+    assert (status, "Error 904" in err) == (1, True)
     assert run("enrol", two.request, "--yes", "--new-key")[0] == 0
     forged = bytearray(one.request.read_bytes())
     forged[-1] ^= 1
     one.request.write_bytes(forged)
     status, _, err = run("enrol", one.request, "--yes")
-    assert (status, "Error 903" in err) == (2, True)
+    assert (status, "Error 903" in err) == (1, True)
     one.journal.close()
     two.journal.close()
 
@@ -328,22 +328,22 @@ def test_a_day_shows_a_record_that_no_longer_verifies(run, unit, web, tmp_path):
 
 
 def test_what_is_no_office_is_said(tmp_path, capsys):
-    assert main(["check", "--dir", str(tmp_path)]) == 2
+    assert main(["check", "--dir", str(tmp_path)]) == 3
     assert "Error 901" in capsys.readouterr().err
 
 
 def test_a_wrong_date_is_said(run):
     status, _, err = run("day", "--date", "22.11.2026")
-    assert (status, "Error 906" in err) == (2, True)
+    assert (status, "Error 906" in err) == (1, True)
 
 
 def test_no_answer_is_said(run, monkeypatch):
     monkeypatch.setattr("office.line.TIMEOUT_S", 0.02)
     with FaultyLine() as line:
         status, _, err = run("pull", "--serial", line.office)
-    assert (status, "错误 702" in err) == (2, True)
+    assert (status, "错误 702" in err) == (1, True)
     status, _, err = run("pull", "--serial", "/dev/no-such-line")
-    assert (status, "错误 701" in err) == (2, True)
+    assert (status, "错误 701" in err) == (1, True)
 
 
 def test_pulls_stay_exact_once_over_a_bad_line(run, unit, office_pub, monkeypatch):

@@ -230,15 +230,15 @@ def test_a_certificate_of_a_changed_key_names_the_present_one(office, tmp_path):
 def test_refusals_of_enrolment(office, tmp_path, capsys):
     request_file(tmp_path, OLD)
     request = tmp_path / "unit" / "enrolment.cose"
-    assert sscoffice(tmp_path, "certificate", UNIT) == 2
+    assert sscoffice(tmp_path, "certificate", UNIT) == 3
     assert "Error 924" in capsys.readouterr().err
     assert sscoffice(tmp_path, "enrol", request, "--yes") == 0
     request_file(tmp_path, NEW, "second")
     second = tmp_path / "second" / "enrolment.cose"
-    assert sscoffice(tmp_path, "enrol", second, "--yes") == 2
+    assert sscoffice(tmp_path, "enrol", second, "--yes") == 1
     assert sscoffice(tmp_path, "enrol", second, "--yes", "--new-key") == 0
     capsys.readouterr()
-    assert sscoffice(tmp_path, "enrol", request, "--yes", "--new-key") == 2
+    assert sscoffice(tmp_path, "enrol", request, "--yes", "--new-key") == 1
     assert "Error 923" in capsys.readouterr().err
 
 
@@ -248,7 +248,7 @@ def test_a_request_whose_tls_part_is_wrong_enrols_nobody(office, tmp_path, capsy
     )
     (tmp_path / "enrolment.cose").write_bytes(raw)
     assert verify_enrolment(raw).tls_request == b"no request"
-    assert sscoffice(tmp_path, "enrol", tmp_path / "enrolment.cose", "--yes") == 2
+    assert sscoffice(tmp_path, "enrol", tmp_path / "enrolment.cose", "--yes") == 1
     assert "Error 921" in capsys.readouterr().err
     assert keys.keys_of(office.store, UNIT) == []
 

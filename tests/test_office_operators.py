@@ -33,7 +33,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 
 
 def made(tmp_path: Path) -> SignedFile:
-    key = bytes.fromhex((tmp_path / "office" / "office.pub").read_text())
+    key = bytes.fromhex((tmp_path / "office" / "office.pub").read_text().split()[0])
     return signed_file((tmp_path / "list.cose").read_bytes(), key)
 
 
@@ -83,14 +83,14 @@ def test_every_change_has_a_higher_number_and_replaces_by_code(run: Run, tmp_pat
 )
 def test_a_wrong_entry_changes_nothing(run: Run, tmp_path: Path, wrong: list[str]) -> None:
     status, printed = run("operators", *wrong)
-    assert (status, "Error 916" in printed) == (2, True)
+    assert (status, "Error 916" in printed) == (1, True)
     assert not (tmp_path / "list.cose").exists()
 
 
 @pytest.mark.parametrize("typed", ["", "1234567", "x" * 65, "the code it"])
 def test_a_password_has_its_bounds_and_is_never_printed(run: Run, typed: str) -> None:
     status, printed = add(run, "the code it", typed=typed)
-    assert (status, "Error 916" in printed) == (2, True)
+    assert (status, "Error 916" in printed) == (1, True)
     assert len(typed) < 8 or typed == "the code it" or typed not in printed
 
 

@@ -67,9 +67,9 @@ def test_the_values_are_shown_and_who_asked_is_kept(office, terminal, tmp_path, 
     assert main(["reveal", UNIT, "--log", *where]) == 0
     assert json.loads(capsys.readouterr().out)["number"] == number
     for wrong in (plain, 99):
-        assert main(["reveal", UNIT, str(wrong), *where]) == 2
+        assert main(["reveal", UNIT, str(wrong), *where]) == 3
         assert "Error 925" in capsys.readouterr().err
-    assert main(["reveal", UNIT, *where]) == 2
+    assert main(["reveal", UNIT, *where]) == 3
     assert len(log_of(office, UNIT)) == 1
 
 

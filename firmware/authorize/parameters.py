@@ -12,13 +12,8 @@ from typing import Any
 from firmware.board import Board
 from firmware.board_schema import BoardError, File
 from firmware.board_sections import Limits, Purchase, StopList, Uplink
+from firmware.journal.signedfile import PARAMETER_NAMES
 
-ALLOWED = {
-    "limits": ("transaction_fen", "day_fen", "card_day_fen"),
-    "purchase": ("offline_total_fen", "offline_count"),
-    "stop_list": ("max_age_h", "aged_transaction_fen"),
-    "uplink": ("seal_after_s", "batch_records"),
-}
 _TABLES: dict[str, type[Any]] = {
     "limits": Limits,
     "purchase": Purchase,
@@ -36,9 +31,9 @@ class Parameters:
         self.number = number
         self._changed: dict[str, dict[str, Any]] = {}
         for name, value in body.items():
-            section, _, key = name.partition(".")
-            if key not in ALLOWED.get(section, ()):
+            if name not in PARAMETER_NAMES:
                 raise ValueError(f"{name[:40]!r} is not set from afar")
+            section, _, key = name.partition(".")
             self._changed.setdefault(section, {})[key] = _kept(section, key, value)
 
     def applied_to(self, own: Board) -> Board:

@@ -21,6 +21,19 @@ PARAMETERS = "parameters"
 UNITSTOP = "unitstop"
 UPDATE = "update"
 
+PARAMETER_NAMES = (
+    "limits.transaction_fen",
+    "limits.day_fen",
+    "limits.card_day_fen",
+    "purchase.offline_total_fen",
+    "purchase.offline_count",
+    "stop_list.max_age_h",
+    "stop_list.aged_transaction_fen",
+    "uplink.seal_after_s",
+    "uplink.batch_records",
+)
+"""Keys of board.toml that a `parameters` file may set; whole numbers all of them."""
+
 MAX_FILE = 16 << 20  # bytes, data included
 
 PAYLOAD = {1: "what", 2: "number", 3: "issued", 4: "body"}
