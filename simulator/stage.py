@@ -270,8 +270,12 @@ class Stage:
         return self._run_office(*argv)
 
     def office_json(self, *argv: str) -> dict[str, Any]:
-        """The same with --json; exit status 1, "done, but look at it", is for the caller."""
-        told: dict[str, Any] = json.loads(self._run_office(*argv, "--json", legal=(0, 1)))
+        """The same with --json; what has to be looked at, and "nothing to do", is for the caller."""
+        out = self._run_office(*argv, "--json", legal=(0, 1, 2))
+        try:
+            told: dict[str, Any] = json.loads(out)
+        except ValueError:
+            raise Failed(f"sscoffice {argv[0]} told no result") from None
         return told
 
     def pull(self, unit: str) -> dict[str, Any]:

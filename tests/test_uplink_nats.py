@@ -45,7 +45,7 @@ def office(tmp_path):
 
 def test_batches_go_up_and_receipts_come_back(office, server, tmp_path, capsys):
     unit = Unit(office, tmp_path)
-    assert pull(office, server, capsys)[0] == 0  # the streams are there from now on
+    assert pull(office, server, capsys)[0] == 2  # the streams are there from now on
     for serial in range(3):
         unit.seal(serial)
     with running(link_of(unit, server.url)):
@@ -146,7 +146,7 @@ def test_a_refused_batch_is_ended_and_its_unit_told(office, server, tmp_path, ca
         until(lambda: "batch 1 is refused: 802" in caplog.text)
     assert unit.receipts() == []
     assert len(list((office.path / "refused").glob("*.batch"))) == 1
-    assert pull(office, server, capsys)[0] == 0
+    assert pull(office, server, capsys)[0] == 2
     path.write_bytes(content)
     with running(link_of(unit, server.url)):
         until(lambda: messages(server) == 2)
