@@ -116,6 +116,7 @@ def test_a_disk_that_fills_in_the_middle_of_a_payment_takes_its_end(
     assert 100_000 - card.balance_fen == 2 * 1000
     fill(small_disk)  # what the reserve gave back
     assert pays(loop, "A-3", card) == "DISK_FULL"
+    (small_disk / "others-data").unlink()
     loop.unit.journal.close()
 
 
