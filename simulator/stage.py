@@ -270,7 +270,7 @@ class Stage:
         return self._run_office(*argv)
 
     def office_json(self, *argv: str) -> dict[str, Any]:
-        """The same with --json; what has to be looked at, and "nothing to do", is for the caller."""
+        """The same with --json; what must be looked at, and "nothing to do", is the caller's."""
         out = self._run_office(*argv, "--json", legal=(0, 1, 2))
         try:
             told: dict[str, Any] = json.loads(out)
