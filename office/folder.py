@@ -25,7 +25,7 @@ from firmware.journal.signedfile import OFFICEKEY
 from firmware.journal.spool import sync_folder, write_atomic
 from office import ca, secretfile, tac
 from office.errors import OfficeError
-from office.postgres import SCHEMES
+from office.postgres import SCHEMES, check_empty
 from office.store import Store
 from office.tac import TacKeys
 
@@ -116,10 +116,13 @@ def _place(path: Path) -> Path | str:
 def init(path: Path, name: str, url: str | None = None) -> str:
     """Make an office in that folder; the public key as hex.
 
-    url: of an empty PostgreSQL database for the store.  Raises OfficeError 902, 906, 909, 922.
+    url: of an empty PostgreSQL database for the store; it is looked at before anything is made.
+    Raises OfficeError 902, 906, 909, 922.
     """
     if url is not None and not url.startswith(SCHEMES):
         raise OfficeError(922, "--store postgresql://USER@HOST:PORT/DATABASE")
+    if url is not None:
+        check_empty(url)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any((path / each).exists() for each in (KEY, DB, SETTINGS, ca.KEY)):

@@ -99,20 +99,11 @@ class Postgres:
                 self._db.execute("BEGIN")
                 self._db.execute(sql.SQL(for_postgres()))  # type: ignore[arg-type]
                 self._db.execute("COMMIT")
-        elif not self.execute("SELECT 1 FROM pg_tables WHERE tablename = 'batches'"):
+        elif not _has_tables(self._db):
             raise OfficeError(901, shown(url))
 
     def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
-        try:
-            db = psycopg.connect(self._info, autocommit=True)
-            for each in _SESSION:
-                db.execute(each.encode())
-            row = db.execute("SHOW fsync").fetchone()
-        except psycopg.Error as error:
-            raise StoreLost(_told(error)) from None
-        if row is None or row[0] != "on":
-            raise OfficeError(909, "this PostgreSQL runs with fsync = off")
-        return db
+        return _connected(self._info)
 
     def execute(self, text: str, arguments: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._errors():
@@ -179,6 +170,37 @@ class Postgres:
             if self._db.broken or self._db.closed or _is_passing(error):
                 raise StoreLost(_told(error)) from None
             raise OfficeError(909, _told(error)) from None
+
+
+def check_empty(url: str) -> None:
+    """Raises OfficeError 902 for a database that is an office's, 909 for one out of reach."""
+    db = _connected(_conninfo(url))
+    try:
+        if _has_tables(db):
+            raise OfficeError(902, shown(url))
+    finally:
+        db.close()
+
+
+def _connected(info: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """Raises StoreLost; OfficeError 909 for a server that would lose what it has committed."""
+    try:
+        db = psycopg.connect(info, autocommit=True)
+        for each in _SESSION:
+            db.execute(each.encode())
+        row = db.execute("SHOW fsync").fetchone()
+    except psycopg.Error as error:
+        raise StoreLost(_told(error)) from None
+    if row is None or row[0] != "on":
+        raise OfficeError(909, "this PostgreSQL runs with fsync = off")
+    return db
+
+
+def _has_tables(db: psycopg.Connection[tuple[Any, ...]]) -> bool:
+    try:
+        return db.execute("SELECT to_regclass('batches')").fetchone() != (None,)
+    except psycopg.Error as error:
+        raise StoreLost(_told(error)) from None
 
 
 def _is_passing(error: psycopg.Error) -> bool:

@@ -93,11 +93,6 @@ def reinstate(store: Store, unit: str) -> list[int]:
     return found
 
 
-def is_revoked(store: Store, unit: str) -> bool:
-    row = store.row("SELECT revoked_ms FROM units WHERE unit = ?", unit)
-    return row is not None and row[0] is not None
-
-
 def _known(store: Store, unit: str) -> None:
     """Holds the unit's row."""
     if store.row("SELECT 1 FROM keys WHERE unit = ?", unit) is None:

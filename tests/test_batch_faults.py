@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from firmware.journal import packing
-from firmware.journal.batch import make_file, parse_batch, parse_unverified, take_apart
+from firmware.journal.batch import make_file, open_file, parse_batch, records_of, take_apart
 from firmware.journal.cose import key_id
 from firmware.journal.proof import ProofError, make_proof, verify_proof
 from firmware.journal.statement import BatchError
@@ -90,7 +90,7 @@ def test_a_record_left_out_doubled_or_put_in_is_refused(terminal, raw):
             changed = make_file(signed, packing.pack(other))
             assert refused(changed, terminal)
             with pytest.raises(BatchError, match="root"):
-                parse_unverified(changed)
+                records_of(open_file(changed))
 
 
 def test_a_batch_of_a_stranger_and_another_batch_under_this_statement_are_refused(terminal, raw):

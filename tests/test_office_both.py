@@ -77,3 +77,32 @@ def plain(text):
         for name in ("office", "made", "now"):
             found.pop(name, None)
     return found
+
+
+@pytest.mark.skipif(postgres_rig.missing() is not None, reason="PostgreSQL is not installed")
+def test_an_office_is_made_over_a_database_by_its_url(tmp_path, capsys):
+    url = postgres_rig.shared().new_database()
+    assert main(["init", str(tmp_path / "one"), "--store", url]) == 0
+    assert not (tmp_path / "one" / "office.db").exists()
+    assert main(["check", "--json", "--dir", str(tmp_path / "one")]) == 0
+    assert main(["init", str(tmp_path / "two"), "--store", url]) == 2
+    assert "Error 902" in capsys.readouterr().err
+    assert main(["init", str(tmp_path / "two"), "--store", "postgresql://x@127.0.0.1:1/x"]) == 2
+    assert "Error 909" in capsys.readouterr().err
+    assert not (tmp_path / "two").exists()
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "office.db"])
+def test_another_kind_of_address_is_said(tmp_path, capsys, url):
+    assert main(["init", str(tmp_path / "office"), "--store", url]) == 2
+    assert "Error 922" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["store = 5", "store = 'mysql://x'", "other = 1", "= ="])
+def test_settings_that_are_wrong_are_said(tmp_path, capsys, text):
+    with closing(made_office(tmp_path)) as office:
+        kept = office.path / "office.toml"
+        kept.touch(mode=0o600)
+        kept.write_text(text)
+    assert main(["check", "--dir", str(office.path)]) == 2
+    assert "Error 922" in capsys.readouterr().err

@@ -184,18 +184,6 @@ class Parts(NamedTuple):
     digests: list[bytes]
 
 
-class Unverified(NamedTuple):
-    """A batch whose records are those of the root its statement names; no signature verified.
-
-    key_id: of the key that the statement claims.  leaves: leaf hashes; digests: SHA-256."""
-
-    statement: Statement
-    key_id: bytes
-    raws: list[bytes]
-    leaves: list[bytes]
-    digests: list[bytes]
-
-
 class Sealed(NamedTuple):
     """A batch file of which only the form and the statement were read; nothing verified."""
 
@@ -211,7 +199,8 @@ def open_file(raw: bytes) -> Sealed:
 
 
 def records_of(sealed: Sealed) -> packing.Unpacked:
-    """The records, which are those of the statement's root; raises BatchError."""
+    """What the office takes in at once: records that are those of the statement's root, no
+    signature verified.  Raises BatchError."""
     try:
         found = packing.unpack(packing.decompress(sealed.codec, sealed.packed))
     except PackingError as error:
@@ -241,19 +230,6 @@ def _layers(raw: bytes) -> tuple[bytes, int, bytes]:
     except CoseError as error:
         raise BatchError(str(error)) from None
     raise BatchError("not a statement and its packed records")
-
-
-def parse_unverified(raw: bytes) -> Unverified:
-    """What the office takes in at once: form, numbers and root; signatures are for the caller.
-
-    Raises BatchError.
-    """
-    parts = take_apart(raw)
-    statement, claimed = claimed_statement(parts.statement)
-    leaves = list(map(merkle.leaf, parts.raws))
-    if merkle.root(leaves) != statement.root:
-        raise BatchError(f"the records are not those of batch {statement.batch}'s root")
-    return Unverified(statement, claimed, parts.raws, leaves, parts.digests)
 
 
 def parse_batch(raw: bytes, public_key: bytes, *other_keys: bytes) -> BatchContents:

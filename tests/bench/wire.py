@@ -73,7 +73,7 @@ def _sealed(day: list[Record], at: int) -> bytes:
         time=kept[-1].time_ms, damaged=[],
     )  # fmt: skip
     raw = batch.make_file(stated.raw, packing.pack([each.raw for each in kept]))
-    if batch.parse_unverified(raw).raws != [each.raw for each in kept]:
+    if batch.records_of(batch.open_file(raw)).raws != [each.raw for each in kept]:
         raise RuntimeError("a batch did not come back as it went")
     return raw
 
