@@ -61,7 +61,7 @@ def forget(store: Store, row: BatchRow) -> None:
 def revoke(store: Store, unit: str, since_ms: int) -> list[int]:
     """Records of that unit from then on leave the books, and none comes in any more.
 
-    The batches that hold such records.  Raises OfficeError 906 for a unit that is not enrolled.
+    The batches that hold such records.  Raises OfficeError 801 for a unit that is not enrolled.
     """
     with store.transaction():
         _known(store, unit)
@@ -77,7 +77,7 @@ def revoke(store: Store, unit: str, since_ms: int) -> list[int]:
 
 def reinstate(store: Store, unit: str) -> list[int]:
     """The revocation was a mistake: what had been in the books comes back; what came since is
-    booked when the unit sends it again.  Raises OfficeError 906."""
+    booked when the unit sends it again.  Raises OfficeError 801."""
     with store.transaction():
         _known(store, unit)
         store.write("UPDATE units SET revoked_ms = NULL WHERE unit = ?", unit)
@@ -96,7 +96,7 @@ def reinstate(store: Store, unit: str) -> list[int]:
 def _known(store: Store, unit: str) -> None:
     """Holds the unit's row."""
     if store.row("SELECT 1 FROM keys WHERE unit = ?", unit) is None:
-        raise OfficeError(906, f"unit {unit} is not enrolled")
+        raise OfficeError(801, unit)
     sql = "INSERT INTO units VALUES (?, NULL, 0, 0, ?, ?) ON CONFLICT DO NOTHING"
     store.write(sql, unit, b"", b"")
     store.database.lock_rows("units", "unit", [unit])

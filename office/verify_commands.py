@@ -14,7 +14,7 @@ from firmware.journal.algorithms import written
 from firmware.journal.batch import MAX_BATCH
 from firmware.journal.receipt import MAX_RECEIPT
 from firmware.journal.spool import write_atomic
-from office import knownkeys
+from office import knownkeys, status
 from office.errors import OfficeError
 from office.examine import examine
 from office.folder import Folder
@@ -25,9 +25,6 @@ from office.verdict import Verdict
 
 Act = Callable[[argparse.Namespace], int]
 AddAct = Callable[..., argparse.ArgumentParser]
-
-SOUND, WRONG, NOTHING, NOT_FOUND = range(4)
-"""Exit status of verify."""
 
 _MAX_KEYS = 64 << 20  # bytes
 
@@ -42,13 +39,14 @@ def add(act: AddAct) -> None:
 
     one = act("keys", _keys, "导出密钥清单 · the keys by which others verify")
     one.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    one.add_argument("--json", action="store_true", help="on one line")
 
 
 def _verify(arguments: argparse.Namespace) -> int:
     for each in (arguments.path, arguments.keys):
         if not each.exists():
             print(f"找不到 · not found: {each}", file=sys.stderr)
-            return NOT_FOUND
+            return status.NOT_FOUND
     keys = _read_keys(arguments.keys)
     files = batch_files(arguments.path)
     classes: Counter[str] = Counter()
@@ -64,8 +62,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         for why, number in sorted(classes.items()):
             print(f"  {why} {number}")
     if not files:
-        return NOTHING
-    return SOUND if sound == count else WRONG
+        return status.NOTHING
+    return status.DONE if sound == count else status.FAILED
 
 
 def batch_files(path: Path) -> list[Path]:
@@ -105,15 +103,16 @@ def _read(path: Path, limit: int) -> bytes:
 
 def _keys(arguments: argparse.Namespace) -> int:
     with office_of(arguments) as office:
-        text = json.dumps(known_keys(office).to_json(), ensure_ascii=False, indent=1)
+        indent = None if arguments.json else 1
+        text = json.dumps(known_keys(office).to_json(), ensure_ascii=False, indent=indent)
     if arguments.out is None:
         print(text)
-        return 0
+        return status.DONE
     try:
         write_atomic(arguments.out, f"{text}{os.linesep}".encode())
     except OSError as error:
         raise OfficeError(906, f"{arguments.out}: {error.strerror}") from None
-    return 0
+    return status.DONE
 
 
 def known_keys(office: Folder) -> KnownKeys:

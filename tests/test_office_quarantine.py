@@ -101,7 +101,7 @@ def test_an_outcome_in_quarantine_leaves_its_payment_open(office):
 def test_a_unit_nobody_enrolled_cannot_be_revoked(office):
     with pytest.raises(OfficeError) as caught:
         quarantine.revoke(office.store, "unit-9", 1)
-    assert caught.value.number == 906
+    assert caught.value.number == 801
 
 
 # --- deep ---
