@@ -28,7 +28,8 @@ _log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 15.0
 STOP_S = 30.0  # for requests that were begun
-CONNECTIONS = 4000
+CONNECTIONS = 12_000
+_OTHER_FILES = 200  # descriptors that are no connection
 
 
 class Listener(NamedTuple):
@@ -76,7 +77,7 @@ class Settings(NamedTuple):
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Until `stop`; what was accepted is answered before this returns.  Raises OfficeError."""
-    _raise_file_limit()
+    places = _places(settings.connections)
     metrics = Metrics()
     writer = Writer(settings.open_intake, metrics.group_taken)
     await writer.start()
@@ -91,7 +92,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     await runner.setup()
     server = runner.server
     assert server is not None
-    gate = Gate(server, settings.context, settings.connections, metrics.connections.set)
+    gate = Gate(server, settings.context, places, metrics.connections.set)
     second, beside = None, None
     try:
         if settings.beside is not None:
@@ -139,11 +140,12 @@ async def _serve_metrics(
     return runner
 
 
-def _raise_file_limit() -> None:
-    """One descriptor a connection: as many as the system lets us have."""
+def _places(wanted: int) -> int:
+    """How many connections the system lets us have, one descriptor each; at most `wanted`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return max(1, min(wanted, hard - _OTHER_FILES))
 
 
 def run(make_settings: Callable[[], Settings]) -> None:
