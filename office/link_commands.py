@@ -53,7 +53,7 @@ def add(act: AddAct) -> None:
     one.add_argument("--metrics", metavar="ADDRESS:PORT", help="for Prometheus, loopback only")
     one.add_argument("--nats", metavar="URL", help="take batches from NATS JetStream too")
     _add_nats(one)
-    one.add_argument("--connections", type=int, default=12_000, help="at the same time")
+    one.add_argument("--connections", type=int, default=4000, help="at the same time")
 
 
 def _add_nats(parser: argparse.ArgumentParser) -> None:

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 15.0
 STOP_S = 30.0  # for requests that were begun
-CONNECTIONS = 12_000
+CONNECTIONS = 4000  # some 350 kB each
 _OTHER_FILES = 200  # descriptors that are no connection
 
 

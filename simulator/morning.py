@@ -1,6 +1,6 @@
 """`make demo`: one morning at a pharmacy, from the card to the back office.
 
-    python -m simulator.morning [--keep DIR]
+    python -m simulator.morning [--keep DIR] [--link serial|https|nats|drop]
 
 Starts the firmware as a process of its own, with card and PSAM in a simulator process that survives
 it, plays the scenes of scenes.py, lets the office pull, and holds the office's records against the
@@ -18,7 +18,7 @@ import signal
 import sys
 from pathlib import Path
 
-from simulator import audit
+from simulator import audit, links
 from simulator.cashier import Cashier, TerminalRefused
 from simulator.client import ControlClient, ControlError
 from simulator.counter import Counter, shows
@@ -27,6 +27,9 @@ from simulator.region import Region
 from simulator.scenes import PEOPLE, PLACES, REGION, STEPS, STOPPED, Place
 from simulator.stage import Failed, Stage
 
+FAILURES = (
+    Failed, TerminalRefused, ControlError, links.LinkFailed, OSError, ValueError, KeyError
+)  # fmt: skip
 CHINA = dt.timezone(dt.timedelta(hours=8))
 
 
@@ -120,7 +123,8 @@ class Morning:
         control.insert(slot="psam", label=place.unit)
         terminal, cashier = stage.start_terminal(place.unit)
         say("stage", f"终端 terminal {place.unit}, pid {terminal.pid}: mapping {place.mapping}")
-        stage.office("enrol", str(folder / "data" / "enrolment.cose"), "--yes")
+        data = folder / "data"
+        stage.office("enrol", str(data / "enrolment.cose"), "--yes", "--out", str(data))
         say("office", f"登记终端 enrols {place.unit}")
         counter = Counter(stage, self._narrator, place.unit, control, terminal, cashier, self._book)
         shows(counter, "READY")
@@ -128,7 +132,8 @@ class Morning:
 
     def _pull(self, place: Place, cashier: Cashier) -> None:
         """Until the office holds as many records as the terminal has written, and said so."""
-        self._narrator.heading("后台收取", f"The office pulls {place.unit} over the serial line")
+        zh, en = self._stage.way.told
+        self._narrator.heading(f"后台收取（{zh}）", f"The office pulls {place.unit} {en}")
         stage, say = self._stage, self._narrator.says
         held = 0
 
@@ -147,6 +152,7 @@ class Morning:
         self._written += stage.until(f"the office holds every record of {place.unit}", complete)
 
         def receipted() -> bool | None:
+            stage.way.deliver(place.unit)
             return cashier.call("status")["journal"]["batches_out"] == 0 or None
 
         stage.until(f"{place.unit} has verified every receipt", receipted)
@@ -196,6 +202,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m simulator.morning", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the files in a new folder")
+    parser.add_argument("--link", choices=links.NAMES, default="serial", help="to the office")
     arguments = parser.parse_args(argv)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
@@ -203,7 +210,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal without Chinese shows "?"
     narrator = Narrator(sys.stdout)
     try:
-        with Stage(arguments.keep) as stage:
+        with Stage(arguments.keep, arguments.link) as stage:
             return _played(stage, narrator)
     except Failed as error:
         return _failed(narrator, str(error))
@@ -218,7 +225,7 @@ def main(argv: list[str] | None = None) -> int:
 def _played(stage: Stage, narrator: Narrator) -> int:
     try:
         return conclude(narrator, Morning(stage, narrator).play())
-    except (Failed, TerminalRefused, ControlError, OSError, ValueError, KeyError) as error:
+    except FAILURES as error:
         narrator.text(f"\n{stage.tails()}", DIM)
         return _failed(narrator, str(error) or type(error).__name__)
 

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from simulator.cable import Cable
+from simulator import links
 from simulator.cashier import Cashier
 from simulator.client import ControlClient
 
@@ -70,9 +70,7 @@ socket = "{socket}"
 seal_after_s = 0.5
 batch_records = 10
 
-[uplink.serial]
-device = "{line}"
-
+{link}
 [office]
 public_key = "{office}/office.pub"
 
@@ -112,12 +110,12 @@ class Failed(Exception):
 class Actor:
     """One process of ours, its output in a log file."""
 
-    def __init__(self, name: str, argv: list[str], log: Path):
+    def __init__(self, name: str, command: list[str], log: Path):
         self.name = name
         self.log = log
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *argv],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -162,8 +160,8 @@ class Actor:
 class Stage:
     """Use in a `with`: on leaving it no process is left, and the folder only if is_kept."""
 
-    def __init__(self, keep: Path | None = None):
-        """keep: a folder for the files, new or empty.  Raises Failed."""
+    def __init__(self, keep: Path | None = None, link: str = "serial"):
+        """keep: a folder for the files, new or empty; link: one of links.NAMES.  Raises Failed."""
         if keep is not None and keep.exists() and any(keep.iterdir()):
             raise Failed(f"{keep} is not empty: name a new folder")
         self._sockets = Path(tempfile.mkdtemp(prefix="sscdemo-"))  # a socket's path must be short
@@ -176,7 +174,7 @@ class Stage:
         self._simulator_socket = self._sockets / "sim"
         self._actors: list[Actor] = []
         self._live: dict[str, Actor] = {}
-        self._cable = Cable()
+        self.way = links.way(link, self)
         self._control: ControlClient | None = None
 
     def __enter__(self) -> Stage:
@@ -187,13 +185,17 @@ class Stage:
             self._control.close()
         for actor in reversed(self._actors):
             actor.sweep()
-        self._cable.close()
+        self.way.close()
         shutil.rmtree(self._sockets, ignore_errors=True)
 
     # -- processes -------------------------------------------------------------------------------
 
     def start(self, name: str, *argv: str) -> Actor:
-        actor = Actor(name, list(argv), self.folder / f"{name}.log")
+        """One of our own modules."""
+        return self.start_program(name, sys.executable, "-m", *argv)
+
+    def start_program(self, name: str, *command: str) -> Actor:
+        actor = Actor(name, list(command), self.folder / f"{name}.log")
         self._actors.append(actor)
         self._live[name] = actor
         return actor
@@ -254,7 +256,7 @@ class Stage:
             unit=unit,
             simulator=self._simulator_socket,
             socket=self._sockets / unit,
-            line=self._cable.unit,
+            link=self.way.board(unit),
             office=self._office,
             stop_list=self.stop_list,
             **values,
@@ -263,7 +265,9 @@ class Stage:
         return folder
 
     def make_office(self) -> None:
+        """The office, and what runs for the way to it."""
         self._run_office("init", "--name", "demo office")
+        self.way.start(self._office)
 
     def office(self, *argv: str) -> str:
         """`sscoffice ACT ...` in the office's folder; what it printed.  Raises Failed."""
@@ -279,8 +283,8 @@ class Stage:
         return told
 
     def pull(self, unit: str) -> dict[str, Any]:
-        """Over the serial line."""
-        return self.office_json("pull", "--serial", self._cable.office, "--unit", unit)
+        """Whatever the way brings of that unit."""
+        return self.way.pull(unit)
 
     def _run_office(self, act: str, *argv: str, legal: tuple[int, ...] = (0,)) -> str:
         """To its end; its standard output.  Another exit status and a time-out are Failed."""

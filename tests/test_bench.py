@@ -46,13 +46,17 @@ ROWS = {
     "journal.ready_ms.1m",
     "journal.rss_mb.1m",
     *ingest.ROWS,
+    "storm.lost",
+    "storm.doubled",
+    "storm.slowest_over_median",
+    "storm.seconds",
     "machine.load",
 } | {
     f"purchase.{side}_apdus.{kind}"
     for side in ("card", "psam")
     for kind in ("1_0", "2_0_without_ef06", "3_0", "3_0_contactless")
 }
-MAY_BE_ZERO = {"machine.load"}
+MAY_BE_ZERO = {"machine.load", "storm.lost", "storm.doubled"}
 NEED_A_PROGRAM = {"purchase.syncs", "serial.vs_lrzsz", *ingest.ROWS}
 
 

@@ -26,6 +26,7 @@ from tests.bench import (
     records,
     serialline,
     stoplist,
+    storm,
     syncs,
     wire,
 )
@@ -48,6 +49,7 @@ class Extent:
     rest_s: float = 4.0  # beyond the quiet seconds after which the log is moved
     line_payments: int = 200  # three records each
     day_records: int = 5000  # of one pharmacy
+    storm_terminals: int = 10_000
     office: ingest.Load = field(default_factory=ingest.Load)
 
 
@@ -62,6 +64,7 @@ QUICK = Extent(
     rest_s=0.2,
     line_payments=20,
     day_records=600,
+    storm_terminals=20,
     office=ingest.QUICK,
 )
 
@@ -81,7 +84,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
     large = _large_journal(folder, extent.records)
     with tempfile.TemporaryDirectory(dir=folder, prefix="run-") as name:
         parts = ("exchanges", "syncs", "pace", "floor", "daemon", "stops", "line")
-        parts += ("records", "journal", "office")
+        parts += ("records", "journal", "office", "storm")
         places = [Path(name, each) for each in parts]
         for place in places:
             place.mkdir()
@@ -98,6 +101,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
         rows |= daemon.measure(places[4], large, extent.starts, extent.rest_s)
         rows |= wire.measure(extent.day_records)
         rows |= serialline.measure(places[6], extent.line_payments)
+        rows |= storm.measure(places[10], folder, extent.storm_terminals)
     rows["machine.load"] = _load(before)
     return rows
 

@@ -182,9 +182,9 @@ def _figures(
         ),
         "storm.slowest_over_median": Figure(
             slowest / median if slowest and median else None,
-            "",
+            "times",
             3,
             "from the start of the storm to a terminal's last receipt; reference: the issue",
         ),
-        "storm.seconds": Figure(slowest, "s", None, note),
+        "storm.seconds": Figure(slowest, "s", median, f"{note}; reference: the median terminal"),
     }
