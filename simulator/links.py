@@ -87,7 +87,8 @@ class Https:
         return f'[uplink.https]\nurl = "{self._url}"\n'
 
     def pull(self, unit: str) -> dict[str, Any]:
-        """What has come by itself since the last time."""
+        """What has come by itself since the last time; a terminal looks once a second."""
+        time.sleep(0.5)
         records = self._stage.office_json("check")["records"]
         came, self._held = records - self._held, records
         refused = [each.name for each in (self._office / "refused").glob("*.json")]

@@ -12,15 +12,15 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firmware.board_sections import Http, Uplink
 from firmware.outcome import TransportError
-from firmware.uplink import tls
-from firmware.uplink.drop import DropLink
-from firmware.uplink.http import UplinkServer
-from firmware.uplink.push import Pusher
 from firmware.uplink.serial import SerialServer, Uart
 from firmware.uplink.spool import Spool
+
+if TYPE_CHECKING:
+    from firmware.uplink.http import UplinkServer
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +72,9 @@ def _http_server(
 ) -> UplinkServer | None:
     if settings is None:
         return None
+    from firmware.uplink import tls
+    from firmware.uplink.http import UplinkServer
+
     context = partial(tls.server_context, data_dir) if settings.tls else None
     server = UplinkServer(unit, spool, settings.listen, lambda: line.damaged_frames, context)
     _log.info("http%s://%s:%d", "s" if settings.tls else "", *server.server_address[:2])
@@ -81,10 +84,14 @@ def _http_server(
 def _pushing(
     unit: str, spool: Spool, links: Uplink, data_dir: Path
 ) -> list[Callable[[threading.Event], None]]:
-    """run() of each link that sends by itself; their packages only where they are used."""
+    """run() of each link that sends by itself.
+
+    A link that is not named costs no memory: OpenSSL and asyncio come with those that need them.
+    """
     found: list[Callable[[threading.Event], None]] = []
     if links.https is not None:
         from firmware.uplink.https import HttpsCollector
+        from firmware.uplink.push import Pusher
 
         collector = HttpsCollector(links.https.url, data_dir)
         found.append(Pusher("https", spool, collector, links.https.poll_s).run)
@@ -95,6 +102,8 @@ def _pushing(
         link = NatsLink(unit, spool, data_dir, at.url, at.ca, at.credentials, at.poll_s)
         found.append(link.run)
     if links.drop is not None:
+        from firmware.uplink.drop import DropLink
+
         found.append(DropLink(unit, spool, links.drop.folder).run)
     return found
 
