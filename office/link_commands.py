@@ -54,6 +54,8 @@ def add(act: AddAct) -> None:
     one.add_argument("--nats", metavar="URL", help="take batches from NATS JetStream too")
     _add_nats(one)
     one.add_argument("--connections", type=int, default=4000, help="at the same time")
+    one.add_argument("--collector", default="", metavar="NAME",
+                     help="of one of several that share a PostgreSQL store")  # fmt: skip
 
 
 def _add_nats(parser: argparse.ArgumentParser) -> None:
@@ -206,6 +208,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         metrics=arguments.metrics,
         connections=arguments.connections,
         nats=_nats_server(arguments),
+        collector=arguments.collector,
     )
     return 0
 

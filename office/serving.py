@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -22,15 +23,16 @@ from office.writer import Busy, Writer
 Done = dict[str, Any]
 """batches, records, repeated, refused, duplicates: what one pull did, for --json."""
 
+_COLLECTOR = re.compile("[A-Za-z0-9-]{1,32}", re.ASCII)
 IDLE_S = 1.0  # `pull --nats` ends when nothing came for so long
 
 
 class FolderIntake:
     """Of one folder; made and used in the writer's thread."""
 
-    def __init__(self, folder: Folder):
+    def __init__(self, folder: Folder, collector: str = ""):
         self._folder = folder
-        self._intake = Intake(folder)
+        self._intake = Intake(folder, collector)
         self._offers = Offers(folder)
 
     def take(self, batches: Sequence[File]) -> list[Taken | Refused]:
@@ -53,9 +55,10 @@ class FolderIntake:
 
 
 @contextlib.contextmanager
-def open_intake(path: Path) -> Iterator[FolderIntake]:
+def open_intake(path: Path, collector: str = "") -> Iterator[FolderIntake]:
+    """collector: one of several with the same store."""
     with contextlib.closing(Folder(path)) as folder:
-        yield FolderIntake(folder)
+        yield FolderIntake(folder, collector)
 
 
 class NatsArguments(NamedTuple):
@@ -89,8 +92,11 @@ def run(
     metrics: str | None,
     connections: int,
     nats: NatsArguments | None,
+    collector: str = "",
 ) -> None:
     """Until SIGTERM.  Raises OfficeError."""
+    if collector and not _COLLECTOR.fullmatch(collector):
+        raise OfficeError(930, f"--collector {collector!r:.40}: letters, digits and -, at most 32")
     address = serve.address(listen)
     second = None if metrics is None else serve.loopback(metrics)
     with contextlib.closing(Folder(path)) as folder:
@@ -100,7 +106,7 @@ def run(
         listen=address,
         metrics=second,
         context=context,
-        open_intake=lambda: open_intake(path),
+        open_intake=lambda: open_intake(path, collector),
         offers=lambda intake, unit: intake.offers(unit),
         told=_tell,
         connections=connections,

@@ -43,11 +43,8 @@ def opened(store: Store, units: Iterable[str], tree: str) -> dict[str, UnitState
     names = sorted(set(units))
     if not names:
         return {}
-    marks = _marks(names)
-    found: dict[str, UnitState] = {}
-    sql = f"SELECT unit, algorithm, public_key, first, last FROM keys WHERE unit IN ({marks})"
-    for unit, *key in store.rows(sql, *names):
-        found.setdefault(unit, UnitState(unit)).keys.append(DeviceKey(*key))
+    sql = f"SELECT DISTINCT unit FROM keys WHERE unit IN ({_marks(names)})"
+    found = {unit: UnitState(unit) for (unit,) in store.rows(sql, *names)}
     if not found:
         return {}
     known = sorted(found)
@@ -59,6 +56,9 @@ def opened(store: Store, units: Iterable[str], tree: str) -> dict[str, UnitState
             [(unit, b"", b"") for unit in known],
         )
     store.database.lock_rows("units", "unit", known)
+    sql = f"SELECT unit, algorithm, public_key, first, last FROM keys WHERE unit IN ({marks})"
+    for unit, *key in store.rows(sql, *known):
+        found[unit].keys.append(DeviceKey(*key))
     for unit, revoked_ms, batch, last, digest, head in _units(store, known):
         found[unit].revoked_ms = revoked_ms
         if batch:

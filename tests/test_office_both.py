@@ -6,6 +6,8 @@ from contextlib import closing
 import pytest
 
 from firmware.journal.kinds import KIND_DECLINED, KIND_UNCERTAIN, KIND_VOID
+from firmware.journal.receipt import read_receipt
+from office import serving, status
 from office.__main__ import main
 from office.folder import Folder
 from tests import postgres_rig
@@ -60,9 +62,9 @@ def test_every_act_says_the_same_over_both_databases(tmp_path, capsys):
         assert isinstance(office, Folder)
         for act in ACTS:
             names = {"OUT": str(tmp_path / "out"), "CSV": str(tmp_path / "cards.csv")}
-            status = main([*(names.get(each, each) for each in act), "--dir", str(office.path)])
+            ended = main([*(names.get(each, each) for each in act), "--dir", str(office.path)])
             told = capsys.readouterr()
-            said.setdefault(database, []).append((act, status, plain(told.out), told.err))
+            said.setdefault(database, []).append((act, ended, plain(told.out), told.err))
     assert said["sqlite"] == said["postgresql"]
     assert not any("Error" in err for *_, err in said["sqlite"])
 
@@ -84,17 +86,20 @@ def test_an_office_is_made_over_a_database_by_its_url(tmp_path, capsys):
     url = postgres_rig.shared().new_database()
     assert main(["init", str(tmp_path / "one"), "--store", url]) == 0
     assert not (tmp_path / "one" / "office.db").exists()
-    assert main(["check", "--json", "--dir", str(tmp_path / "one")]) == 0
-    assert main(["init", str(tmp_path / "two"), "--store", url]) == 2
+    assert main(["check", "--json", "--dir", str(tmp_path / "one")]) == status.NOTHING
+    assert main(["init", str(tmp_path / "two"), "--store", url]) == status.FAILED
     assert "Error 902" in capsys.readouterr().err
-    assert main(["init", str(tmp_path / "two"), "--store", "postgresql://x@127.0.0.1:1/x"]) == 2
+    assert (
+        main(["init", str(tmp_path / "two"), "--store", "postgresql://x@127.0.0.1:1/x"])
+        == status.FAILED
+    )
     assert "Error 909" in capsys.readouterr().err
     assert not (tmp_path / "two").exists()
 
 
 @pytest.mark.parametrize("url", ["mysql://x/y", "office.db"])
 def test_another_kind_of_address_is_said(tmp_path, capsys, url):
-    assert main(["init", str(tmp_path / "office"), "--store", url]) == 2
+    assert main(["init", str(tmp_path / "office"), "--store", url]) == status.FAILED
     assert "Error 922" in capsys.readouterr().err
 
 
@@ -104,5 +109,31 @@ def test_settings_that_are_wrong_are_said(tmp_path, capsys, text):
         kept = office.path / "office.toml"
         kept.touch(mode=0o600)
         kept.write_text(text)
-    assert main(["check", "--dir", str(office.path)]) == 2
+    assert main(["check", "--dir", str(office.path)]) == status.FAILED
     assert "Error 922" in capsys.readouterr().err
+
+
+def test_each_collector_has_its_own_tree(tmp_path):
+    """A unit that goes to another collector gets receipts of another issuer, from its first."""
+    with closing(made_office(tmp_path)) as office:
+        terminal = Terminal()
+        enrol(office, terminal)
+        issuers = []
+        for serial, name in enumerate(("east", "west", "east")):
+            terminal.purchase(f"A{serial}", serial=serial)
+            with serving.open_intake(office.path, name) as intake:
+                (taken,) = intake.take([("unit-1", terminal.batch())])
+            receipt = read_receipt(taken.receipt)
+            issuers.append((receipt.issuer, receipt.size, receipt.consistency is not None))
+        assert issuers == [
+            ("Office 1/east", 1, False),
+            ("Office 1/west", 1, False),
+            ("Office 1/east", 2, True),
+        ]
+
+
+def test_a_collectors_name_is_a_plain_one(tmp_path, capsys):
+    with closing(made_office(tmp_path)) as office:
+        where = ["--dir", str(office.path), "--listen", "127.0.0.1:0"]
+    assert main(["serve", "--collector", "a/b", *where]) == status.FAILED
+    assert "Error 930" in capsys.readouterr().err
