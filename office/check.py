@@ -127,7 +127,9 @@ def check(folder: Folder) -> Findings:
     found = Findings(refused=len(list(folder.refused.glob("*.batch"))))
     found.records = folder.store.rows("SELECT count(*) FROM records")[0][0]
     found.forked = fork.noted(folder.store)
-    found.problems += receipts.check(folder.store, folder.signer.public_key)
+    found.problems += receipts.check(
+        folder.store, [*folder.former_keys(), folder.signer.public_key]
+    )
     purchases: dict[tuple[bytes, int], list[tuple[str, int]]] = defaultdict(list)
     tac_keys = folder.tac_keys()
     for unit in folder.store.units():

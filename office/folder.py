@@ -3,6 +3,7 @@
 office.key (0600)   Ed25519 seed, 32 bytes; whoever has it can sign receipts and stop lists
 office.key.next     the key after it, for the moment in which the office changes it (rekey.py)
 office.pub          both public keys as hex, a line each, for every unit's board.toml
+office.former       public signing keys this office had before, oldest first, as hex, a line each
 hpke.key (0600)     X25519, what opens personal values (reveal.py)
 office.db           the store, unless
 office.toml (0600)  names a PostgreSQL instead: store = "postgresql://..."
@@ -32,6 +33,7 @@ from office.tac import TacKeys
 KEY, PUB, DB, TAC_KEY = "office.key", "office.pub", "office.db", "tac.key"
 HPKE = "hpke.key"
 NEXT_KEY = "office.key.next"
+FORMER = "office.former"
 SIGNING, SEALING = 1, 2
 """Keys of the body of an `officekey` (docs/records.md)."""
 SETTINGS = "office.toml"
@@ -64,11 +66,29 @@ class Folder:
         body = {} if named is None else cose.decode(cose.peek1(bytes(named[0])).payload)[4]
         if body.get(SIGNING) != new.public_key:
             return
+        self._keep_former(self.signer.public_key)
         fresh.replace(self.path / KEY)
         sync_folder(self.path)
         self.signer = new
         lines = f"{new.public_key.hex()}\n{body[SEALING].hex()}\n"
         write_atomic(self.path / PUB, lines.encode())
+
+    def _keep_former(self, public_key: bytes) -> None:
+        """What it signed must be verified later, too.  Raises OSError."""
+        former = self.former_keys()
+        if public_key not in former:
+            lines = "".join(f"{each.hex()}\n" for each in [*former, public_key])
+            write_atomic(self.path / FORMER, lines.encode())
+
+    def former_keys(self) -> list[bytes]:
+        """Public signing keys before the present one, oldest first.  Raises OfficeError 910."""
+        path = self.path / FORMER
+        try:
+            return [bytes.fromhex(each) for each in path.read_text("ascii").split()]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise OfficeError(910, f"{path}: {error}") from None
 
     def close(self) -> None:
         self.store.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from firmware.journal import merkle
 from firmware.journal.batch import open_file
 from firmware.journal.cose import HEADER_KEY_ID, read_detached
@@ -26,15 +28,16 @@ class _Rows:
         self.held[level, index] = value
 
 
-def check(store: Store, public_key: bytes) -> list[str]:
-    """What is wrong.  public_key: the office's; receipts of an earlier one count by their tree."""
+def check(store: Store, public_keys: Iterable[bytes]) -> list[str]:
+    """What is wrong.  public_keys: those the office signs and ever signed with."""
+    keys = {id_of(each): each for each in public_keys}
     problems = []
     for name, size in store.rows("SELECT tree, size FROM trees ORDER BY tree"):
-        problems += [f"tree {name}: {each}" for each in _tree(store, name, size, public_key)]
+        problems += [f"tree {name}: {each}" for each in _tree(store, name, size, keys)]
     return problems
 
 
-def _tree(store: Store, name: str, size: int, public_key: bytes) -> list[str]:
+def _tree(store: Store, name: str, size: int, keys: dict[bytes, bytes]) -> list[str]:
     rows = _Rows(store, name)
     leaves = [rows.get(0, at) for at in range(size)]
     tree = Tree(rows, size)
@@ -47,7 +50,7 @@ def _tree(store: Store, name: str, size: int, public_key: bytes) -> list[str]:
         found.add(leaf)
         try:
             statement = open_file(store.file(unit, batch) or b"").statement.raw
-            _check(receipt, statement, public_key, tree, leaf)
+            _check(receipt, statement, keys, tree, leaf)
         except (BatchError, ReceiptError, IndexError) as error:
             problems.append(f"{unit}: batch {batch}: receipt: {error}")
     if found != set(range(size)):
@@ -55,10 +58,12 @@ def _tree(store: Store, name: str, size: int, public_key: bytes) -> list[str]:
     return problems
 
 
-def _check(raw: bytes, statement: bytes, public_key: bytes, tree: Tree, leaf: int) -> None:
+def _check(raw: bytes, statement: bytes, keys: dict[bytes, bytes], tree: Tree, leaf: int) -> None:
     """Raises ReceiptError."""
     receipt = read_receipt(raw)
     if receipt.index != leaf or receipt.root(statement) != tree.root(receipt.size):
         raise ReceiptError("it leads to another tree")
-    if read_detached(raw).protected[HEADER_KEY_ID] == id_of(public_key):
-        parse_receipt(raw, public_key, statement)
+    signed_by = keys.get(read_detached(raw).protected[HEADER_KEY_ID])
+    if signed_by is None:
+        raise ReceiptError("its key was never the office's")
+    parse_receipt(raw, signed_by, statement)

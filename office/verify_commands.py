@@ -124,5 +124,5 @@ def known_keys(office: Folder) -> KnownKeys:
         ]
         for unit in office.store.units()
     }
-    own = KnownKey(written(office.signer.algorithm), office.signer.public_key)
-    return KnownKeys(units, [own])
+    mine = [*office.former_keys(), office.signer.public_key]
+    return KnownKeys(units, [KnownKey(written(office.signer.algorithm), each) for each in mine])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,14 @@ from firmware.journal.receipt import parse_receipt
 from firmware.journal.signedfile import signed_file, split
 from office import folder, rekey, signedfiles
 from office.__main__ import main
+from office.check import check
 from office.folder import Folder
 from office.offered import Offers
 from tests.office_rig import Terminal, enrol, take
 from tests.rig import Rig
 from tests.test_officefiles import EDIT, bring, refusals
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -188,3 +193,31 @@ def test_units_receipts_and_proofs(place, capsys, tmp_path):
     for wrong in (("unit-1", 2), ("unit-1", "--record", 99), ("nobody", 1)):
         assert run("receipt", *wrong) == 3
     assert run("receipt", "unit-1") == 3
+
+
+def test_what_an_earlier_key_of_the_office_signed_is_verified_still(place, tmp_path):
+    """No receipt is signed anew by itself; keys.json and `check` know every key there was."""
+    office = Folder(place)
+    terminal = Terminal()
+    enrol(office, terminal)
+    for card, order in enumerate(("A1", "A2", "A3"), 1):
+        terminal.purchase(order, card=card)
+        batch = terminal.batch()
+        receipt = take(office, "unit-1", batch).receipt
+        (tmp_path / f"{order}.batch").write_bytes(batch)
+        (tmp_path / f"{order}.receipt").write_bytes(receipt)
+        rekey.rotate(office, 2)
+    assert len(office.former_keys()) == 3
+    assert check(office).is_whole
+    assert run("keys", "--out", tmp_path / "keys.json") == 0
+    assert run("verify", tmp_path, "--keys", tmp_path / "keys.json") == 0
+    tool = [sys.executable, "-I", "tools/verify_records.py", tmp_path]
+    command = [*tool, "--keys", tmp_path / "keys.json"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60).returncode == 0
+
+    spoilt = bytearray((tmp_path / "A1.receipt").read_bytes())
+    spoilt[-1] ^= 1  # of its signature
+    with office.store.transaction():
+        office.store.write("UPDATE batches SET receipt = ? WHERE batch = 1", bytes(spoilt))
+    assert any("batch 1: receipt" in each for each in check(office).problems)
+    office.close()
