@@ -14,9 +14,9 @@ import contextlib
 import errno
 import json
 import os
+import pickle
 import stat
 import struct
-import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +40,7 @@ DIRECT_IO = 1 << 0
 FOREVER = 1 << 30  # seconds for which the kernel may believe an attribute
 
 ROOT, DISK, NOTES = 1, 2, 3
+END = b"end"  # in notes: the log ends here
 NAMES = {b"disk": DISK, b"notes": NOTES}
 
 
@@ -64,23 +65,24 @@ Entry = Write | Flush | Note
 
 
 class LoggedDisk:
-    """Mounted at `folder` when made; `log` grows until `close`.  image: the first contents."""
+    """Mounted at `folder` when made.  image: the first contents.
+
+    The server is a process of its own, the only one that holds /dev/fuse: whoever of us is killed,
+    in the middle of a mount(2) too, nobody waits for ever.
+    """
 
     def __init__(self, folder: Path, image: bytes):
-        self.log: list[Entry] = []
-        self._contents = bytearray(image)
-        self._lock = threading.Lock()
         self._folder = folder
-        self._is_open = True
-        self._fuse = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-        options = f"fd={self._fuse},rootmode={stat.S_IFDIR:o},user_id=0,group_id=0"
+        self._result = folder.with_name("recorded")
+        fuse = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
         try:
+            options = f"fd={fuse},rootmode={stat.S_IFDIR:o},user_id=0,group_id=0"
             system.mount("powercut", folder, "fuse", options)
-        except BaseException:
-            os.close(self._fuse)
-            raise
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+            self._server = os.fork()
+            if self._server == 0:
+                _serve_and_exit(fuse, image, folder, self._result)
+        finally:
+            os.close(fuse)
 
     @property
     def disk(self) -> Path:
@@ -90,26 +92,44 @@ class LoggedDisk:
     def notes(self) -> Path:
         return self._folder / "notes"
 
-    @property
-    def descriptor(self) -> int:
-        """/dev/fuse: a forked child closes it, or the mount outlives this process."""
-        return self._fuse
+    def end_log(self) -> None:
+        """What comes now is no longer logged."""
+        with open(self.notes, "wb", buffering=0) as notes:
+            notes.write(END)
 
-    def stop_logging(self) -> bytes:
-        """The log ends here; what the disk holds at this moment."""
-        with self._lock:
-            self._is_open = False
-            return bytes(self._contents)
-
-    def close(self) -> None:
-        """Unmount; the device on `disk` must be gone."""
+    def close(self) -> tuple[list[Entry], bytes]:
+        """Unmount; the device on `disk` must be gone.  The log, and the disk at the log's end."""
         system.unmount(self._folder)
-        self._thread.join(10)
-        os.close(self._fuse)
+        os.waitpid(self._server, 0)
+        log, left = pickle.loads(self._result.read_bytes())
+        return log, left
 
-    # --- the protocol ---
 
-    def _serve(self) -> None:
+def _serve_and_exit(fuse: int, image: bytes, folder: Path, result: Path) -> None:
+    """In a namespace without the mounts it serves: they could wait for it while it ends."""
+    status = 1
+    try:
+        system.end_with_parent()
+        system.leave_mounts()
+        system.detach(folder)
+        server = _Server(fuse, image)
+        server.serve()
+        result.write_bytes(pickle.dumps((server.log, server.left)))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+class _Server:
+    """left: the contents when the log ended."""
+
+    def __init__(self, fuse: int, image: bytes):
+        self._fuse = fuse
+        self._contents = bytearray(image)
+        self.log: list[Entry] = []
+        self.left = b""
+
+    def serve(self) -> None:
         while True:
             try:
                 request = os.read(self._fuse, MAX_WRITE + 4096)
@@ -160,20 +180,19 @@ class LoggedDisk:
         raise OSError(errno.ENOSYS, "")
 
     def _write(self, node: int, offset: int, data: bytes) -> None:
-        if node == NOTES:
+        if node == NOTES and data == END:
+            self.left = bytes(self._contents)
+        elif node == NOTES:
             self._note(Note(json.loads(data)))
-            return
-        if offset + len(data) > len(self._contents):
+        elif offset + len(data) > len(self._contents):
             raise OSError(errno.ENOSPC, "")
-        with self._lock:
+        else:
             self._contents[offset : offset + len(data)] = data
-            if self._is_open:
-                self.log.append(Write(offset, data))
+            self._note(Write(offset, data))
 
-    def _note(self, entry: Flush | Note) -> None:
-        with self._lock:
-            if self._is_open:
-                self.log.append(entry)
+    def _note(self, entry: Entry) -> None:
+        if not self.left:
+            self.log.append(entry)
 
     def _attributes(self, node: int) -> bytes:
         mode = stat.S_IFDIR | 0o700 if node == ROOT else stat.S_IFREG | 0o600

@@ -50,7 +50,6 @@ def record(folder: Path, image: bytes, build: str, write: Callable[[Path, int], 
     disk = LoggedDisk(served, image)
 
     def work() -> None:
-        os.close(disk.descriptor)
         BUILDS[build]()
         write(mounted, os.open(disk.notes, os.O_WRONLY))
 
@@ -59,11 +58,11 @@ def record(folder: Path, image: bytes, build: str, write: Callable[[Path, int], 
         try:
             _in_child(work)
         finally:
-            left = disk.stop_logging()
+            disk.end_log()
             system.unmount(mounted)
     finally:
-        disk.close()
-    return Recording(disk.log, left)
+        log, left = disk.close()
+    return Recording(log, left)
 
 
 def used(folder: Path, image: bytes, records: int) -> bytes:

@@ -84,6 +84,11 @@ def mount(source: str | Path, target: Path, kind: str, options: str = "") -> Non
     _check(_LIBC.mount(words[0], words[1], words[2], MS_NOATIME, words[3]), f"mount {kind}")
 
 
+def detach(target: Path) -> None:
+    """Unmount it here, whoever else has it mounted elsewhere."""
+    _check(_LIBC.umount2(os.fsencode(target), MNT_DETACH), f"detach {target}")
+
+
 def unmount(target: Path) -> None:
     """Waits a moment for whoever still reads there."""
     for _ in range(_TRIES):
