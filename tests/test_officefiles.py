@@ -9,6 +9,7 @@ import pytest
 
 from firmware.authorize import filekeeper
 from firmware.authorize.condition import idle_message, told
+from firmware.authorize.officekeys import OfficeKeys
 from firmware.authorize.service import admitted
 from firmware.authorize.services import SERVICES
 from firmware.journal import kinds as rec
@@ -105,6 +106,25 @@ def test_a_unit_may_begin_at_any_key_of_the_chain(tmp_path: Path, office: Any) -
     assert rig.unit.office_keys.signing == THIRD.public_key
 
 
+def test_no_stranger_sets_the_sealing_key_or_the_number(tmp_path: Path) -> None:
+    """Else personal values are sealed for him, and no later file of the office counts."""
+    rig = make_rig(tmp_path)
+    bring(rig, "officekey", next_key(9, OFFICE, STRANGER, body={4: True}))
+    assert rig.unit.office_keys == OfficeKeys(chain=(OFFICE.public_key,))
+    assert (applied(rig), refusals(rig)) == ([], []), "so it stands with a unit that begins later"
+    bring(rig, "officekey", FIRST_CHANGE)
+    assert rig.unit.office_keys.signing == SECOND.public_key
+
+
+def test_a_board_that_learns_the_newest_key_keeps_what_is_in_force(tmp_path: Path) -> None:
+    rig = make_rig(tmp_path)
+    bring(rig, "officekey", FIRST_CHANGE)
+    rig.unit.journal.close()
+    rig = make_rig(tmp_path, SECOND)
+    look(rig)
+    assert rig.unit.office_keys == OfficeKeys(1, (SECOND.public_key,), SEALING)
+
+
 def _deep(depth: int) -> bytes:
     """A chain of so many changes, all to the same key."""
     raw = next_key(1, OFFICE, OFFICE)
@@ -116,6 +136,7 @@ def _deep(depth: int) -> bytes:
 BAD_KEYS = {
     "a stranger's": next_key(1, STRANGER, STRANGER),
     "signed by its own new key": next_key(1, SECOND, SECOND),
+    "a stranger's behind a good one": next_key(9, SECOND, STRANGER, FIRST_CHANGE),
     "a gap in the chain": next_key(2, THIRD, SECOND),
     "the one before is a stranger's": next_key(2, THIRD, SECOND, next_key(1, SECOND, STRANGER)),
     "the one before is newer": next_key(2, THIRD, SECOND, next_key(3, SECOND, OFFICE)),

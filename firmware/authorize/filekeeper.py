@@ -45,6 +45,10 @@ class Misfit(ValueError):
         self.name = name
 
 
+class NothingNew(ValueError):
+    """A file that is passed over without a word: this unit knows already what it can believe."""
+
+
 class DataStore(Protocol[Kept]):
     """Where the data of a kind of files are kept.  Raises ValueError for other data, OSError."""
 
@@ -213,6 +217,8 @@ class FileKeeper(Generic[Contents]):
             if signed.what != self._kind.what:
                 raise ValueError(f"it is a {signed.what!r}")
             return _Found(path, signed, self._kind.read(signed), data)
+        except NothingNew:
+            return None
         except (SignedFileError, ValueError) as error:
             self._refusals.add(raw, refused, f"{path.name}: {error}")
             return None
@@ -225,11 +231,14 @@ class FileKeeper(Generic[Contents]):
         if self._kind.verify is not None:
             return self._kind.verify(message)
         chain = self._unit.office_keys.chain
-        is_held = self._own.exists() and self._own.read_bytes() == message
-        for key in reversed(chain if is_held else chain[-1:]):
+        for key in reversed(chain if self.is_in_force(message) else chain[-1:]):
             with contextlib.suppress(SignedFileError):
                 return signed_file(message, key)
         raise SignedFileError("signed by another key, or altered")
+
+    def is_in_force(self, message: bytes) -> bool:
+        """It is the very one that was verified and kept.  Raises OSError."""
+        return self._own.exists() and self._own.read_bytes() == message
 
     def _do_without(self, name: str) -> None:
         if self._missing_for != name:

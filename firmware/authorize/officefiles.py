@@ -6,7 +6,7 @@ Each puts what is in force into `unit`.  A stop that was in force and is gone st
 from __future__ import annotations
 
 from firmware.authorize import officekeys
-from firmware.authorize.filekeeper import FileKeeper, FileKind
+from firmware.authorize.filekeeper import FileKeeper, FileKind, NothingNew
 from firmware.authorize.officekeys import OfficeKeys
 from firmware.authorize.parameters import Parameters
 from firmware.authorize.refusals import Refusals
@@ -35,12 +35,16 @@ def office_key_keeper(unit: Unit, refusals: Refusals) -> FileKeeper[OfficeKeys]:
 
     def read(signed: SignedFile) -> OfficeKeys:
         assert first is not None  # filekeeper asks no file without it
-        return officekeys.follow(first, signed)
+        keys, is_proven = officekeys.follow(first, signed)
+        if not is_proven and not keeper.is_in_force(signed.raw):
+            raise NothingNew("board.toml names its key already, and nothing proves the rest")
+        return keys
 
     kind = FileKind(
         OFFICEKEY, read, put, refused=REFUSED, older=OLDER, verify=officekeys.unverified
     )
-    return FileKeeper(unit, refusals, kind)
+    keeper = FileKeeper(unit, refusals, kind)
+    return keeper
 
 
 _TREE_OF = "tree_of_officekey"

@@ -36,20 +36,23 @@ class OfficeKeys:
         return self.chain[-1] if self.chain else None
 
 
-def follow(first: bytes, newest: SignedFile) -> OfficeKeys:
-    """The keys that `newest` leads to from the key `first`; raises ValueError.
+def follow(first: bytes, newest: SignedFile) -> tuple[OfficeKeys, bool]:
+    """The keys that `newest` leads to from the key `first`, and whether a key on that way signed
+    it; raises ValueError.
 
-    A unit whose board.toml was written after some rotations begins the walk at its own key.
+    A unit whose board.toml was written after some rotations begins the walk at its own key.  Where
+    that is the newest already, its message is signed by an older key: nothing proves it here.
     """
-    messages = _messages(newest.raw)
-    chain = [first]
-    for raw in messages:
-        if cose.peek1(raw).key_id == cose.key_id(chain[-1]):
+    chain, is_proven = [first], False
+    for raw in _messages(newest.raw):
+        is_proven = cose.peek1(raw).key_id == cose.key_id(chain[-1])
+        if is_proven:
             chain.append(_body(signed_file(raw, chain[-1]))[_SIGNING])
     last = _body(newest)
-    if chain[-1] != last[_SIGNING]:
+    if chain[-1] != last[_SIGNING] or (len(chain) > 1 and not is_proven):
         raise ValueError("it does not lead on from the key in board.toml")
-    return OfficeKeys(newest.number, tuple(chain), last[_SEALING], last.get(_NEW_TREE, False))
+    keys = OfficeKeys(newest.number, tuple(chain), last[_SEALING], last.get(_NEW_TREE, False))
+    return keys, is_proven
 
 
 def unverified(raw: bytes) -> SignedFile:
