@@ -50,7 +50,10 @@ def add(act: AddAct) -> None:
     one.add_argument("--listen", required=True, metavar="ADDRESS:PORT")
     one.add_argument("--name", action="append", metavar="HOST",
                      help="by which units know this server; default: the address")  # fmt: skip
-    one.add_argument("--metrics", metavar="ADDRESS:PORT", help="for Prometheus, loopback only")
+    one.add_argument("--metrics", metavar="ADDRESS:PORT",
+                     help="for Prometheus, and the page of the office; loopback only")  # fmt: skip
+    one.add_argument("--dashboard-listen", metavar="ADDRESS:PORT",
+                     help="the page for others: TLS, with dashboard.password")  # fmt: skip
     one.add_argument("--nats", metavar="URL", help="take batches from NATS JetStream too")
     _add_nats(one)
     one.add_argument("--connections", type=int, default=4000, help="at the same time")
@@ -206,6 +209,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         listen=arguments.listen,
         names=arguments.name,
         metrics=arguments.metrics,
+        dashboard=arguments.dashboard_listen,
         connections=arguments.connections,
         nats=_nats_server(arguments),
         collector=arguments.collector,

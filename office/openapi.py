@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from office.ca import OFFICE_URI
+from office.dashboard import openapi as dashboard
 
 __all__ = ["OFFICE_URI", "document", "etag"]
 
@@ -29,7 +30,8 @@ def document() -> Json:
             "version": "1",
             "description": (
                 "Mutual TLS 1.3. The common name of the client certificate is the unit. "
-                "Every request may be repeated: a batch that is stored gets its receipt again."
+                "Every request may be repeated: a batch that is stored gets its receipt again. "
+                "/api/ is asked by the office's own page, on a listener of its own."
             ),
         },
         "paths": {
@@ -37,6 +39,7 @@ def document() -> Json:
             "/v1/down": {"get": _get_offered()},
             "/v1/down/{what}/{sha256}": {"get": _get_file()},
             "/openapi.json": {"get": _get_openapi()},
+            **dashboard.paths(),
         },
         "components": {
             "schemas": {"Offered": _offered_schema(), "Error": _error_schema()},
@@ -45,7 +48,8 @@ def document() -> Json:
                 "unit": {
                     "type": "mutualTLS",
                     "description": "A certificate issued by the office at enrolment.",
-                }
+                },
+                "page": dashboard.SCHEME,
             },
         },
         "security": [{"unit": []}],
@@ -142,8 +146,9 @@ def _error_schema() -> Json:
 
 
 _WHY = {
-    "403": "The unit is unknown or revoked, or the batch is another unit's; try again in hours",
-    "404": "No such file is offered now: ask for the list again",
+    "403": "The unit is unknown or revoked, or the batch is another unit's; try again in hours. "
+    "Of the page: asked under a name that is not this machine's",
+    "404": "No such file is offered now: ask for the list again; or nothing of that name here",
     "408": "The body did not come in time",
     "411": "A Content-Length is needed",
     "413": "The batch is too large",
@@ -159,7 +164,8 @@ def _errors(*statuses: str) -> Json:
 
 def _error_responses() -> Json:
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    made: Json = {each: {"description": why, "content": content} for each, why in _WHY.items()}
+    reasons = (dashboard.WHY | _WHY).items()
+    made: Json = {each: {"description": why, "content": content} for each, why in reasons}
     made["503"]["headers"] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
     return made
 

@@ -1,6 +1,7 @@
 """`sscoffice serve`: the collector, from its start to a clean stop.
 
-Two listeners: units over mutual TLS 1.3, and on loopback, in the clear, /metrics.
+Two listeners: units over mutual TLS 1.3, and on loopback, in the clear, /metrics and the page.
+A third, if it is wanted, has the page for others: over TLS, with a password.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from office.collector import Collector
+from office.dashboard.pages import Dashboard, local, with_password
 from office.errors import OfficeError
 from office.gate import Gate
 from office.metrics import CONTENT_TYPE, Metrics
@@ -61,9 +63,18 @@ def loopback(text: str) -> Listener:
     return found
 
 
+class ForOthers(NamedTuple):
+    """The page beyond this machine."""
+
+    listen: Listener
+    context: ssl.SSLContext
+    password: str
+
+
 class Settings(NamedTuple):
     """open_intake and offers run in the writer's thread; told: of the addresses listened on;
-    beside: another link that uses the same writer until `stop`."""
+    beside: another link that uses the same writer until `stop`.  dashboard: of the page, on the
+    listener of the metrics and, where that is wanted, for_others."""
 
     listen: Listener
     metrics: Listener | None
@@ -73,6 +84,8 @@ class Settings(NamedTuple):
     told: Callable[[str, Listener], object]
     connections: int = CONNECTIONS
     beside: Callable[[Writer, asyncio.Event], Coroutine[Any, Any, None]] | None = None
+    dashboard: Dashboard | None = None
+    for_others: ForOthers | None = None
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
@@ -93,20 +106,30 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     server = runner.server
     assert server is not None
     gate = Gate(server, settings.context, places, metrics.connections.set)
-    second, beside = None, None
+    others: list[web.AppRunner] = []
+    beside = None
     try:
         if settings.beside is not None:
             beside = asyncio.create_task(settings.beside(writer, stop))
         settings.told("https", _listening(gate, settings.listen))
         if settings.metrics is not None:
-            second = await _serve_metrics(metrics, writer, settings.metrics, settings.told)
+            app = _of_metrics(metrics, writer)
+            if settings.dashboard is not None:
+                settings.dashboard.add_to(app, local)
+            others.append(await _serve("metrics", app, settings.metrics, settings.told))
+        if settings.dashboard is not None and settings.for_others is not None:
+            app, (listener, context, password) = web.Application(), settings.for_others
+            settings.dashboard.add_to(app, with_password(password))
+            others.append(await _serve("dashboard", app, listener, settings.told, context))
         await stop.wait()
     finally:
         await gate.close()
         await runner.cleanup()  # waits for the requests that were begun
         gate.abort()
-        if second is not None:
-            await second.cleanup()
+        for each in others:
+            await each.cleanup()
+        if settings.dashboard is not None:
+            await settings.dashboard.close()
         if beside is not None:
             stop.set()
             await beside
@@ -120,23 +143,31 @@ def _listening(gate: Gate, listener: Listener) -> Listener:
         raise OfficeError(930, f"{listener.host}:{listener.port}: {error.strerror}") from None
 
 
-async def _serve_metrics(
-    metrics: Metrics, writer: Writer, listener: Listener, told: Callable[[str, Listener], object]
-) -> web.AppRunner:
+def _of_metrics(metrics: Metrics, writer: Writer) -> web.Application:
     async def answer(request: web.Request) -> web.Response:
         metrics.waiting.set(writer.waiting)
         return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
     app = web.Application()
     app.router.add_get("/metrics", answer)
+    return app
+
+
+async def _serve(
+    name: str,
+    app: web.Application,
+    listener: Listener,
+    told: Callable[[str, Listener], object],
+    context: ssl.SSLContext | None = None,
+) -> web.AppRunner:
     runner = web.AppRunner(app, access_log=None, handle_signals=False)
     await runner.setup()
     try:
-        await web.TCPSite(runner, *listener).start()
+        await web.TCPSite(runner, *listener, ssl_context=context).start()
     except OSError as error:
         await runner.cleanup()
         raise OfficeError(930, f"{listener.host}:{listener.port}: {error.strerror}") from None
-    told("metrics", Listener(*runner.addresses[0][:2]))
+    told(name, Listener(*runner.addresses[0][:2]))
     return runner
 
 

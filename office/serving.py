@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from firmware.uplink import subjects
 from office import drop, serve, tls
+from office.dashboard.pages import Dashboard, password_of
 from office.errors import OfficeError, Refused
 from office.folder import Folder
 from office.intake import File, Intake, Taken
@@ -90,6 +91,7 @@ def run(
     listen: str,
     names: list[str] | None,
     metrics: str | None,
+    dashboard: str | None,
     connections: int,
     nats: NatsArguments | None,
     collector: str = "",
@@ -99,8 +101,13 @@ def run(
         raise OfficeError(930, f"--collector {collector!r:.40}: letters, digits and -, at most 32")
     address = serve.address(listen)
     second = None if metrics is None else serve.loopback(metrics)
+    for_others = None
     with contextlib.closing(Folder(path)) as folder:
         context = tls.server_context(folder, names or [address.host], _now_ms())
+        if dashboard is not None:
+            for_others = serve.ForOthers(
+                serve.address(dashboard), tls.page_context(folder), password_of(path)
+            )
         server = None if nats is None else nats.server(folder)
     settings = serve.Settings(
         listen=address,
@@ -111,6 +118,8 @@ def run(
         told=_tell,
         connections=connections,
         beside=None if server is None else partial(_serve_nats, server),
+        dashboard=Dashboard(path),
+        for_others=for_others,
     )
     serve.run(lambda: settings)
 

@@ -35,6 +35,16 @@ def server_context(folder: Folder, names: Sequence[str], now_ms: int) -> ssl.SSL
     return context
 
 
+def page_context(folder: Folder) -> ssl.SSLContext:
+    """For people's browsers, which show no certificate: the one that server_context provided.
+
+    Raises OfficeError 920.
+    """
+    context = _context(ssl.PROTOCOL_TLS_SERVER, folder.path)
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def client_context(folder: Folder, now_ms: int) -> ssl.SSLContext:
     """For pulling from units over HTTPS.  Raises OfficeError 906, 910, 920."""
     _provide(folder, _held_names(folder.path) or [OFFICE_NAME], now_ms)

@@ -16,6 +16,7 @@ from firmware.uplink.https import HttpsCollector
 from firmware.uplink.push import Unreachable
 from firmware.uplink.spool import SealedBatch
 from office import collector, gate, openapi
+from office.dashboard import pages
 from office.errors import OfficeError
 from office.serve import address, loopback
 from tests import tls_rig
@@ -184,6 +185,7 @@ def test_the_document_on_the_shelf_is_the_one_that_is_served(tmp_path):
 def test_the_document_describes_every_route_and_no_other(tmp_path):
     app = collector.Collector(None, None, None).application()
     routes = {(each.method.lower(), each.resource.canonical) for each in app.router.routes()}
+    routes |= {("get", path) for path in pages.QUESTIONS}
     paths = openapi.document()["paths"]
     assert routes == {(method, path) for path, ways in paths.items() for method in ways}
 

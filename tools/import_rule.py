@@ -76,7 +76,7 @@ VENDORS = {
     },
     "pkcs11": {"firmware.journal.pkcs11"},
     "cbor2": {"firmware.journal.cose", "firmware.uplink.frame"},
-    "aiohttp": {"office.collector", "office.serve"},
+    "aiohttp": {"office.collector", "office.dashboard.pages", "office.serve"},
     "prometheus_client": {"office.metrics"},
     "nats": {"firmware.uplink.nats", "office.nats", "office.streams"},
     "pyarrow": {"office.parquet"},

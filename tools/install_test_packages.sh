@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs what `make test` needs beside Python: a real pcscd with virtual readers, a token,
-# PostgreSQL, strace, ext4 and lrzsz.
+# PostgreSQL, strace, ext4, lrzsz and Chromium.
 # Needs Debian and root or sudo.  Does nothing, quickly, when all is there.
 set -eu
 
-packages="pcscd vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz dosfstools"
+packages="pcscd vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz dosfstools chromium"
 
 missing=""
 for package in $packages; do
