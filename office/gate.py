@@ -21,6 +21,7 @@ HANDSHAKE_S = 20.0
 LONGEST_S = 900.0  # of one connection: a whole batch at 5 kB/s
 OF_ONE_UNIT = 4
 BACKLOG = 4096
+_ESTABLISHED = 1  # TCP_ESTABLISHED of linux/tcp.h
 _PAUSE_S = 0.05  # after an accept that failed, for want of a file descriptor say
 
 
@@ -83,6 +84,11 @@ class Gate:
                 _log.warning("accept: %s", error)
                 await asyncio.sleep(_PAUSE_S)
                 continue
+            if not _is_there(connection):  # it gave up in the queue: no handshake for it
+                connection.close()
+                self._places.release()
+                self._handshakes.release()
+                continue
             opening = asyncio.create_task(self._open_one(connection))
             self._openings.add(opening)
             opening.add_done_callback(self._openings.discard)
@@ -138,6 +144,14 @@ class Gate:
             del self._units[passage.unit]
         if passage.ends is not None:
             passage.ends.cancel()
+
+
+def _is_there(connection: socket.socket) -> bool:
+    """The peer has not closed its side yet (tcp(7), TCP_INFO: the state is its first byte)."""
+    try:
+        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
+    except OSError:
+        return False
 
 
 class _Passage(asyncio.Protocol):

@@ -80,6 +80,7 @@ class Writer:
         self._acts: deque[tuple[Callable[[Any], Any], asyncio.Future[Any]]] = deque()
         self._bytes = 0
         self._per_s = 100.0  # batches, of late
+        self._back_at_s = 0.0  # until then the store is away
         self._is_closing = False
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -94,7 +95,10 @@ class Writer:
         return len(self._batches)
 
     def check_room(self, size: int) -> None:
-        """Raises Busy when a batch of `size` bytes would wait too long."""
+        """Raises Busy when a batch of `size` bytes would wait too long, or the store is away."""
+        away_s = self._back_at_s - time.monotonic()
+        if away_s > 0:
+            raise Busy(max(1.0, away_s))
         if len(self._batches) >= QUEUE_BATCHES or self._bytes + size > QUEUE_BYTES:
             raise Busy(max(1.0, len(self._batches) / self._per_s))
 
@@ -145,9 +149,20 @@ class Writer:
             self._tell([_done(act, intake, future) for act, future in acts])
             if not group or self._take(intake, group):
                 wait_s = STORE_RETRY_S
-            elif not self._is_closing:  # the store failed: its clients come back, it may too
-                time.sleep(wait_s)
+            else:
+                self._stand_back(wait_s)
                 wait_s = min(wait_s * 2, STORE_RETRY_CAP_S)
+
+    def _stand_back(self, wait_s: float) -> None:
+        """The store is away: nobody hangs meanwhile, all are told to come again."""
+        with self._changed:
+            self._back_at_s = time.monotonic() + wait_s
+            waiting, self._bytes = list(self._batches), 0
+            self._batches.clear()
+        error = OfficeError(909, "the store is away")
+        self._tell([_Outcome(each.future, None, error) for each in waiting])
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closing, wait_s)
 
     def _next_group(self) -> list[_Waiting]:
         group: list[_Waiting] = []

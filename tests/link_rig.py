@@ -23,9 +23,10 @@ from tests.office_rig import T0_MS, Terminal
 class Office:
     """A folder made with `init`, and its collector."""
 
-    def __init__(self, path):
+    def __init__(self, path, store=None):
+        """store: the URL of a PostgreSQL; None: SQLite."""
         self.path = path
-        folder.init(path, "test office")
+        folder.init(path, "test office", store)
         self.authority = tls_rig.authority(path)
         self.process = None
 

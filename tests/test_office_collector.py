@@ -55,6 +55,24 @@ def test_who_comes_beyond_the_bound_waits_in_line(tmp_path):
             each.close()
 
 
+def test_who_gave_up_in_line_costs_no_handshake(tmp_path, monkeypatch):
+    with CollectorRig(tmp_path, connections=1) as rig:
+        handshakes = []
+        real = gate.Gate._open_one
+        monkeypatch.setattr(
+            gate.Gate, "_open_one", lambda self, c: handshakes.append(c) or real(self, c)
+        )
+        silent = opened(rig, rig.unit("unit-1"))
+        before = len(handshakes)
+        for _ in range(5):
+            late = socket.create_connection(("127.0.0.1", rig.port), timeout=5)
+            late.sendall(b"\x16\x03\x01")  # the beginning of a ClientHello
+            late.close()
+        silent.close()
+        assert send(rig, rig.unit("unit-2"), b"x") == receipt_of(b"x")
+        assert len(handshakes) == before + 1
+
+
 def test_one_unit_holds_few_places(tmp_path):
     with CollectorRig(tmp_path, connections=20) as rig:
         unit = rig.unit("unit-1")

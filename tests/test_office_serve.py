@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import signal
@@ -18,7 +19,8 @@ from firmware.uplink.https import HttpsCollector
 from firmware.uplink.push import Barred, BatchRefused, Unreachable
 from firmware.uplink.spool import Spool
 from office.__main__ import main
-from tests import tls_rig
+from office.folder import Folder
+from tests import postgres_rig, tls_rig
 from tests.link_rig import Office, Unit
 from tests.office_rig import Terminal
 
@@ -71,6 +73,38 @@ def test_a_collector_killed_while_loading_loses_and_doubles_nothing(office, tmp_
     assert office.numbers() == [(f"unit-{u}", n) for u in range(1, 4) for n in range(1, 25)]
     assert office.end() == 0
     assert main(["check", "--dir", str(office.path), "--json"]) == 0
+
+
+@pytest.mark.skipif(bool(postgres_rig.missing()), reason=str(postgres_rig.missing()))
+def test_a_database_killed_under_the_collector_loses_and_doubles_nothing(tmp_path):
+    """kill -9 of PostgreSQL between units: they are told to come again, and do."""
+    server = postgres_rig.Postgres()
+    office = Office(tmp_path / "office", server.new_database())
+    try:
+        units = [Unit(office, tmp_path, f"unit-{n}", n) for n in (1, 2)]
+        for unit in units:
+            for serial in range(6):
+                unit.seal(serial)
+        office.start()
+        units[0].push(office)
+        server.kill()
+        units[1].push(office)
+        server.start()
+        ends = time.monotonic() + 60
+        while any(len(each.receipts()) < 6 for each in units):
+            assert time.monotonic() < ends
+            time.sleep(0.2)
+            for unit in units:
+                unit.push(office)
+        assert office.end() == 0
+        with contextlib.closing(Folder(office.path)) as held:
+            found = held.store.rows("SELECT unit, number FROM records ORDER BY unit, number")
+        assert found == [(f"unit-{u}", n) for u in (1, 2) for n in range(1, 25)]
+        assert main(["check", "--dir", str(office.path), "--json"]) == 0
+    finally:
+        if office.process is not None and office.process.poll() is None:
+            office.end(signal.SIGKILL)
+        server.remove()
 
 
 def test_refusals_of_a_real_office(office, tmp_path):

@@ -119,9 +119,43 @@ def test_a_refusal_is_an_answer_and_a_failed_store_tells_everyone(monkeypatch):
         )
         assert [each.number for each in failed] == [909] * 3
         intake.before = lambda: None
+        while True:
+            try:
+                return await writer.take("u", b"later")
+            except (Busy, OfficeError):  # told just before it stands back
+                await asyncio.sleep(0.01)
+
+    assert run(act, intake).receipt == receipt_of(b"later")
+
+
+def test_nobody_hangs_while_the_store_is_away(monkeypatch):
+    """Who waited in line is told at once, who comes is sent away; afterwards all is well."""
+    monkeypatch.setattr(writing, "STORE_RETRY_S", 0.3)
+    monkeypatch.setattr(writing, "MOST_BATCHES", 1)
+    intake = Held()
+
+    def fail():
+        intake._hold()
+        raise OfficeError(909, "gone")
+
+    intake.before = fail
+
+    async def act(writer):
+        waiting = asyncio.gather(
+            *(writer.take("u", b"x%d" % n) for n in range(5)), return_exceptions=True
+        )
+        await asyncio.to_thread(intake.entered.wait, 5)
+        intake.before = lambda: None
+        intake.go.set()
+        failed = await asyncio.wait_for(waiting, 0.25)
+        assert [each.number for each in failed] == [909] * 5
+        with pytest.raises(Busy):
+            await writer.take("u", b"early")
+        await asyncio.sleep(0.35)
         return await writer.take("u", b"later")
 
     assert run(act, intake).receipt == receipt_of(b"later")
+    assert intake.groups == [1]
 
 
 def test_what_waits_at_the_end_is_answered():

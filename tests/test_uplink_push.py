@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from firmware.uplink import backoff
 from firmware.uplink.push import (
@@ -16,6 +20,7 @@ from firmware.uplink.push import (
     DownFile,
     Pusher,
     Unreachable,
+    parse_offered,
 )
 from firmware.uplink.spool import Spool
 
@@ -174,3 +179,44 @@ def test_a_stop_ends_a_long_wait(case):
     stop.set()
     thread.join(5)
     assert not thread.is_alive()
+
+
+# -- the list of files ---------------------------------------------------------------------------
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=70) | st.floats(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+almost = st.fixed_dictionaries(
+    {
+        "what": json_values,
+        "size": json_values | st.just(5),
+        "sha256": json_values | st.just("0" * 64),
+    }
+)
+
+
+@given(st.binary(max_size=100) | st.builds(lambda v: json.dumps(v).encode(), json_values))
+def test_any_bytes_are_a_list_or_refused(raw):
+    with contextlib.suppress(ValueError):
+        assert all(isinstance(each, DownFile) for each in parse_offered(raw))
+
+
+@given(st.lists(almost, max_size=70))
+def test_a_list_has_bounds(files):
+    """At most 64 files, each of 1 byte to MAX_DOWN, under a whole digest."""
+    try:
+        found = parse_offered(json.dumps({"files": files}).encode())
+    except ValueError:
+        return
+    assert len(found) == len(files) <= 64
+    assert all(0 < each.size <= 16 << 20 and len(each.digest) == 32 for each in found)
+
+
+def test_a_list_as_the_office_writes_it():
+    raw = {"files": [{"what": "stoplist", "number": 7, "size": 5, "sha256": "ab" * 32, "later": 1}]}
+    assert parse_offered(json.dumps(raw).encode()) == [DownFile("stoplist", 5, b"\xab" * 32)]
+    for wrong in (b"[" * 100_000, b"{}", b'{"files": {}}'):
+        with pytest.raises(ValueError, match="no "):
+            parse_offered(wrong)
