@@ -145,9 +145,9 @@ class Terminal:
         self._chores_at = now + CHORES_S
         if now >= self._psam_at:
             self._chore(self._look_at_psam)
-        self._chore(self._inbox.collect)
-        for look in self._inbox.looks:
+        for look in self._inbox.looks:  # the office's keys are among them: they verify receipts
             self._chore(look)
+        self._chore(self._inbox.collect)
         self._chore(lambda: recovery.write_overdue(self._unit))
         self._chore(self._inbox.settle)
         self._chore(self._inbox.scrub_if_due)

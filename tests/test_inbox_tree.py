@@ -11,6 +11,7 @@ from firmware.journal.batch import parse_batch
 from tests.receipts import receipt_of
 from tests.rig import Rig
 from tests.test_inbox import OFFICE, is_receipted, make_rig, note, now_ms, sealed, services
+from tests.test_officefiles import FIRST_CHANGE, SECOND, bring
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def put(rig: Rig, number: int, **changed: object) -> None:
     data_dir = rig.board.unit.data_dir
     out = spool.batch_path(data_dir, number).read_bytes()
     statement = parse_batch(out, rig.key.public_key).statement
-    raw = receipt_of(statement, OFFICE, now_ms(rig), **changed)
+    raw = receipt_of(statement, changed.pop("signer", OFFICE), now_ms(rig), **changed)
     spool.write_atomic(spool.receipt_path(data_dir, number), raw)
 
 
@@ -85,3 +86,15 @@ def test_an_office_that_rewrites_is_shown_and_journaled(rig: Rig) -> None:
     ((number, detail),) = services(rig)
     assert number == 605
     assert "tree is not the one this unit knows" in detail
+
+
+def test_a_receipt_that_came_before_the_key_it_is_signed_with_is_taken_after_it(rig: Rig) -> None:
+    """The uplink fetches the office's files after the receipts."""
+    put(rig, 1, signer=SECOND)
+    rig.inbox.collect()
+    assert receipted(rig) == []
+    bring(rig, "officekey", FIRST_CHANGE)
+    rig.inbox.collect()
+    assert receipted(rig) == [1]
+    (refused,) = services(rig)
+    assert "another key" in refused[1]

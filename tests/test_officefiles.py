@@ -166,6 +166,14 @@ def test_a_chain_of_the_greatest_length_is_taken(tmp_path: Path) -> None:
     assert rig.unit.office_keys.number == 32
 
 
+def test_a_file_that_came_before_its_key_is_taken_after_it(tmp_path: Path) -> None:
+    rig = make_rig(tmp_path)
+    bring(rig, "stoplist", signed("stoplist", 7, {}, SECOND))
+    assert rig.unit.stop_list.number == 0  # type: ignore[union-attr]
+    bring(rig, "officekey", FIRST_CHANGE)
+    assert rig.unit.stop_list.number == 7  # type: ignore[union-attr]
+
+
 def test_without_the_key_that_was_in_force_nothing_is_taken(tmp_path: Path) -> None:
     rig = make_rig(tmp_path)
     bring(rig, "officekey", FIRST_CHANGE)

@@ -105,6 +105,7 @@ class FileKeeper(Generic[Contents]):
         self._down = spool.signed_file_path(unit.board.unit.data_dir, kind.what)
         self._named = named
         self._stamps: dict[Path, _Stamp | None] | None = None
+        self._chain: tuple[bytes, ...] = ()  # of the office's keys, when the files were read
         self._missing_for = ""  # the outcome that stands in its place
 
     def look(self) -> None:
@@ -112,7 +113,7 @@ class FileKeeper(Generic[Contents]):
         sources = [path for path in (self._own, self._down, self._named) if path is not None]
         stamps = {path: _stamp(path) for path in sources}
         before = self._stamps
-        if stamps == before:
+        if stamps == before and self._chain == self._unit.office_keys.chain:
             return
         # At a start an older file beside the one in force is what came before it.
         changed = {path for path in sources if before and stamps[path] != before[path]}
@@ -123,6 +124,7 @@ class FileKeeper(Generic[Contents]):
                 self._do_without(self._kind.refused)
             raise
         self._stamps = {path: _stamp(path) for path in sources}
+        self._chain = self._unit.office_keys.chain
 
     def _choose(self, sources: list[Path], changed: set[Path]) -> None:
         applied = self._unit.journal.applied(self._kind.what)

@@ -141,7 +141,8 @@ class Inbox:
         with path.open("rb") as file:
             raw = file.read(MAX_RECEIPT + 1)
         now = self._unit.monotonic()
-        if self._refusals.holds(raw) or self._early.get(raw, now) > now:
+        judged = key + raw  # another key may find it good
+        if self._refusals.holds(judged) or self._early.get(raw, now) > now:
             return
         try:
             receipt = accept_receipt(self._unit.journal, raw, key)
@@ -151,11 +152,13 @@ class Inbox:
             self._early[raw] = now + EARLY_S
             return
         except ReceiptError as error:
-            self._refusals.add(raw, "RECEIPT_REFUSED", f"{path.name}: {error}")
+            self._refusals.add(judged, "RECEIPT_REFUSED", f"{path.name}: {error}")
             return
         self._early = dict.fromkeys(self._early, now)  # one of them may be the next
         if receipt.batch != number:  # an old one under another name tells no time
-            self._refusals.add(raw, "RECEIPT_REFUSED", f"{path.name} is of batch {receipt.batch}")
+            self._refusals.add(
+                judged, "RECEIPT_REFUSED", f"{path.name} is of batch {receipt.batch}"
+            )
         elif number not in self._timeless:
             self._set_clock(receipt)
 
