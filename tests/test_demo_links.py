@@ -15,8 +15,10 @@ import pytest
 
 from firmware.journal.batch import make_file, take_apart
 from firmware.journal.packing import pack
+from office.__main__ import main
 from simulator.links import NAMES
 from simulator.scenes import PLACES
+from tests.four_links import carry
 from tests.test_demo import processes_about
 
 pytestmark = pytest.mark.timeout(300)
@@ -102,3 +104,23 @@ def test_the_same_payments_in_the_same_order_whatever_the_link(mornings):
         }
         assert len(told["serial"]) > 3
         assert all(each == told["serial"] for each in told.values()), told
+
+
+@pytest.fixture(scope="module")
+def one_day(mornings):
+    """Unit -> its enrolment request and its batch files, of the morning over the serial line."""
+    folder = mornings["serial"][2]
+    return {
+        place.unit: (folder / place.unit / "data" / "enrolment.cose", office(folder, place.unit))
+        for place in PLACES
+    }
+
+
+@pytest.mark.parametrize("link", NAMES)
+def test_the_same_day_is_the_same_bytes_in_the_same_order_over(one_day, tmp_path, link):
+    """One morning, carried four times: the office's files, and its rows, are the same each time."""
+    path = carry(link, tmp_path, one_day)
+    sql = "SELECT batch, file FROM batches WHERE unit = ? ORDER BY leaf"
+    for unit, (_, files) in one_day.items():
+        assert rows(path / "office.db", sql, unit) == list(enumerate(files, 1))
+    assert main(["check", "--dir", str(path), "--deep"]) == 0

@@ -18,6 +18,7 @@ from firmware.uplink.spool import SealedBatch
 from office import collector, gate, openapi
 from office.dashboard import pages
 from office.errors import OfficeError
+from office.metrics import Metrics
 from office.serve import address, loopback
 from tests import tls_rig
 from tests.collector_rig import CollectorRig, FakeIntake, receipt_of
@@ -185,6 +186,16 @@ def test_metrics_count_what_happened(tmp_path):
             'sscoffice_request_seconds_count{route="/v1/batches"}': 4,
         }
         assert {name: metric(rig, name) for name in wanted} == wanted
+
+
+def test_the_page_names_every_metric_and_no_other():
+    page = (ROOT / "docs" / "links.md").read_text(encoding="utf-8")
+    named = {each.split("{")[0] for each in re.findall(r"`(sscoffice_[^`]+)`", page)}
+    made = {
+        f"{each.name}_total" if each.type == "counter" else each.name
+        for each in Metrics().registry.collect()
+    }
+    assert named == made
 
 
 # -- its description -----------------------------------------------------------------------------
