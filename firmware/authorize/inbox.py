@@ -38,6 +38,8 @@ REST_S = 2.0
 SCRUB_RECORDS = 64
 PRUNE_RECORDS = 256
 PRUNE_REST_S = 3600.0
+COLLECT_RECEIPTS = 16
+"""Judged at a time: each costs some syncs, and a card may be waiting."""
 EARLY_S = 60.0
 """A receipt that came before its predecessor is looked at again so often, and after the next."""
 CLOCK_STEP_MS = 2000
@@ -128,32 +130,37 @@ class Inbox:
     # -- coming down -----------------------------------------------------------------------------
 
     def collect(self) -> None:
-        """Receipts in up/.  Raises JournalError, OSError."""
+        """Receipts in up/, the next few.  Raises JournalError, OSError."""
+        left = COLLECT_RECEIPTS
         for number, path in spool.receipts(self._data_dir):
             # A batch that is out no more has its receipt: uplink will remove this one.
             if spool.batch_path(self._data_dir, number).exists():
-                self._take_receipt(number, path)
+                left -= self._take_receipt(number, path)
+            if left <= 0:
+                return
 
-    def _take_receipt(self, number: int, path: Path) -> None:
+    def _take_receipt(self, number: int, path: Path) -> bool:
+        """False: it was judged before, or cannot be."""
         key = self._unit.office_keys.signing
         if key is None:
-            return
+            return False
         with path.open("rb") as file:
             raw = file.read(MAX_RECEIPT + 1)
         now = self._unit.monotonic()
         judged = key + raw  # another key may find it good
         if self._refusals.holds(judged) or self._early.get(raw, now) > now:
-            return
+            return False
         try:
             receipt = accept_receipt(self._unit.journal, raw, key)
         except ReceiptEarlyError as error:
             if raw not in self._early:
                 log.info("%s waits: %s", path.name, error)
             self._early[raw] = now + EARLY_S
-            return
+            return True
         except ReceiptError as error:
             self._refusals.add(judged, "RECEIPT_REFUSED", f"{path.name}: {error}")
-            return
+            return True
+        self._early.pop(raw, None)
         self._early = dict.fromkeys(self._early, now)  # one of them may be the next
         if receipt.batch != number:  # an old one under another name tells no time
             self._refusals.add(
@@ -161,6 +168,7 @@ class Inbox:
             )
         elif number not in self._timeless:
             self._set_clock(receipt)
+        return True
 
     def _set_clock(self, receipt: Receipt) -> None:
         """A receipt's time is the past by what it took to come: it may set forward, never back."""

@@ -13,12 +13,15 @@ log = logging.getLogger(__name__)
 
 MAX_JOURNALED = 100
 """In one start: a stranger who sends ever new files must not fill the journal."""
+MAX_REMEMBERED = 1000
+"""The newest ones: nor the memory."""
 
 
 class Refusals:
     def __init__(self, unit: Unit):
         self._unit = unit
-        self._digests: set[bytes] = set()
+        self._digests: dict[bytes, None] = {}
+        self._journaled = 0
 
     def holds(self, raw: bytes) -> bool:
         """These bytes were complained of already."""
@@ -31,12 +34,17 @@ class Refusals:
             return
         log.warning("%s: %s", name, detail)
         self._unit.show(name)
-        if len(self._digests) >= MAX_JOURNALED:
-            return
+        if self._journaled < MAX_JOURNALED:
+            self._journal(name, detail)
+        self._digests[digest] = None
+        while len(self._digests) > MAX_REMEMBERED:
+            del self._digests[next(iter(self._digests))]
+
+    def _journal(self, name: str, detail: str) -> None:
         body = {
             rec.KEY_OPERATOR: "terminal",
             rec.KEY_DETAIL: detail[:200],
             rec.KEY_OUTCOME: outcome(name).number,
         }
         self._unit.journal.append(rec.KIND_SERVICE, body)
-        self._digests.add(digest)
+        self._journaled += 1
