@@ -156,7 +156,7 @@ def test_an_office_cannot_leave_the_proof_out_or_prove_from_an_older_tree(journa
 
 def test_a_receipt_whose_predecessor_is_on_its_way_waits(journal):
     office = Office(b"another unit's")
-    one, two, three = (office.receipt(seal(journal, 3)) for _ in range(3))
+    one, two, three = (office.receipt(seal(journal, 2)) for _ in range(3))
     accept_receipt(journal, one, OFFICE)
     with pytest.raises(ReceiptEarlyError, match="still to come"):
         accept_receipt(journal, three, OFFICE)
@@ -201,6 +201,36 @@ def test_after_a_rebuild_any_tree_founds_and_the_next_must_follow(journal):
         accept_receipt(journal, raw, OFFICE)
     forged = Office(b"y", b"z", b"a", b"b")
     refused(journal, forged.receipt(seal(journal, 3), first=4), "not the one this unit knows", 4)
+
+
+@pytest.mark.parametrize("floor", [0, 2])
+def test_what_came_before_the_receipt_that_founded_the_tree_is_taken_too(journal, floor):
+    """Else its batch would wait for ever: of a new unit, after a rebuild, after a new tree."""
+    office = Office(b"x")
+    for _ in range(floor):
+        accept_receipt(journal, office.receipt(seal(journal, 2)), OFFICE)
+    journal.write("UPDATE batches SET receipt = NULL")
+    journal.set_counter("batch_floor", floor)
+    one, two, three = (office.receipt(seal(journal, 2)) for _ in range(3))
+    accept_receipt(journal, three, OFFICE)
+    with pytest.raises(ReceiptEarlyError):
+        accept_receipt(journal, one, OFFICE)
+    accept_receipt(journal, two, OFFICE)
+    accept_receipt(journal, one, OFFICE)
+    assert _known(journal) == floor + 3, "the largest tree is the known one"
+
+
+def _known(journal) -> int:
+    return journal.counter("tree_newest office")
+
+
+def test_a_late_receipt_of_another_tree_is_refused(journal):
+    office, other = Office(b"x"), Office(b"y")
+    one, two = seal(journal, 3), seal(journal, 3)
+    forged = other.receipt(one)
+    office.receipt(one)
+    accept_receipt(journal, office.receipt(two), OFFICE)
+    refused(journal, forged, "not the one this unit knows", 1)
 
 
 def test_a_new_tree_is_begun_only_on_the_offices_word(journal):

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 MAX_RECEIPT = 4096  # bytes
 
+_MOST_COLLECTORS = 64  # whose receipts are looked through for the one after a late one
+
 HEADER_CLAIMS = 15  # RFC 9597: CWT claims in a header
 HEADER_VDS = 395  # RFC 9942: which verifiable data structure
 HEADER_PROOFS = 396
@@ -218,7 +220,10 @@ def _keep(journal: Journal, new: Receipt, statement: bytes) -> None:
     """
     known = _known_tree(journal, new.issuer)
     if known is not None and not _is_free(journal, new.batch):
-        _check_continues(known, new, new.root(statement))
+        if new.batch < known.batch and new.size < known.size:
+            _check_came_late(journal, new, new.root(statement))
+        else:
+            _check_continues(known, new, new.root(statement))
     if known is None or new.size > known.size:
         before, newest = _marks(new.issuer)
         journal.set_counter(before, 0 if known is None else known.batch)
@@ -246,6 +251,27 @@ def _check_continues(known: _Tree, new: Receipt, root: bytes) -> None:
         or not merkle.is_consistent(proof.first, known.root, new.size, root, proof.path)
     ):
         raise ReceiptError(f"batch {new.batch}: the office's tree is not the one this unit knows")
+
+
+def _check_came_late(journal: Journal, new: Receipt, root: bytes) -> None:
+    """The first receipt that was accepted founded the tree, and this one is from before it: the
+    receipt after this one leads on from its tree.  Raises ReceiptError."""
+    rows = journal.rows(
+        "SELECT header, receipt FROM batches WHERE batch > ? AND receipt IS NOT NULL"
+        " ORDER BY batch LIMIT ?",
+        new.batch,
+        _MOST_COLLECTORS,
+    )
+    for statement, raw in rows:
+        after = read_receipt(raw)
+        if after.issuer == new.issuer and after.consistency is not None:
+            path, first = after.consistency.path, after.consistency.first
+            if first > new.size:
+                raise ReceiptEarlyError(f"batch {new.batch}: the receipt after it is to come first")
+            if merkle.is_consistent(new.size, root, after.size, after.root(statement), path):
+                return
+            break
+    raise ReceiptError(f"batch {new.batch}: the office's tree is not the one this unit knows")
 
 
 def _known_tree(journal: Journal, issuer: str) -> _Tree | None:
