@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.bench import __main__ as bench
 from tests.bench import ingest, syncs
 from tests.bench.figure import Figure, percentile, table
 
+ROOT = Path(__file__).resolve().parents[1]
 ROWS = {
     "purchase.card_apdus",
     "purchase.psam_apdus",
@@ -115,3 +117,11 @@ def test_the_table_shows_what_could_not_be_measured():
         ["a", "3.142", "ms", "2", "1.571"],
         ["b", "-", "ms", "-", "-"],
     ]
+
+
+def test_the_page_explains_every_row():
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    marks = set(re.findall(r"`([^`\n]+)`", page))
+    by_kind = {row for row in ROWS if re.match(r"purchase\.\w+_apdus\.", row)}
+    assert {row for row in ROWS - by_kind if row not in marks} == set()
+    assert {row.split("_apdus")[1] for row in by_kind} <= marks
