@@ -224,6 +224,27 @@ def test_a_change_is_finished_before_damage_is_declared(tmp_path, monkeypatch):
     again.close()
 
 
+def test_a_change_is_finished_before_a_lost_database_is_declared(tmp_path, monkeypatch):
+    """The same where the power cut took the database, too."""
+    keys = FileKeys(tmp_path / "device.key")
+    journal = open_journal(tmp_path, keys)
+    start(journal)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(Torn()))
+        with pytest.raises(Torn):
+            rotate(journal, keys)
+    journal.checkpoint()
+    journal._writer.close()
+    with (tmp_path / "journal.db").open("r+b") as file:
+        file.write(bytes(100))
+    again = open_journal(tmp_path, FileKeys(tmp_path / "device.key"))
+    change = next(each for each in again.records() if each.kind == KIND_KEY_CHANGE)
+    new = again.records(change.number, 1000)
+    assert [each.kind_name for each in new] == ["DAMAGE"]
+    assert {cose.peek1(each.raw).key_id for each in new} == {key_id(change.body[53])}
+    again.close()
+
+
 def test_the_key_files_are_the_units_alone(tmp_path):
     keys = FileKeys(tmp_path / "device.key")
     keys.current()

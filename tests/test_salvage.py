@@ -18,11 +18,12 @@ from journal_maker import (
     start_body,
 )
 
-from firmware.journal import batch, kinds
+from firmware.journal import batch, kinds, salvage
 from firmware.journal.cose import Ed25519Signer
 from firmware.journal.kinds import KIND_INTENT, KIND_START, KIND_TAMPER
 from firmware.journal.receipt import accept_receipt
 from firmware.journal.schema import JournalCorruptError, JournalError
+from firmware.journal.store import Journal
 
 TAMPER = {kinds.KEY_DETAIL: "the case was opened"}
 PAGE = 4096
@@ -178,6 +179,39 @@ def test_a_rebuild_cut_short_is_done_again(tmp_path):
     (tmp_path / "journal.db").rename(tmp_path / "journal.db.damaged-20260101T000000Z")
     (tmp_path / "journal.db.new").write_bytes(b"half of a new one")
     check_carried_over(tmp_path, before).close()
+
+
+@pytest.mark.parametrize("cut_at", [1, 2, 3])
+def test_a_cut_while_the_old_file_is_moved_aside_loses_nothing(tmp_path, monkeypatch, cut_at):
+    """Records that are in the log alone belong to the file: it must not be opened without them."""
+    before = filled(tmp_path, 5)
+    journal = open_journal(tmp_path)
+    journal.checkpoint()
+    newest = journal.append(KIND_TAMPER, TAMPER)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("journal.db", "journal.db-wal", "journal.ceiling"):
+        shutil.copy(tmp_path / name, copy / name)
+    settings = journal._settings
+    journal.close()
+    real, count = Path.rename, 0
+
+    def rename(path, target):
+        nonlocal count
+        count += 1
+        if count == cut_at:
+            raise KeyboardInterrupt
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(KeyboardInterrupt):
+        salvage.rebuild(copy / "journal.db", "a test", lambda path: Journal(path, settings))
+    monkeypatch.undo()
+    again = open_journal(copy)
+    kept = {each.number: each for each in again.records(limit=1000)}
+    assert kept[newest.number] == newest
+    assert [kept[each.number] for each in before] == before
+    again.close()
 
 
 def test_records_of_an_earlier_device_key_are_carried_over(tmp_path):

@@ -92,18 +92,21 @@ def rebuild(path: Path, why: str, open_blank: Callable[[Path], Journal]) -> None
 
 
 def _move_aside(path: Path) -> Path | None:
-    """Rename the database and its log; the name they got."""
-    if not path.exists():
+    """Rename the database and its log; the name they got.
+
+    The database first: cut off between the two, it must not be opened without its log.
+    """
+    if not path.exists() and not wal_of(path).exists():
         return None
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     aside = path.with_name(f"{path.name}.damaged-{stamp}")
     count = 1
-    while aside.exists():
+    while aside.exists() or wal_of(aside).exists():
         count += 1
         aside = path.with_name(f"{path.name}.damaged-{stamp}-{count}")
-    if wal_of(path).exists():
-        wal_of(path).rename(wal_of(aside))
-    path.rename(aside)
+    for each, name in ((path, aside), (wal_of(path), wal_of(aside))):
+        if each.exists():
+            each.rename(name)
     path.with_name(path.name + "-shm").unlink(missing_ok=True)
     spool.sync_folder(path.parent)
     return aside

@@ -171,6 +171,7 @@ class Journal(View):
             self.set_counter("batch_floor", ceiling)  # no batch had a number above its records'
             self._number = ceiling
             self._digest = records[-1].digest if records else NO_PREVIOUS
+            rotation.settle(self, self._settings.take)
 
     # --- what is there ---
 
