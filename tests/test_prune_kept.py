@@ -135,6 +135,31 @@ def test_a_lost_file_brings_nothing_back_and_forgets_no_order(tmp_path):
     again.close()
 
 
+def test_a_cut_before_the_records_left_forgets_no_order_with_the_file(tmp_path, monkeypatch):
+    """The floor is on the disk, the deletion is not, and the power cut took the database."""
+    journal = five_old_payments(tmp_path)
+    real = journal._writer.write_all
+
+    def cut(statements):
+        if any(str(sql).startswith("DELETE") for sql, *_ in statements):
+            raise KeyboardInterrupt
+        real(statements)
+
+    monkeypatch.setattr(journal._writer, "write_all", cut)
+    with pytest.raises(KeyboardInterrupt):
+        whole_round(journal)
+    journal.checkpoint()
+    journal.close()
+    with open(tmp_path / "journal.db", "r+b") as file:
+        file.write(bytes(100))  # the header
+    again = open_journal(tmp_path, clock=clock(LATER))
+    assert again.floor > 0
+    for turn in range(5):
+        with pytest.raises(LifecycleError):
+            again.append(KIND_INTENT, intent_body(f"order-{turn}"))
+    again.close()
+
+
 @pytest.mark.parametrize("raw", [b"", b"x", b"5\n7\n00000000\n", b"5\n"])
 def test_a_damaged_floor_file_is_not_believed(tmp_path, raw):
     (tmp_path / FLOOR).write_bytes(raw)

@@ -228,18 +228,20 @@ class Pruner:
     # --- out ---
 
     def _forget(self, gone: list[int], orders: dict[str, int], looked_at: int) -> None:
-        """One transaction; before it, journal.floor says what will be left."""
+        """The orders, what will be left (journal.floor), then the records go: should the database
+        be lost between two of these, no order is forgotten that was paid."""
         journal = self._journal
         floor = max(journal.floor, looked_at)
         if not gone and floor == journal.floor:
             return
         rows = journal.rows("SELECT number FROM records WHERE number <= ? ORDER BY number", floor)
         leaving = set(gone)
-        Floor(journal.data_dir).write(floor, [n for (n,) in rows if n not in leaving])
         remember = "INSERT OR REPLACE INTO counters VALUES (?, ?)"
+        if orders:
+            journal.write_all([(remember, name, number) for name, number in orders.items()])
+        Floor(journal.data_dir).write(floor, [n for (n,) in rows if n not in leaving])
         journal.write_all(
             [
-                *((remember, name, number) for name, number in orders.items()),
                 *(("DELETE FROM records WHERE number = ?", number) for number in gone),
                 (remember, FLOOR, floor),
             ]
