@@ -330,3 +330,17 @@ def test_a_spoilt_file_in_out_is_written_again_at_a_start(journal):
     assert put_out(journal) == []
     assert put_out(journal, check=True) == [sealed.number]
     assert path.read_bytes() == sealed.raw
+
+
+@pytest.mark.parametrize("raw", [5, None, "text", b""])
+def test_a_batch_that_cannot_be_built_again_holds_up_no_other(journal, tmp_path, raw):
+    """A damaged page may answer anything in the place of a record."""
+    for _ in range(2):
+        seal(journal, 3)
+    journal._writer._connection.execute("PRAGMA writable_schema = ON")
+    journal._writer._connection.execute(
+        "UPDATE sqlite_schema SET sql = replace(sql, 'raw BLOB NOT NULL', 'raw BLOB')"
+    )
+    journal._writer._connection.execute("PRAGMA writable_schema = RESET")
+    journal.write("UPDATE records SET raw = ? WHERE number = 2", raw)
+    assert put_out(journal, check=True) == [2]

@@ -122,9 +122,9 @@ def _within(first: int, last: int, damaged: list[tuple[int, int]]) -> list[list[
 
 
 def _raws(journal: Journal, first: int, last: int) -> dict[int, bytes]:
-    return dict(
-        journal.rows("SELECT number, raw FROM records WHERE number BETWEEN ? AND ?", first, last)
-    )
+    """number -> bytes; without what a damaged page answers in their place."""
+    rows = journal.rows("SELECT number, raw FROM records WHERE number BETWEEN ? AND ?", first, last)
+    return {number: raw for number, raw in rows if type(raw) is bytes}
 
 
 def _file(statement: Statement, raws: dict[int, bytes]) -> bytes:
