@@ -4,15 +4,17 @@ signature and proofs are checked in front of the reader."""
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 
+from firmware.journal import cose
 from firmware.journal.algorithms import key_id
 from office.__main__ import main
 from tests import chromium_rig
 from tests.chromium_rig import Browser
 from tests.dashboard_rig import Between, Served, play_demo, turned
-from tests.office_rig import T0_MS, Terminal, made_office, take
+from tests.office_rig import T0_MS, Terminal, enrol, made_office, take
 from tests.test_algorithms import P256Signer
 
 pytestmark = pytest.mark.skipif(
@@ -317,6 +319,58 @@ def test_no_bit_of_a_record_statement_or_receipt_can_be_turned(demo, opened):
     assert page.value(script % UNIT) == [True, []]
 
 
+def test_the_browser_and_the_office_call_the_same_bytes_canonical(demo, opened):
+    """3,000 items with up to three bytes changed, cut off or put in (seed 4711)."""
+    chance, right = random.Random(4711), [cose.encode(each) for each in ITEMS]
+    changed = [mutant(chance, chance.choice(right)) for _ in range(3000)] + right
+    script = """(async (all) => {
+        const { decode, fromHex } = await import("/cbor.js");
+        return all.map((text) => {
+            try { decode(fromHex(text)); return true; } catch { return false; }
+        });
+    })(%s)"""
+    page = opened(f"{demo.url}/#/findings")
+    found = page.value(script % json.dumps([each.hex() for each in changed]))
+    odd = [
+        each.hex() for each, said in zip(changed, found, strict=True) if said != is_canonical(each)
+    ]
+    assert odd == []
+    assert 200 < sum(found) < 2000
+
+
+ITEMS = (
+    {1: "unit-1", 2: 7, 8: bytes(32), 9: {30: 6, 31: b"TAC1", 37: {"seen": [1, None, True]}}},
+    [1, [2, [3, [4, [5, [6, [7, [8]]]]]]]],
+    {-1: [b"path"], -2: [b"more"]},
+    {"a": 23, "b": 24, "cc": 255, "dd": 256, "ee": 65536, "ff": 1 << 32, "gg": (1 << 64) - 1},
+    ["中文 text", "x" * 24, b"y" * 256, -1, -24, -25, -(1 << 64)],
+)
+
+
+def mutant(chance, raw):
+    made = bytearray(raw)
+    for _ in range(chance.randint(1, 3)):
+        at = chance.randrange(len(made))
+        match chance.randrange(4):
+            case 0:
+                made[at] = chance.randrange(256)
+            case 1:
+                made[at] ^= 1 << chance.randrange(8)
+            case 2:
+                made.insert(at, chance.choice(b"\x00\x18\x20\x40\x60\x80\xa0\xf6\xff"))
+            case 3 if len(made) > 1:
+                del made[at]
+    return bytes(made)
+
+
+def is_canonical(raw):
+    try:
+        cose.decode(raw)
+    except cose.CoseError:
+        return False
+    return True
+
+
 # -- other keys, other offices -------------------------------------------------------------------
 
 
@@ -342,3 +396,20 @@ def test_a_p256_unit_is_checked_too(tmp_path, opened):
             between.change = in_field("raw")
             page = opened(f"{between.url}/#/record/{'clinic%201%2F%E4%B8%9C'}/3")
             assert states(page)["signature"] == "false"
+
+
+def test_a_batch_with_a_damaged_range(tmp_path, opened):
+    """The places of its records are counted without those that are lost."""
+    office, terminal = made_office(tmp_path), Terminal()
+    enrol(office, terminal)
+    for serial in range(3):
+        terminal.purchase(f"A{serial}", serial=serial)
+    take(office, terminal.unit, terminal.batch(damaged=((2, 3),)))
+    office.close()
+    with Served(tmp_path / "office") as served:
+        for number in (1, 4, 5, 6):
+            page = opened(f"{served.url}/#/record/unit-1/{number}")
+            before = {"chain": "null"} if number == 4 else {}
+            assert states(page) == dict.fromkeys(STEPS, "true") | before
+        place = page.text("#step-inclusion small")
+        assert place.startswith("4 / 4")

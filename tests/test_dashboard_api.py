@@ -16,6 +16,7 @@ import pytest
 from firmware.journal.kinds import KIND_INTENT, KIND_PSAM_SEEN, KIND_START, KIND_UNCERTAIN
 from office import quarantine
 from office.dashboard import pages, views
+from office.database import StoreLost
 from office.errors import OfficeError, Refused
 from office.report import report
 from tests.dashboard_rig import Served
@@ -272,3 +273,20 @@ def test_questions_beyond_the_bound_are_turned_away(tmp_path, monkeypatch):
     monkeypatch.setattr(views.Views, "units", lambda *_: time.sleep(0.5) or {})
     with Served(tmp_path / "office") as served:
         assert served.get("/api/units")[0] == 503
+
+
+def test_a_database_that_went_away_is_asked_once_more(tmp_path, monkeypatch):
+    made_office(tmp_path).close()
+    lost = [1, 1, 1]
+
+    def units(*_):
+        if lost:
+            lost.pop()
+            raise StoreLost("gone")
+        return {"units": []}
+
+    monkeypatch.setattr(views.Views, "units", units)
+    with Served(tmp_path / "office") as served:
+        status, _, body = served.get("/api/units")
+        assert (status, json.loads(body)["error"]) == (503, 909)
+        assert served.json("/api/units") == {"units": []}

@@ -165,10 +165,10 @@ class Views:
         }
 
     def _duplicates(self) -> list[tuple[Any, ...]]:
-        """Two DONE of one purchase of one card; through the index that leads to them."""
+        """Two DONE of one purchase of one card; what was begun twice stands in one index."""
         sql = (
-            "WITH twice AS (SELECT card_id, purchase_serial FROM payments WHERE state = ?"
-            " GROUP BY card_id, purchase_serial HAVING count(*) > 1 LIMIT ?)"
+            "WITH twice AS (SELECT card_id, purchase_serial FROM payments"
+            " GROUP BY card_id, purchase_serial HAVING count(*) > 1)"
             " SELECT a.unit, a.settled, b.unit, b.settled FROM twice t"
             " JOIN payments a ON a.card_id = t.card_id AND a.purchase_serial = t.purchase_serial"
             " JOIN payments b ON b.card_id = t.card_id AND b.purchase_serial = t.purchase_serial"
@@ -177,7 +177,7 @@ class Views:
             " ORDER BY a.unit, a.settled LIMIT ?"
         )
         done = rec.KIND_DONE
-        return self._store.rows(sql, done, FOUND + 1, done, done, FOUND + 1)
+        return self._store.rows(sql, done, done, FOUND + 1)
 
     def _unit(self, unit: str) -> Json:
         store = self._store
