@@ -6,6 +6,7 @@ It listens nowhere, keeps its profile in a temporary folder, and ends with the t
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import select
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 DEADLINE_S = 20.0
@@ -182,3 +184,19 @@ class Page:
     def screenshot(self) -> bytes:
         """PNG."""
         return base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"])
+
+
+@contextlib.contextmanager
+def pages(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """browser.open; in the end every page is closed, and none may have had a problem."""
+    opened: list[Page] = []
+
+    def open_page(url: str, **size: int) -> Page:
+        opened.append(browser.open(url, **size))
+        return opened[-1]
+
+    yield open_page
+    problems = [each for page in opened for each in page.problems]
+    for page in opened:
+        page.close()
+    assert problems == []

@@ -17,8 +17,10 @@ from typing import Any
 from aiohttp import web
 
 from office.dashboard.pages import Dashboard, local
+from tests.chromium_rig import Page
 
 ROOT = Path(__file__).resolve().parents[1]
+STEPS = ["form", "signature", "chain", "inclusion", "statement", "tree", "receipt"]
 
 
 def play_demo(folder: Path) -> Path:
@@ -34,6 +36,17 @@ def turned(text: str, at: int = -1) -> str:
     raw = bytearray.fromhex(text)
     raw[at] ^= 1
     return raw.hex()
+
+
+def states(page: Page) -> dict[str, str]:
+    """Step -> "true", "false" or "null", as the page shows them."""
+    found = page.value(
+        "[...document.querySelectorAll('#steps li')].map(e => [e.id.slice(5), e.dataset.ok,"
+        " e.querySelector('.sign').innerText])"
+    )
+    assert [name for name, _, _ in found] == STEPS
+    assert all(mark == {"true": "✓", "false": "✗", "null": "?"}[ok] for _, ok, mark in found)
+    return {name: ok for name, ok, _ in found}
 
 
 class Served:
