@@ -7,8 +7,8 @@
            SSC_RECEIPTS, SSC_DOWN   mirrors of the hub's
 
 A unit at a leaf publishes and reads there alone: while the line to the hub is cut, its batches wait
-on the leaf's disk.  The leaf must not export ssc.batch.* (docs/links.md), or the hub would hold
-each batch twice.
+on the leaf's disk.  The leaf must not export ssc.batch.* (docs/links.md), or each batch would come
+to the hub twice.
 """
 
 from __future__ import annotations

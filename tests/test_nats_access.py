@@ -20,6 +20,7 @@ from tests.nats_rig import (
     messages,
     on_server,
     provide,
+    publish,
     pull,
     running,
     until,
@@ -180,9 +181,25 @@ def test_a_city_goes_on_while_its_line_is_cut(office, tmp_path, capsys):
             until(lambda: messages(city) == 3)
             hub.start()
             until(lambda: messages(hub) == 3)
-            assert pull(office, hub, capsys)[1]["batches"] == 2
+            told = pull(office, hub, capsys)[1]
+            assert (told["batches"], told["repeated"]) == (2, 0)
             until(lambda: len(unit.receipts()) == 3)
+        assert messages(hub) == 3
     assert office.numbers() == [("unit-1", n) for n in range(1, 13)]
+
+
+def test_a_leaf_hands_nothing_over_twice(tmp_path):
+    """A message without an id, which nothing would deduplicate: the hub draws it, and only that."""
+    port = free_port()
+    hub = NatsServer(tmp_path / "hub", domain="hub", leaf_port=port)
+    city = NatsServer(tmp_path / "city", domain="city", more=leaf_config(port))
+    with hub, city:
+        until(lambda: leaf_is_up(hub))
+        provide(hub, {}, leaves=("city",), hub="hub")
+        publish(city, "unit-1", b"content")
+        until(lambda: messages(hub))
+        time.sleep(0.7)
+        assert (messages(city), messages(hub)) == (1, 1)
 
 
 def leaf_is_up(hub):
