@@ -7,6 +7,7 @@ import errno
 import os
 import random
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -291,6 +292,21 @@ def test_what_lies_on_a_stick_by_malice_is_not_followed(tmp_path, stick):
     assert names(secret) == ["device.key"]
     assert names(unit.data_dir / "up") == []
     assert names(unit.data_dir / "down") == []
+
+
+def test_pipes_on_a_stick_keep_nobody_waiting(tmp_path, stick):
+    unit = Bare(tmp_path)
+    unit.seal(1)
+    out = stick / "ssc-drop" / "unit-1" / "out"
+    out.mkdir(parents=True)
+    (stick / "ssc-drop" / "plugged").unlink(missing_ok=True)
+    os.mkfifo(stick / "ssc-drop" / "plugged")
+    os.mkfifo(out / "00000001.batch")
+    visit = threading.Thread(target=link_of(unit, stick).look, daemon=True)
+    visit.start()
+    visit.join(10)
+    assert not visit.is_alive()
+    assert (out / "00000001.batch").is_file()
 
 
 def test_a_folder_that_is_no_stick_is_said(office, tmp_path, capsys):

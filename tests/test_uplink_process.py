@@ -108,6 +108,23 @@ def test_a_line_that_is_gone_is_opened_again(running):
         link.close()
 
 
+def test_a_link_with_a_fault_of_its_own_begins_again(running, caplog):
+    with FaultyLine() as line:
+        opened = []
+
+        def open_line():
+            opened.append("open")
+            if len(opened) < 3:
+                raise ZeroDivisionError("invented")
+            return open_uart(line.unit, 115200)
+
+        running(open_line)
+        link = SerialLink(line.office, timeout_s=0.3)
+        assert wait_for(link).unit == "unit-1"
+        assert caplog.text.count("a fault of its own") == 2
+        link.close()
+
+
 def test_another_address_than_loopback_does_not_start(tmp_path):
     with pytest.raises(ValueError, match="loopback"):
         process.run(

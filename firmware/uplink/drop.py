@@ -154,7 +154,7 @@ def _files(folder: Path, suffix: str) -> Iterator[Path]:
 
 def _read(path: Path, limit: int) -> bytes:
     """At most limit + 1 bytes: what is longer is seen to be.  Raises OSError."""
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe answers, too
     with open(handle, "rb") as file:
         return file.read(limit + 1)
 

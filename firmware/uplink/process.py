@@ -51,7 +51,7 @@ def run(
         acts.append(partial(serve_line, line, open_uart, stop_event))
     if http is not None:
         acts.append(http.serve_forever)
-    threads = [threading.Thread(target=act, daemon=True) for act in acts]
+    threads = [threading.Thread(target=_keep, args=(act, stop_event), daemon=True) for act in acts]
     for thread in threads:  # daemons: a line that hangs does not keep the process
         thread.start()
     try:
@@ -106,6 +106,17 @@ def _pushing(
 
         found.append(DropLink(unit, spool, links.drop.folder).run)
     return found
+
+
+def _keep(act: Callable[[], object], stop_event: threading.Event) -> None:
+    """A link that meets a fault nobody foresaw begins again, and the others never notice."""
+    while not stop_event.is_set():
+        try:
+            act()
+            return
+        except Exception:
+            _log.exception("a link met a fault of its own")
+            stop_event.wait(REOPEN_AFTER_S)
 
 
 def serve_line(

@@ -105,7 +105,8 @@ class Outgoing:
     def due(self, now_s: float) -> list[int]:
         """Oldest first.  now_s: a monotonic clock's."""
         waiting = self._spool.pending()
-        self._sent = {n: kept for n, kept in self._sent.items() if n in set(waiting)}
+        is_waiting = set(waiting)
+        self._sent = {n: kept for n, kept in self._sent.items() if n in is_waiting}
         return [n for n in waiting if n not in self._sent or self._sent[n][1] <= now_s]
 
     def sent(self, number: int, now_s: float) -> None:
