@@ -6,7 +6,7 @@ What cannot be seen from here: records newer than the newest batch, until the un
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,9 @@ from office.errors import Refused
 from office.folder import Folder
 from office.store import BatchRow, Store
 from office.tac import WRONG, Body, TacKeys
+
+PROGRESS_RECORDS = 10_000
+"""Between two words on how far it is; some seconds."""
 
 _NOT_YET = (KIND_UNCERTAIN, KIND_LOAD_UNCERTAIN)
 
@@ -119,10 +122,14 @@ class Findings:
         }
 
 
-def check(folder: Folder) -> Findings:
+def _silent(done: int, of: int) -> None:
+    """Nobody looks on."""
+
+
+def check(folder: Folder, progress: Callable[[int, int], None] = _silent) -> Findings:
     """Every unit, batch and record: statement, root, chain, numbers, states, rows, receipts.
 
-    The signatures of the records are for `deep.verify`.
+    progress: records done, of how many.  The signatures of the records are for `deep.verify`.
     """
     found = Findings(refused=len(list(folder.refused.glob("*.batch"))))
     found.records = folder.store.rows("SELECT count(*) FROM records")[0][0]
@@ -132,11 +139,15 @@ def check(folder: Folder) -> Findings:
     )
     purchases: dict[tuple[bytes, int], list[tuple[str, int]]] = defaultdict(list)
     tac_keys = folder.tac_keys()
+    due = PROGRESS_RECORDS
     for unit in folder.store.units():
         found.units += 1
         walk = _Unit(folder.store, unit, found, tac_keys)
         for record in walk.records():
             walk.follow(record)
+            if found.verified >= due:
+                progress(found.verified, found.records)
+                due = found.verified + PROGRESS_RECORDS
         walk.close()
         for purchase, dones in walk.dones():
             purchases[purchase] += dones

@@ -59,6 +59,7 @@ def add(act: AddAct) -> None:
     one.add_argument("--connections", type=int, default=4000, help="at the same time")
     one.add_argument("--collector", default="", metavar="NAME",
                      help="of one of several that share a PostgreSQL store")  # fmt: skip
+    one.add_argument("--json", action="store_true", help="one object for each address listened on")
 
 
 def _add_nats(parser: argparse.ArgumentParser) -> None:
@@ -135,7 +136,7 @@ def _pull_all(arguments: argparse.Namespace) -> int:
 
     server = _nats_server(arguments)
     if server is not None:
-        done = serving.pull_nats(arguments.dir, server)
+        done = serving.pull_nats(arguments.dir, server, _counted)
     else:
         done = serving.pull_folder(arguments.dir, arguments.folder, _counted)
     if arguments.json:
@@ -213,8 +214,18 @@ def _serve(arguments: argparse.Namespace) -> int:
         connections=arguments.connections,
         nats=_nats_server(arguments),
         collector=arguments.collector,
+        told=_listening_json if arguments.json else _listening,
     )
-    return 0
+    return status.DONE
+
+
+def _listening(name: str, host: str, port: int) -> None:
+    """On standard output, for whoever started it with port 0."""
+    print(f"{name} {f'[{host}]' if ':' in host else host}:{port}", flush=True)
+
+
+def _listening_json(name: str, host: str, port: int) -> None:
+    print(json.dumps({"listener": name, "host": host, "port": port}), flush=True)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,8 +95,9 @@ def run(
     connections: int,
     nats: NatsArguments | None,
     collector: str = "",
+    told: Callable[[str, str, int], None],
 ) -> None:
-    """Until SIGTERM.  Raises OfficeError."""
+    """Until SIGTERM.  told: name, host and port of what is listened on.  Raises OfficeError."""
     if collector and not _COLLECTOR.fullmatch(collector):
         raise OfficeError(930, f"--collector {collector!r:.40}: letters, digits and -, at most 32")
     address = serve.address(listen)
@@ -115,7 +116,7 @@ def run(
         context=context,
         open_intake=lambda: open_intake(path, collector),
         offers=lambda intake, unit: intake.offers(unit),
-        told=_tell,
+        told=lambda name, at: told(name, at.host, at.port),
         connections=connections,
         beside=None if server is None else partial(_serve_nats, server),
         dashboard=Dashboard(path),
@@ -139,13 +140,17 @@ async def _serve_nats(server: Server, writer: Writer, stop: asyncio.Event) -> No
     await NatsOffice(server, take, offers).serve(stop)
 
 
-def pull_nats(path: Path, nats: NatsArguments) -> Done:
+def pull_nats(path: Path, nats: NatsArguments, progress: drop.Progress) -> Done:
     """Everything that waits; what became of it, for --json.  Raises OfficeError 931."""
+    seen = 0
     done = _nothing_done()
     with contextlib.closing(Folder(path)) as folder:
         intake = FolderIntake(folder)
 
         async def take(batches: Sequence[tuple[str, bytes]]) -> list[Taken | Refused]:
+            nonlocal seen
+            seen += len(batches)
+            progress("nats", seen)
             return _counted(done, batches, intake.take(batches))
 
         async def offers() -> dict[str, list[Offered]]:
@@ -193,9 +198,3 @@ def _count(done: Done, unit: str, answer: Taken | Refused) -> None:
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
-
-
-def _tell(name: str, listener: serve.Listener) -> None:
-    """On standard output, for whoever started it with port 0."""
-    host = f"[{listener.host}]" if ":" in listener.host else listener.host
-    print(f"{name} {host}:{listener.port}", flush=True)

@@ -63,7 +63,7 @@ def _init(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     with office_of(arguments) as office:
         wrong = deep.verify(office.store, _progress) if arguments.deep else []
-        found = check(office)
+        found = check(office, _progress)
     result = found.to_json()
     if arguments.deep:
         result["deep"] = {"ok": not wrong, "wrong": [list(each) for each in wrong]}

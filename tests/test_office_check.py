@@ -224,3 +224,14 @@ def test_subtract_is_that_of_sets(ranges, taken):
         return {n for first, last in some for n in range(first, last + 1)}
 
     assert numbers(subtract(ranges, taken)) == numbers(ranges) - numbers(taken)
+
+
+def test_it_says_how_far_it_is(office, monkeypatch):
+    monkeypatch.setattr("office.check.PROGRESS_RECORDS", 2)
+    terminal = Terminal()
+    for card in range(1, 4):
+        terminal.purchase(f"A{card}", card=card)
+        take(office, terminal, card, terminal.batch())
+    told = []
+    assert check(office, lambda done, of: told.append((done, of))).is_whole
+    assert told == [(2, 6), (4, 6), (6, 6)]

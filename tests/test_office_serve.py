@@ -210,3 +210,22 @@ def _ask(port, context):
     connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
     connection.request("GET", "/v1/unit")
     connection.getresponse()
+
+
+def test_where_it_listens_as_objects(office):
+    options = ("--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--json")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "office", "serve", "--dir", str(office.path), *options],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        told = [json.loads(process.stdout.readline()) for _ in range(2)]
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+    assert [(each["listener"], each["host"]) for each in told] == [
+        ("https", "127.0.0.1"),
+        ("metrics", "127.0.0.1"),
+    ]
+    assert all(each["port"] > 0 for each in told)

@@ -71,7 +71,6 @@ ACTS = {
     "push {tmp}/none --serial {tmp}/none": (1, 1),
     "serve --listen nowhere": (1, 1),
 }
-TOLD_WITHOUT_JSON = {"serve"}  # runs until it is ended, and is watched by its metrics
 
 
 @pytest.fixture
@@ -99,11 +98,10 @@ def test_each_act_ends_with_the_status_of_what_happened(tmp, capsys, act, expect
         fill(tmp)
         capsys.readouterr()
     words = act.format(tmp=tmp).split()
-    options = [] if words[0] in TOLD_WITHOUT_JSON else ["--json"]
-    ended = main([*words, *options])
+    ended = main([*words, "--json"])
     said = capsys.readouterr()
     assert ended == expected[is_filled], said.err
-    if options and ended == status.DONE:
+    if ended == status.DONE:
         assert [json.loads(line) for line in said.out.splitlines()], "one object"
     if ended in (status.FAILED, status.NOT_FOUND) and words[0] != "verify":
         (number,) = re.findall(r"Error (\d+)", said.err)
