@@ -5,8 +5,9 @@ import os
 
 import pytest
 
+from firmware.journal import signedfile
 from firmware.uplink import spool as spool_module
-from firmware.uplink.spool import NoSuchBatch, OutOfBounds, Spool
+from firmware.uplink.spool import NAMES, NoSuchBatch, OutOfBounds, Spool
 
 
 @pytest.fixture
@@ -121,3 +122,17 @@ def test_what_a_power_cut_left_is_removed(spool, tmp_path):
     (tmp_path / "down" / ".stoplist.cose.7.new").write_bytes(b"half")
     spool.clean()
     assert list((tmp_path / "down").iterdir()) == []
+
+
+def test_only_files_that_the_card_process_knows_come_down(tmp_path):
+    """Whoever reaches a link, or brings a stick, must not fill the disk with others."""
+    whats = {signedfile.STOPLIST, signedfile.OPERATORS, signedfile.OFFICEKEY}
+    whats |= {signedfile.PARAMETERS, signedfile.UNITSTOP, signedfile.UPDATE}
+    assert whats == NAMES
+    spool = Spool(tmp_path)
+    for what in sorted(NAMES):
+        spool.put_down(what, b"x")
+    for what in ("stoplist2", "other", "", "../stoplist", "STOPLIST", "stoplist.cose"):
+        with pytest.raises(OutOfBounds):
+            spool.put_down(what, b"x")
+    assert len(list((tmp_path / "down").iterdir())) == len(NAMES)
