@@ -26,7 +26,7 @@ _PAUSE_S = 0.05  # after an accept that failed, for want of a file descriptor sa
 
 
 class Gate:
-    """make_protocol: of one connection, as asyncio wants it."""
+    """make_protocol: of one connection, as asyncio wants it.  of_one: how many of one unit."""
 
     def __init__(
         self,
@@ -34,12 +34,14 @@ class Gate:
         context: ssl.SSLContext,
         most: int,
         counted: Callable[[int], object] = lambda open_connections: None,
+        of_one: int = OF_ONE_UNIT,
     ):
         self._make_protocol = make_protocol
         self._context = context
         self._places = asyncio.Semaphore(most)
         self._handshakes = asyncio.Semaphore(HANDSHAKES)
         self._counted = counted
+        self._of_one = of_one
         self._open = 0
         self._units: Counter[str] = Counter()
         self._transports: set[asyncio.Transport] = set()
@@ -123,7 +125,7 @@ class Gate:
         passage.unit = str(certificate.get("subject"))
         self._units[passage.unit] += 1
         passage.entered = transport
-        if self._units[passage.unit] > OF_ONE_UNIT or passage.is_lost:
+        if self._units[passage.unit] > self._of_one or passage.is_lost:
             transport.abort()
         if passage.is_lost:
             self._leave(passage)

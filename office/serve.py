@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 KEEPALIVE_S = 15.0
 STOP_S = 30.0  # for requests that were begun
 CONNECTIONS = 4000  # some 350 kB each
+PAGE_CONNECTIONS = 64  # of people who look from elsewhere, together
 _OTHER_FILES = 200  # descriptors that are no connection
 
 
@@ -106,8 +107,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     server = runner.server
     assert server is not None
     gate = Gate(server, settings.context, places, metrics.connections.set)
-    others: list[web.AppRunner] = []
-    beside = None
+    second, page, beside = None, None, None
     try:
         if settings.beside is not None:
             beside = asyncio.create_task(settings.beside(writer, stop))
@@ -116,18 +116,18 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             app = _of_metrics(metrics, writer)
             if settings.dashboard is not None:
                 settings.dashboard.add_to(app, local)
-            others.append(await _serve("metrics", app, settings.metrics, settings.told))
+            second = await _serve_here(app, settings.metrics, settings.told)
         if settings.dashboard is not None and settings.for_others is not None:
-            app, (listener, context, password) = web.Application(), settings.for_others
-            settings.dashboard.add_to(app, with_password(password))
-            others.append(await _serve("dashboard", app, listener, settings.told, context))
+            page = await _open_page(settings.dashboard, settings.for_others, settings.told)
         await stop.wait()
     finally:
         await gate.close()
         await runner.cleanup()  # waits for the requests that were begun
         gate.abort()
-        for each in others:
-            await each.cleanup()
+        if second is not None:
+            await second.cleanup()
+        if page is not None:
+            await _close_page(*page)
         if settings.dashboard is not None:
             await settings.dashboard.close()
         if beside is not None:
@@ -153,22 +153,44 @@ def _of_metrics(metrics: Metrics, writer: Writer) -> web.Application:
     return app
 
 
-async def _serve(
-    name: str,
-    app: web.Application,
-    listener: Listener,
-    told: Callable[[str, Listener], object],
-    context: ssl.SSLContext | None = None,
+async def _serve_here(
+    app: web.Application, listener: Listener, told: Callable[[str, Listener], object]
 ) -> web.AppRunner:
     runner = web.AppRunner(app, access_log=None, handle_signals=False)
     await runner.setup()
     try:
-        await web.TCPSite(runner, *listener, ssl_context=context).start()
+        await web.TCPSite(runner, *listener).start()
     except OSError as error:
         await runner.cleanup()
         raise OfficeError(930, f"{listener.host}:{listener.port}: {error.strerror}") from None
-    told(name, Listener(*runner.addresses[0][:2]))
+    told("metrics", Listener(*runner.addresses[0][:2]))
     return runner
+
+
+async def _open_page(
+    dashboard: Dashboard, others: ForOthers, told: Callable[[str, Listener], object]
+) -> tuple[Gate, web.AppRunner]:
+    """Behind a gate: who holds connections open takes none from the units."""
+    app = web.Application()
+    dashboard.add_to(app, with_password(others.password))
+    runner = web.AppRunner(
+        app, keepalive_timeout=KEEPALIVE_S, access_log=None, handle_signals=False
+    )
+    await runner.setup()
+    assert runner.server is not None
+    gate = Gate(runner.server, others.context, PAGE_CONNECTIONS, of_one=PAGE_CONNECTIONS)
+    try:
+        told("dashboard", _listening(gate, others.listen))
+    except OfficeError:
+        await runner.cleanup()
+        raise
+    return gate, runner
+
+
+async def _close_page(gate: Gate, runner: web.AppRunner) -> None:
+    await gate.close()
+    await runner.cleanup()
+    gate.abort()
 
 
 def _places(wanted: int) -> int:

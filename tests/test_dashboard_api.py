@@ -7,6 +7,7 @@ import base64
 import hashlib
 import http.client
 import json
+import socket
 import ssl
 import stat
 import time
@@ -240,6 +241,10 @@ def test_others_need_tls_and_the_password(tmp_path):
         status, _, body = get(password)
         assert status == 200
         assert json.loads(body)["last"] == 4
+        idle = [socket.create_connection(address.rsplit(":", 1)) for _ in range(8)]
+        assert get(password)[0] == 200  # those who say nothing hold up nobody
+        for each in idle:
+            each.close()
         plain = http.client.HTTPConnection(*address.rsplit(":", 1), timeout=10)
         plain.request("GET", "/api/units")
         with pytest.raises((http.client.HTTPException, OSError)):

@@ -6,6 +6,8 @@ import { kind, outcome, quarantined } from "./words.js";
 const title = (text) => h("h1", null, label(text));
 const heading = (text) => h("h2", null, label(text));
 const sign = (count) => h("span", { class: count ? "bad" : "good" }, count ? `✗ ${count}` : "✓ 0");
+const notice = (count) => (count ? h("span", { class: "doubt" }, `! ${count}`) : sign(0));
+const MILD = new Set(["late", "uncertain"]); // as in `sscoffice report`
 const more = (place) => h("p", null, link(place, "更多 · more"));
 
 // --- overview ---
@@ -115,7 +117,7 @@ export async function findings(ask) {
     lists.map(([name, text, columns]) => {
       const { count, is_more: isMore, rows } = found[name];
       return h("section", { id: name },
-        h("h2", null, label(text), " ", sign(count), isMore ? " +" : null),
+        h("h2", null, label(text), " ", (MILD.has(name) ? notice : sign)(count), isMore ? " +" : null),
         count ? table(text, columns, rows) : null);
     }),
     h("p", { class: "soft" }, "时钟、PSAM 序号与余额链：sscoffice report。 · Clocks, PSAM serials and balances: sscoffice report."),
