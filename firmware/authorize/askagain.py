@@ -1,16 +1,37 @@
-"""A card that left in the middle of a command: the same card again, and what it has to say."""
+"""A command that must not be sent twice: sent once, and where its answer was lost, the same card
+again and what it has to say."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
 
+from firmware.authorize.service import Desk
 from firmware.authorize.unit import Unit
 from firmware.authorize.visit import Visit, begin
-from firmware.outcome import Fault
+from firmware.card import commands
+from firmware.outcome import Fault, ProtocolError, StatusError, TransportError, outcome
 
 _POLL_S = 0.1
 Told = TypeVar("Told")
+
+
+def send_once(desk: Desk, name: str, header: bytes, data: bytes, uncertain: str) -> str | None:
+    """The secured command; None when the card did it, else what befell the answer: ask again.
+
+    uncertain: the outcome's name, should this process end here.  Raises StatusError where the card
+    says that it did nothing.
+    """
+    desk.sent(outcome(uncertain))
+    try:
+        desk.visit.session.secured(name, header, data)
+        return None
+    except StatusError as error:
+        if not commands.is_state_unknown(error.sw):
+            raise
+        return error.what
+    except (TransportError, ProtocolError) as fault:
+        return fault.what
 
 
 def ask_again(

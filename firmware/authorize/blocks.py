@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from firmware.authorize.askagain import ask_again
+from firmware.authorize.askagain import ask_again, send_once
 from firmware.authorize.service import Desk
 from firmware.authorize.visit import Visit, external_authenticate, factors
 from firmware.card import commands
 from firmware.card import keys as card_keys
 from firmware.journal import kinds as rec
-from firmware.outcome import Outcome, ProtocolError, StatusError, TransportError, outcome
+from firmware.outcome import Outcome, StatusError, outcome
 from firmware.psam import keytable
 from firmware.psam.keytable import PsamKey
 
@@ -68,16 +68,9 @@ def _block(
     external_authenticate(unit, visit, unit.psam.found(keytable.OPEN_BY_NAME[lock]), reference)
     challenge = visit.session.get_challenge()
     data = unit.psam.secure_message(mac_key, factors(unit, visit), challenge, header)
-    desk.sent(outcome("BLOCK_UNCERTAIN"))
-    try:
-        visit.session.secured("BLOCK", header, data)
+    lost = send_once(desk, "BLOCK", header, data, "BLOCK_UNCERTAIN")
+    if lost is None:
         return None
-    except StatusError as error:
-        if not commands.is_state_unknown(error.sw):
-            raise
-        lost = error.what
-    except (TransportError, ProtocolError) as fault:
-        lost = fault.what
     seen = ask_again(unit, visit, "BLOCK_CHECKING", is_blocked)
     shown = {True: "it is blocked", False: "it is not blocked", None: "the card stayed away"}[seen]
     desk.record[rec.KEY_DETAIL] = f"{what}: {lost}; {shown}"

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from firmware.authorize.askagain import ask_again
+from firmware.authorize.askagain import ask_again, send_once
 from firmware.authorize.pinchange import ask_new_pin
 from firmware.authorize.service import Desk
 from firmware.authorize.visit import Visit, external_authenticate, factors
 from firmware.card import commands, files
 from firmware.card.session import PIN_IS_SET
 from firmware.journal import kinds as rec
-from firmware.outcome import Outcome, ProtocolError, StatusError, TransportError, outcome
+from firmware.outcome import Outcome, outcome
 from firmware.psam.keytable import PUK, STK
 from firmware.secret import Pin
 
@@ -68,16 +68,9 @@ def _change(desk: Desk, header: bytes, new: Pin | None, before: int | None) -> O
     challenge = visit.session.get_challenge()
     block = b"" if new is None else commands.pin_block(new.reveal(), unit.psam.block)
     data = unit.psam.secure_message(STK, factors(unit, visit), challenge, header, block)
-    desk.sent(outcome("PIN_CHANGE_UNCERTAIN"))
-    try:
-        visit.session.secured("PIN CHANGE/UNBLOCK", header, data)
+    lost = send_once(desk, "PIN CHANGE/UNBLOCK", header, data, "PIN_CHANGE_UNCERTAIN")
+    if lost is None:
         return None
-    except StatusError as error:
-        if not commands.is_state_unknown(error.sw):
-            raise
-        lost = error.what
-    except (TransportError, ProtocolError) as fault:
-        lost = fault.what
     seen = ask_again(unit, visit, "PIN_CHANGE_CHECKING", partial(_seen, desk, before, new))
     what = "pin.unblock" if new is None else "pin.reload"
     desk.record[rec.KEY_DETAIL] = f"{what}: {lost}; {seen or 'the card stayed away'}"
