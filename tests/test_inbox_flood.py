@@ -68,3 +68,27 @@ def test_many_receipts_at_once_keep_no_card_waiting(tmp_path: Path, monkeypatch:
         rig.inbox.collect()
         done.append(sum(is_receipted(rig, number) for number in range(1, 6)))
     assert done == [1, 3, 4, 4]
+
+
+def test_many_batches_are_compared_after_a_start_without_keeping_a_card_waiting(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(inbox, "CHECK_BATCHES", 2)
+    rig = make_rig(tmp_path)
+    for _ in range(5):
+        note(rig)
+        sealed(rig)
+    data_dir = rig.board.unit.data_dir
+    paths = [path for _, path in spool.batches(data_dir)]
+    whole = [path.read_bytes() for path in paths]
+    for path in paths:
+        path.write_bytes(b"spoilt")
+    rig.restart()
+    right = []
+    for _ in range(4):
+        rig.inbox.seal_if_due()
+        right.append(sum(path.read_bytes() == raw for path, raw in zip(paths, whole, strict=True)))
+    assert right == [2, 4, 5, 5]
+    paths[0].write_bytes(b"spoilt")
+    rig.inbox.seal_if_due()
+    assert paths[0].read_bytes() == b"spoilt", "once after a start"

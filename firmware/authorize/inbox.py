@@ -38,6 +38,8 @@ REST_S = 2.0
 SCRUB_RECORDS = 64
 PRUNE_RECORDS = 256
 PRUNE_REST_S = 3600.0
+CHECK_BATCHES = 8
+"""Built again and compared at a time, after a start."""
 COLLECT_RECEIPTS = 16
 """Judged at a time: each costs some syncs, and a card may be waiting."""
 EARLY_S = 60.0
@@ -55,6 +57,7 @@ class Inbox:
         self._touched = unit.monotonic()
         self._is_settled = False
         self._is_out = self._is_checked = False
+        self._checked = 0  # the number of the last batch in out/ that was compared
         self._prune_at = 0.0
         self._refusals = Refusals(unit)
         self._early: dict[bytes, float] = {}  # receipts that wait for the one before: till when
@@ -113,8 +116,22 @@ class Inbox:
             self._is_out = False
             batch.seal(journal, rules.batch_records)
         if not self._is_out:
-            batch.put_out(journal, check=not self._is_checked)
-            self._is_out = self._is_checked = True
+            batch.put_out(journal)
+            self._is_out = True
+        if not self._is_checked:
+            self._check_next()
+
+    def _check_next(self) -> None:
+        """Once after a start, a few at a time: a spoilt batch in out/ is written again."""
+        journal, after = self._unit.journal, self._checked
+        rows = journal.rows(
+            "SELECT batch FROM batches WHERE receipt IS NULL AND batch > ? ORDER BY batch LIMIT ?",
+            after,
+            CHECK_BATCHES,
+        )
+        batch.put_out(journal, check=True, after=after, limit=CHECK_BATCHES)
+        self._checked = rows[-1][0] if rows else after
+        self._is_checked = not rows
 
     def _is_due(self) -> bool:
         journal, rules = self._unit.journal, self._unit.board.uplink

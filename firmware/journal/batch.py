@@ -143,16 +143,20 @@ def make_file(statement_raw: bytes, packed: bytes) -> bytes:
     return cose.encode([FORM, statement_raw, *packing.compress(packed)])
 
 
-def put_out(journal: Journal, *, check: bool = False) -> list[int]:
+def put_out(journal: Journal, *, check: bool = False, after: int = 0, limit: int = -1) -> list[int]:
     """Write every SEALED batch that is not in out/; the numbers written.  Raises OSError.
 
     check: compare those that are there, too, and write a spoilt one again; for a start.
+    after, limit: only the next so many above that number, for a check that keeps nobody waiting.
     A batch whose records were damaged since cannot be built again and is left out: the office
     sees the gap, and the DAMAGE record says why.
     """
     written = []
     rows = journal.rows(
-        "SELECT batch, first, last, header FROM batches WHERE receipt IS NULL ORDER BY batch"
+        "SELECT batch, first, last, header FROM batches WHERE receipt IS NULL AND batch > ?"
+        " ORDER BY batch LIMIT ?",
+        after,
+        limit,
     )
     for number, first, last, raw in rows:
         path = spool.batch_path(journal.data_dir, number)
