@@ -109,7 +109,7 @@ class Browser:
             ready, _, _ = select.select([self._read], [], [], max(0.0, until - time.monotonic()))
             assert ready, "Chromium does not answer"
             piece = os.read(self._read, 1 << 20)
-            assert piece, "Chromium has ended"
+            assert piece, "Chromium has ended: its sandbox needs user namespaces"
             self._waiting += piece
         line, _, self._waiting = self._waiting.partition(b"\0")
         return dict(json.loads(line))
