@@ -48,11 +48,23 @@ class Folder:
         self.partial = path / "partial"
         self.refused = path / "refused"
         self.store = Store(_place(path))
-        self.signer = Ed25519Signer(_read_seed(path / KEY))
+        self._read_key()
         try:
             self.settle_key()
         except OSError as error:
             raise OfficeError(906, f"{path}: {error.strerror}") from None
+
+    def _read_key(self) -> None:
+        self._key_file = _identity(self.path / KEY)
+        self.signer = Ed25519Signer(_read_seed(self.path / KEY))
+
+    def follow_key(self) -> None:
+        """Sign with the key in force, if another process of this office changed it meanwhile.
+
+        Raises OfficeError 910.
+        """
+        if _identity(self.path / KEY) != self._key_file:
+            self._read_key()
 
     def settle_key(self) -> None:
         """Put the key beside in force, if the newest `officekey` names it: a change of the key was
@@ -69,7 +81,7 @@ class Folder:
         self._keep_former(self.signer.public_key)
         fresh.replace(self.path / KEY)
         sync_folder(self.path)
-        self.signer = new
+        self._read_key()
         lines = f"{new.public_key.hex()}\n{body[SEALING].hex()}\n"
         write_atomic(self.path / PUB, lines.encode())
 
@@ -162,6 +174,15 @@ def init(path: Path, name: str, url: str | None = None) -> str:
     except OSError as error:
         raise OfficeError(906, f"{path}: {error.strerror}") from None
     return public_hex
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Another one when the file was replaced; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _create_seed(path: Path) -> bytes:

@@ -59,11 +59,12 @@ class Intake:
         """Verify and store; what is Taken is on the disk, and its receipt may be sent.
 
         The same batch again gives the same receipt.  What is Refused lies in refused/, or in the
-        store under quarantine.  Raises OfficeError 906, 909: what was stored by then gives its
+        store under quarantine.  Raises OfficeError 906, 909, 910: what was stored by then gives its
         receipt when it comes again.
         """
         results: list[Taken | Refused] = []
         with self._lock:
+            self._folder.follow_key()
             for start in range(0, len(files), MAX_TOGETHER):
                 results += self._durably(files[start : start + MAX_TOGETHER])
         return results

@@ -62,10 +62,11 @@ class Offers:
 
     def _refresh(self) -> None:
         sql = "SELECT what, max(number) FROM signed_files GROUP BY what ORDER BY what"
-        state = self._folder.store.rows(sql)
+        self._folder.follow_key()
+        state = [*self._folder.store.rows(sql), (self._folder.signer.public_key,)]
         if state == self._state:
             return
-        names = [str(what) for what, _ in state]
+        names = [str(what) for what, _ in state[:-1]]
         found = {what: self._find(what) for what in names if what != UNITSTOP}
         self._newest = {what: each for what, each in found.items() if each is not None}
         self._stops = self._find_stops() if UNITSTOP in names else {}

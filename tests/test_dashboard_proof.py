@@ -10,6 +10,7 @@ import pytest
 
 from firmware.journal import cose
 from firmware.journal.algorithms import key_id
+from office import rekey
 from tests import chromium_rig
 from tests.chromium_rig import Browser, pages
 from tests.dashboard_rig import STEPS, Between, Served, states, turned
@@ -233,6 +234,18 @@ def test_a_p256_unit_is_checked_too(tmp_path, opened):
             between.change = in_field("raw")
             page = opened(f"{between.url}/#/record/{'clinic%201%2F%E4%B8%9C'}/3")
             assert states(page)["signature"] == "false"
+
+
+def test_a_receipt_under_an_earlier_key_of_the_office_is_checked_too(tmp_path, opened):
+    office, terminal = made_office(tmp_path), Terminal()
+    enrol(office, terminal)
+    terminal.purchase("A1")
+    take(office, terminal.unit, terminal.batch())
+    rekey.rotate(office, T0_MS)
+    office.close()
+    with Served(tmp_path / "office") as served:
+        page = opened(f"{served.url}/#/record/{terminal.unit}/1")
+        assert states(page) == dict.fromkeys(STEPS, "true")
 
 
 def test_a_batch_with_a_damaged_range(tmp_path, opened):

@@ -144,6 +144,27 @@ def test_receipts_are_signed_anew_when_they_are_asked_for(place):
     office.close()
 
 
+def test_a_process_that_serves_meanwhile_signs_with_the_new_key_at_once(place):
+    """Else units that follow the office would refuse its receipts until it is restarted."""
+    serving, other = Folder(place), Folder(place)
+    terminal = Terminal()
+    enrol(serving, terminal)
+    offers = Offers(serving)
+    with other.store.transaction():
+        signedfiles.sign(other, "parameters", {}, 1)
+    assert [each.what for each in offers.of("unit-1")] == ["parameters"]
+    rekey.rotate(other, 2)
+    terminal.purchase("A1")
+    batch = terminal.batch()
+    receipt = take(serving, "unit-1", batch).receipt
+    parse_receipt(receipt, other.signer.public_key, take_apart(batch)[0])
+    offered_now = {each.what: each.content for each in offers.of("unit-1")}
+    assert set(offered_now) == {"officekey", "parameters"}
+    signed_file(split(offered_now["parameters"])[0], other.signer.public_key)
+    serving.close()
+    other.close()
+
+
 def test_a_new_tree_is_said_only_when_it_is_asked_for(place):
     for flag in (False, True):
         office = Folder(place)

@@ -72,6 +72,7 @@ class Evidence:
             "SELECT min(number) FROM records WHERE unit = ? AND number > ?", unit, number
         )
         previous = raws.get(number - 1) or self._store.record(unit, number - 1)
+        self._folder.follow_key()
         signer = self._folder.signer
         return {
             "unit": unit, "number": number, "batch": row.batch, "quarantined": row.quarantined,
@@ -85,7 +86,8 @@ class Evidence:
                 for key in keys_of(self._store, unit)
             ],
             "office": [
-                {"algorithm": signer.algorithm, "public_key": signer.public_key.hex()}
+                {"algorithm": signer.algorithm, "public_key": each.hex()}
+                for each in (*self._folder.former_keys(), signer.public_key)
             ],
             "neighbours": [before[0] if before else None, after[0] if after else None],
         }  # fmt: skip

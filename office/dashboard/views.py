@@ -51,6 +51,7 @@ class Views:
 
     def words(self) -> Json:
         """The numbers of docs/records.md with their names, and the office itself."""
+        self._folder.follow_key()
         signer = self._folder.signer
         return {
             "office": self._store.name(),
