@@ -239,6 +239,16 @@ def test_a_restart_makes_a_key_of_a_new_number(bench):
     assert bench.opened(last.number) == {"id_tail": "2222"}
 
 
+def test_a_rebuild_of_the_database_makes_a_key_of_a_new_number(bench):
+    """The DAY_KEY may be among what was lost: nobody could open what is sealed under it later."""
+    bench.serve(id_tail="1111")
+    bench.journal.write("UPDATE records SET raw = x'00' WHERE kind = ?", KIND_DAY_KEY)
+    bench.journal._renew("a test")
+    last = bench.serve(id_tail="2222")
+    assert last.body[62] > 1
+    assert bench.opened(last.number) == {"id_tail": "2222"}
+
+
 def test_another_key_of_the_office_means_another_day_key(bench):
     bench.serve(id_tail="1111")
     bench.office_key = sealed.public_of(bytes(range(2, 34)))

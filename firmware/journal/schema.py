@@ -60,6 +60,9 @@ LOAD_STATE = (
 )
 """SQL: the state of the load whose LOAD_INTENT the row is."""
 
+DAY_KEY = "day key"
+"""A counter: the newest number of a day key (sealed.py)."""
+
 REMEMBERED = "SELECT value FROM counters WHERE name = ?"
 
 INSERT = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"

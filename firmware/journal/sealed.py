@@ -21,7 +21,7 @@ from firmware.journal import cose
 from firmware.journal.cose import CoseError
 from firmware.journal.kinds import KEY_KEY_NO, KEY_SEALED, KEY_WRAPPED, KIND_DAY_KEY
 from firmware.journal.record import Record
-from firmware.journal.schema import JournalError
+from firmware.journal.schema import DAY_KEY, JournalError
 
 if TYPE_CHECKING:
     from firmware.journal.store import Journal
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 KEY_LENGTH = 32
 NONCE_LENGTH = 12
 INFO = b"ssc day key"
-COUNTER = "day key"  # of the journal: the newest key_no
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
@@ -100,7 +99,7 @@ class Sealer:
         self._journal = journal
         self._office_key = office_key
         self._cipher: AESGCM | None = None
-        self._made_for: tuple[int, bytes] | None = None
+        self._made_for: tuple[int, bytes, int] | None = None
         self._key_no = 0
 
     def append(self, kind: int, body: Mapping[int, Any], personal: Mapping[str, Any]) -> Record:
@@ -121,17 +120,20 @@ class Sealer:
         return {KEY_KEY_NO: self._key_no, KEY_SEALED: sealed}
 
     def _day_cipher(self, office_key: bytes) -> AESGCM:
-        """Today's key; a new one, and its DAY_KEY on the disk, before its first use."""
+        """Today's key; a new one, and its DAY_KEY on the disk, before its first use.
+
+        A database that was rebuilt has a new boot count, and may have lost the DAY_KEY.
+        """
         journal = self._journal
-        wanted = (journal.clock.day(journal.clock.now().epoch_ms), office_key)
+        wanted = (journal.clock.day(journal.clock.now().epoch_ms), office_key, journal.boot)
         if self._cipher is None or self._made_for != wanted:
             day_key = os.urandom(KEY_LENGTH)
             try:
                 wrapped = wrap(day_key, office_key, journal.unit)
             except ValueError:
                 raise JournalError("the office's encryption key is no X25519 key") from None
-            key_no = journal.counter(COUNTER) + 1
-            journal.set_counter(COUNTER, key_no)  # first: a number may be left out, never repeated
+            key_no = journal.counter(DAY_KEY) + 1
+            journal.set_counter(DAY_KEY, key_no)  # first: a number may be left out, never repeated
             journal.append(KIND_DAY_KEY, {KEY_KEY_NO: key_no, KEY_WRAPPED: wrapped})
             self._cipher, self._made_for, self._key_no = AESGCM(day_key), wanted, key_no
         return self._cipher

@@ -31,7 +31,7 @@ from firmware.journal.lifecycle import (
 from firmware.journal.prune import FLOOR, Pruner
 from firmware.journal.record import NO_PREVIOUS, Record
 from firmware.journal.room import CEILING_STEP, Ceiling, Reserve
-from firmware.journal.schema import JournalCorruptError, JournalFullError
+from firmware.journal.schema import DAY_KEY, JournalCorruptError, JournalFullError
 from firmware.journal.statement import Statement
 from firmware.journal.view import View
 from firmware.journal.writer import Writer
@@ -169,6 +169,7 @@ class Journal(View):
             self._boot = max((each.boot for each in records), default=0) + 1
             self.set_counter("boot", self._boot)
             self.set_counter("batch_floor", ceiling)  # no batch had a number above its records'
+            self.set_counter(DAY_KEY, ceiling)  # nor had a day key
             self._number = ceiling
             self._digest = records[-1].digest if records else NO_PREVIOUS
             rotation.settle(self, self._settings.take)
