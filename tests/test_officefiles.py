@@ -15,7 +15,7 @@ from firmware.authorize.services import SERVICES
 from firmware.journal import kinds as rec
 from firmware.journal import spool
 from firmware.journal.cose import Ed25519Signer
-from firmware.journal.schema import JournalError
+from firmware.journal.schema import JournalError, JournalFullError
 from firmware.journal.signedfile import make_signed_file
 from tests.rig import Rig
 
@@ -172,6 +172,26 @@ def test_a_file_that_came_before_its_key_is_taken_after_it(tmp_path: Path) -> No
     assert rig.unit.stop_list.number == 0  # type: ignore[union-attr]
     bring(rig, "officekey", FIRST_CHANGE)
     assert rig.unit.stop_list.number == 7  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("what", ["unitstop", "stoplist", "operators", "officekey"])
+def test_a_first_look_that_failed_blocks_nothing_where_nothing_was_in_force(
+    tmp_path: Path, monkeypatch: Any, what: str
+) -> None:
+    """The disk was full as a file that is none was refused."""
+    rig = make_rig(tmp_path)
+    before = (rig.unit.stop_list, rig.unit.operators, rig.unit.office_keys, rig.unit.stop)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise JournalFullError("full")
+
+    monkeypatch.setattr(rig.unit.journal, "append", full)
+    with pytest.raises(JournalFullError):
+        bring(rig, what, b"no message")
+    monkeypatch.undo()
+    look(rig)
+    assert (rig.unit.stop_list, rig.unit.operators, rig.unit.office_keys, rig.unit.stop) == before
+    assert not rig.unit.is_stopped
 
 
 def test_without_the_key_that_was_in_force_nothing_is_taken(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from firmware.authorize.refusals import Refusals
 from firmware.authorize.unit import Unit
 from firmware.journal import kinds as rec
 from firmware.journal import spool
+from firmware.journal.schema import JournalError
 from firmware.journal.signedfile import (
     MAX_FILE,
     SignedFile,
@@ -120,11 +121,18 @@ class FileKeeper(Generic[Contents]):
         try:
             self._choose(sources, changed)
         except BaseException:
-            if before is None:
+            if before is None and self._must_be_one():
                 self._do_without(self._kind.refused)
             raise
         self._stamps = {path: _stamp(path) for path in sources}
         self._chain = self._unit.office_keys.chain
+
+    def _must_be_one(self) -> bool:
+        """One was in force, or is named; where the journal cannot tell, too."""
+        try:
+            return self._named is not None or self._unit.journal.applied(self._kind.what) > 0
+        except JournalError:
+            return True
 
     def _choose(self, sources: list[Path], changed: set[Path]) -> None:
         applied = self._unit.journal.applied(self._kind.what)
