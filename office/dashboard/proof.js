@@ -88,7 +88,8 @@ async function chain(facts) {
   if (facts.number === 1) return [previous.every((each) => each === 0), "1"];
   if (facts.before === null) return [null, "前一条不在库中 the record before is not here"];
   const digest = await sha256(facts.before);
-  return [same(digest, previous), `SHA-256 ${short(digest)} = ${short(previous)}?`];
+  const follows = same(digest, previous);
+  return [follows, `SHA-256 ${short(digest)} ${follows ? "=" : "≠"} ${short(previous)}`];
 }
 
 // --- its batch ---
