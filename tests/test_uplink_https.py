@@ -251,7 +251,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
         HEAD % 10 + b"half",
         HEAD % 0,
         HEAD % 100_000 + bytes(100_000),
-        b"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\n[]",
+        b"HTTP/1.1 502 Oh\r\nContent-Length: 2\r\n\r\n[]",
         b"HTTP/1.1 302 Go\r\nLocation: http://x/\r\nContent-Length: 0\r\n\r\n",
     ],
 )
@@ -260,6 +260,17 @@ def test_an_answer_that_is_none_is_no_receipt(rig, unit, answer, tmp_path):
     unit.seal(1)
     link = HttpsCollector(peer.url(), unit.data_dir, timeout_s=2)
     with pytest.raises(Unreachable):
+        link.send(*unit.spool.whole(1))
+    link.close()
+    peer.socket.close()
+
+
+def test_a_batch_at_which_the_office_fails_holds_up_no_other(rig, unit, tmp_path):
+    answer = b"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\n[]"
+    peer = Peer(rig, lambda tls: tls.sendall(answer), tmp_path)
+    unit.seal(1)
+    link = HttpsCollector(peer.url(), unit.data_dir, timeout_s=2)
+    with pytest.raises(BatchRefused):
         link.send(*unit.spool.whole(1))
     link.close()
     peer.socket.close()

@@ -4,7 +4,7 @@
     GET  /v1/down               {"files": [{"what", "number", "size", "sha256"}]}
     GET  /v1/down/WHAT/SHA256   the file; `Range: bytes=A-` (RFC 9110 14)
 
-403 {"error", "cause", "detail"}: this unit is not served.  409, 413, 422: this batch is refused.
+403 {"error", "cause", "detail"}: this unit is not served.  409, 413, 422, 500: not this batch.
 429, 503 with Retry-After: later.  docs/collector-openapi.json is the whole description.
 """
 
@@ -33,6 +33,7 @@ _REFUSES_BATCH = (
     HTTPStatus.CONFLICT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.INTERNAL_SERVER_ERROR,  # it may be this batch: the others shall not wait for it
 )
 
 
