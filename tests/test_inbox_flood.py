@@ -92,3 +92,12 @@ def test_many_batches_are_compared_after_a_start_without_keeping_a_card_waiting(
     paths[0].write_bytes(b"spoilt")
     rig.inbox.seal_if_due()
     assert paths[0].read_bytes() == b"spoilt", "once after a start"
+
+
+def test_what_power_cuts_left_half_written_does_not_pile_up(tmp_path: Path) -> None:
+    rig = make_rig(tmp_path)
+    data_dir = rig.board.unit.data_dir
+    for place in ("out/.00000001.batch.7.new", "applied/.officekey.cose.8.new"):
+        (data_dir / place).write_bytes(b"half")
+    rig.restart()
+    assert [each for name in ("out", "applied") for each in (data_dir / name).iterdir()] == []

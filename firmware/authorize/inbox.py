@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from firmware.authorize.filekeeper import APPLIED
 from firmware.authorize.officefiles import (
     office_key_keeper,
     parameters_keeper,
@@ -62,6 +63,8 @@ class Inbox:
         self._refusals = Refusals(unit)
         self._early: dict[bytes, float] = {}  # receipts that wait for the one before: till when
         spool.make_folders(self._data_dir)
+        for name in (spool.OUT, APPLIED):
+            spool.sweep(self._data_dir / name)
         # Nobody knows how long these have been lying here: they tell no time.
         self._timeless = {number for number, _ in spool.receipts(self._data_dir)}
         # The office's keys come first: they verify the others.

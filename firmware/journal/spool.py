@@ -77,6 +77,12 @@ def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
     sync_folder(path.parent)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what a power cut left half written; for the folder's one writer, at its start."""
+    for half_written in folder.glob(".*.new"):
+        half_written.unlink(missing_ok=True)
+
+
 def remove(path: Path) -> None:
     """Remove the file, if it is there, for good."""
     path.unlink(missing_ok=True)
