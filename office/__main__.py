@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from firmware.journal.signedfile import MAX_FILE
-from firmware.journal.spool import write_atomic
 from office import (
     day,
     enrolling,
+    files,
     ledger_commands,
     link_commands,
     operators,
@@ -153,7 +153,7 @@ def _stop_list(arguments: argparse.Namespace) -> int:
             stoplist.change(office, named if adding else [], [] if adding else named)
         made = stoplist.make(office, _now_ms(), arguments.since, _done)
         count = stoplist.count(office)
-    _write(arguments.out, made.raw)
+    files.write(arguments.out, made.raw)
     since = f", 自 since {made.base}" if made.base else ""
     number = made.signed.number
     told = {"what": "stoplist", "number": number, "since": made.base, "entries": count}
@@ -174,7 +174,7 @@ def _operators(arguments: argparse.Namespace) -> int:
     with _office(arguments.dir) as office:
         removed = arguments.code if arguments.act == "remove" else None
         signed = operators.change(office, _now_ms(), added, removed)
-    _write(arguments.out, signed.raw)
+    files.write(arguments.out, signed.raw)
     count = len(signed.body[operators.PEOPLE])
     told = {"what": "operators", "number": signed.number, "people": count}
     text = f"{arguments.out}: operators {signed.number}, 人员 people {count}"
@@ -213,7 +213,7 @@ def _presence(arguments: argparse.Namespace) -> int:
             made = presence.make_request(office, arguments.what, _now_ms())
         print(json.dumps({"request_no": made.request_no, "nonce": made.nonce.hex()}))
         return status.DONE
-    raw = presence.statement_bytes(_read(Path(arguments.what)))
+    raw = presence.statement_bytes(files.read(Path(arguments.what), MAX_FILE))
     with _office(arguments.dir) as office:
         proof = presence.verify(office, raw, _now_ms(), arguments.window)
     told = presence.told(proof)
@@ -236,21 +236,6 @@ def _rows(office: Folder, date: str | None) -> list[day.Row]:
 def _office(path: Path) -> Iterator[Folder]:
     with contextlib.closing(Folder(path)) as office:
         yield office
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_FILE + 1)
-    except OSError as error:
-        raise OfficeError(906, f"{path}: {error.strerror}") from None
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        write_atomic(path, content)
-    except OSError as error:
-        raise OfficeError(906, f"{path}: {error.strerror}") from None
 
 
 def _now_ms() -> int:

@@ -15,7 +15,7 @@ from firmware.journal.enrolment import (
     verify_enrolment,
 )
 from firmware.journal.spool import write_atomic
-from office import ca, keys, status
+from office import ca, files, keys, status
 from office.errors import OfficeError
 from office.folder import Folder
 from office.link_commands import AddAct, office_of
@@ -47,7 +47,7 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
 
 
 def _enrol(arguments: argparse.Namespace) -> int:
-    raw = _read(arguments.request)
+    raw = files.read(arguments.request, MAX_ENROLMENT)
     request = _request(raw)
     ident = key_id(request.public_key)
     with office_of(arguments) as office:
@@ -161,14 +161,6 @@ def _request(raw: bytes) -> Enrolment:
 def _confirmed() -> bool:
     print("与终端所示一致? · Is this the key id the unit shows? [yes/no] ", end="", flush=True)
     return sys.stdin.readline().strip().lower() == "yes"
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_ENROLMENT + 1)
-    except OSError as error:
-        raise OfficeError(906, f"{path}: {error.strerror}") from None
 
 
 def _now_ms() -> int:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firmware.journal.signedfile import MAX_FILE
-from office import status, stoplist
-from office.errors import LinkError, OfficeError
+from office import files, status, stoplist
+from office.errors import LinkError
 from office.folder import Folder
 from office.line import DEFAULT_BAUD, SerialLink
 from office.link import Link
@@ -183,7 +183,7 @@ def _pulled_json(done: Pulled) -> dict[str, object]:
 
 
 def _push(arguments: argparse.Namespace) -> int:
-    raw = _read(arguments.file)
+    raw = files.read(arguments.file, MAX_FILE)
     with office_of(arguments) as office, _link(arguments, office) as link:
         signed = stoplist.own_file(office, raw)
         if arguments.unit is not None:
@@ -263,11 +263,3 @@ def _progress(number: int, held: int, size: int) -> None:
         print(f"{number}: {percent:3d} % {held}/{size} B", end=end, file=sys.stderr, flush=True)
     elif held == size:
         print(f"{number}: {size} B", file=sys.stderr)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_FILE + 1)
-    except OSError as error:
-        raise OfficeError(906, f"{path}: {error.strerror}") from None

@@ -16,9 +16,10 @@ from firmware.journal.signedfile import (
     UNITSTOP,
     SignedFile,
     SignedFileError,
+    claimed_file,
     signed_file,
 )
-from office import signedfiles, stoprows
+from office import stoprows
 from office.folder import Folder
 
 _KEY_UNIT = 1  # of the body of a unitstop
@@ -77,7 +78,7 @@ class Offers:
         sql = "SELECT raw FROM signed_files WHERE what = ? ORDER BY number DESC LIMIT ?"
         for (raw,) in self._folder.store.rows(sql, what, stoprows.KEPT):
             if what == OFFICEKEY:  # signed by the key before: units follow the chain
-                return _offered(signedfiles.signed_of(bytes(raw)), b"")
+                return _offered(claimed_file(bytes(raw)), b"")
             signed = self._read(bytes(raw))
             if signed is None:
                 continue

@@ -9,9 +9,8 @@ import time
 from pathlib import Path
 
 from firmware.journal import cose
-from firmware.journal.signedfile import PARAMETER_NAMES, PARAMETERS, UPDATE
-from firmware.journal.spool import write_atomic
-from office import rekey, signedfiles, status
+from firmware.journal.signedfile import PARAMETER_NAMES, PARAMETERS, UPDATE, claimed_file
+from office import files, rekey, signedfiles, status
 from office.errors import OfficeError
 from office.link_commands import AddAct, office_of
 
@@ -99,12 +98,9 @@ def _update(arguments: argparse.Namespace) -> int:
 
 def _tell(arguments: argparse.Namespace, raw: bytes, more: dict[str, object]) -> None:
     """What was signed, and the file itself where it was asked for.  Raises OfficeError 906."""
-    if arguments.out is not None:
-        try:
-            write_atomic(arguments.out, raw)
-        except OSError as error:
-            raise OfficeError(906, f"{arguments.out}: {error.strerror}") from None
-    told = {"what": signedfiles.payload_of(raw)[1], "number": signedfiles.payload_of(raw)[2]} | more
+    files.write(arguments.out, raw)
+    signed = claimed_file(raw)
+    told = {"what": signed.what, "number": signed.number} | more
     if arguments.json:
         print(json.dumps(told))
     else:

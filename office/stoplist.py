@@ -13,6 +13,7 @@ from firmware.journal.signedfile import (
     STOPLIST,
     SignedFile,
     SignedFileError,
+    claimed_file,
     make_signed_file,
     split,
 )
@@ -20,7 +21,6 @@ from firmware.journal.signedfile import signed_file as read_signed_file
 from office import stoprows
 from office.errors import OfficeError
 from office.folder import Folder
-from office.signedfiles import signed_of
 from office.stoprows import Progress
 
 CARD, RANGE, TERMINAL = 1, 2, 3  # keys of the body
@@ -147,7 +147,7 @@ def own_file(folder: Folder, raw: bytes) -> SignedFile:
     An officekey is signed by the key before: it is ours when the store has it.
     """
     if folder.store.row("SELECT 1 FROM signed_files WHERE what = ? AND raw = ?", OFFICEKEY, raw):
-        return signed_of(raw)
+        return claimed_file(raw)
     try:
         return read_signed_file(split(raw)[0], folder.signer.public_key)
     except (SignedFileError, CoseError) as error:

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from firmware.journal.spool import write_atomic
-from office import deep, folder, quarantine, status, unitstop
+from office import deep, files, folder, quarantine, status, unitstop
 from office.check import check
 from office.day import CHINA
 from office.errors import OfficeError
@@ -100,11 +99,7 @@ def _reinstate(arguments: argparse.Namespace) -> int:
 
 
 def _tell(arguments: argparse.Namespace, text: str, batches: list[int], raw: bytes) -> None:
-    if arguments.out is not None:
-        try:
-            write_atomic(arguments.out, raw)
-        except OSError as error:
-            raise OfficeError(906, f"{arguments.out}: {error.strerror}") from None
+    files.write(arguments.out, raw)
     if arguments.json:
         print(json.dumps({"unit": arguments.unit, "batches": batches}))
     else:

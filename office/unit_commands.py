@@ -18,9 +18,8 @@ from firmware.journal.kinds import (
 )
 from firmware.journal.proof import make_proof
 from firmware.journal.receipt import read_receipt
-from firmware.journal.spool import write_atomic
 from firmware.journal.statement import claimed_statement
-from office import day, status
+from office import day, files, status
 from office.errors import OfficeError
 from office.ledger import stored_fact
 from office.link_commands import AddAct, office_of
@@ -114,11 +113,7 @@ def _receipt(arguments: argparse.Namespace) -> int:
         print(OfficeError(918, f"{arguments.unit}: {named}").lines, file=sys.stderr)
         return status.NOT_FOUND
     content, told = found
-    if arguments.out is not None:
-        try:
-            write_atomic(arguments.out, content)
-        except OSError as error:
-            raise OfficeError(906, f"{arguments.out}: {error.strerror}") from None
+    files.write(arguments.out, content)
     if arguments.json or arguments.out is None:
         print(json.dumps(told | {"hex": content.hex()}))
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -13,8 +12,7 @@ from pathlib import Path
 from firmware.journal.algorithms import written
 from firmware.journal.batch import MAX_BATCH
 from firmware.journal.receipt import MAX_RECEIPT
-from firmware.journal.spool import write_atomic
-from office import knownkeys, status
+from office import files, knownkeys, status
 from office.errors import OfficeError
 from office.examine import examine
 from office.folder import Folder
@@ -48,20 +46,20 @@ def _verify(arguments: argparse.Namespace) -> int:
             print(f"找不到 · not found: {each}", file=sys.stderr)
             return status.NOT_FOUND
     keys = _read_keys(arguments.keys)
-    files = batch_files(arguments.path)
+    found = batch_files(arguments.path)
     classes: Counter[str] = Counter()
-    for done, path in enumerate(files, 1):
+    for done, path in enumerate(found, 1):
         verdict = verdict_on(path, keys)
         classes[verdict.why or ""] += 1
         if arguments.json or not verdict.is_sound:
             print(json.dumps(verdict.to_json(path.name), ensure_ascii=False))
-        _progress(done, len(files))
-    sound, count = classes.pop("", 0), len(files)
+        _progress(done, len(found))
+    sound, count = classes.pop("", 0), len(found)
     if not arguments.json:
         print(f"文件 files {count}, 无误 sound {sound}, 有误 wrong {count - sound}")
         for why, number in sorted(classes.items()):
             print(f"  {why} {number}")
-    if not files:
+    if not found:
         return status.NOTHING
     return status.DONE if sound == count else status.FAILED
 
@@ -74,8 +72,8 @@ def batch_files(path: Path) -> list[Path]:
 def verdict_on(path: Path, keys: KnownKeys) -> Verdict:
     """On the file and on the receipt of the same name beside it; raises OfficeError 906."""
     receipt = path.with_suffix(".receipt")
-    beside = _read(receipt, MAX_RECEIPT) if receipt != path and receipt.exists() else None
-    return examine(_read(path, MAX_BATCH), keys, beside)
+    beside = files.read(receipt, MAX_RECEIPT) if receipt != path and receipt.exists() else None
+    return examine(files.read(path, MAX_BATCH), keys, beside)
 
 
 def _progress(done: int, count: int) -> None:
@@ -87,18 +85,9 @@ def _progress(done: int, count: int) -> None:
 
 def _read_keys(path: Path) -> KnownKeys:
     try:
-        return knownkeys.parse(json.loads(_read(path, _MAX_KEYS)))
+        return knownkeys.parse(json.loads(files.read(path, _MAX_KEYS)))
     except ValueError as error:  # of JSON and of UTF-8, too
         raise OfficeError(940, f"{path}: {error}") from None
-
-
-def _read(path: Path, limit: int) -> bytes:
-    """At most limit + 1 bytes."""
-    try:
-        with path.open("rb") as file:
-            return file.read(limit + 1)
-    except OSError as error:
-        raise OfficeError(906, f"{path}: {error.strerror}") from None
 
 
 def _keys(arguments: argparse.Namespace) -> int:
@@ -108,10 +97,7 @@ def _keys(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         print(text)
         return status.DONE
-    try:
-        write_atomic(arguments.out, f"{text}{os.linesep}".encode())
-    except OSError as error:
-        raise OfficeError(906, f"{arguments.out}: {error.strerror}") from None
+    files.write(arguments.out, f"{text}\n".encode())
     return status.DONE
 
 

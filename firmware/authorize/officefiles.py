@@ -12,7 +12,14 @@ from firmware.authorize.parameters import Parameters
 from firmware.authorize.refusals import Refusals
 from firmware.authorize.unit import Unit, UnitStop, Update
 from firmware.journal.receipt import forget_tree
-from firmware.journal.signedfile import OFFICEKEY, PARAMETERS, UNITSTOP, UPDATE, SignedFile
+from firmware.journal.signedfile import (
+    OFFICEKEY,
+    PARAMETERS,
+    UNITSTOP,
+    UPDATE,
+    SignedFile,
+    claimed_file,
+)
 from firmware.outcome import Outcome
 
 REFUSED, OLDER = "OFFICE_FILE_REFUSED", "NEWER_OFFICE_FILE_HELD"
@@ -40,9 +47,7 @@ def office_key_keeper(unit: Unit, refusals: Refusals) -> FileKeeper[OfficeKeys]:
             raise NothingNew("board.toml names its key already, and nothing proves the rest")
         return keys
 
-    kind = FileKind(
-        OFFICEKEY, read, put, refused=REFUSED, older=OLDER, verify=officekeys.unverified
-    )
+    kind = FileKind(OFFICEKEY, read, put, refused=REFUSED, older=OLDER, verify=claimed_file)
     keeper = FileKeeper(unit, refusals, kind)
     return keeper
 

@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from firmware.journal import cose
-from firmware.journal.cose import CoseError
-from firmware.journal.signedfile import OFFICEKEY, SignedFile, SignedFileError, signed_file
+from firmware.journal.signedfile import (
+    OFFICEKEY,
+    SignedFile,
+    claimed_file,
+    signed_file,
+)
 
 MAX_CHAIN = 32  # rotations; a file of more is refused
 _SIGNING, _SEALING, _BEFORE, _NEW_TREE = 1, 2, 3, 4
@@ -55,18 +59,6 @@ def follow(first: bytes, newest: SignedFile) -> tuple[OfficeKeys, bool]:
     return keys, is_proven
 
 
-def unverified(raw: bytes) -> SignedFile:
-    """What an officekey message says before its chain was followed; raises SignedFileError."""
-    try:
-        payload = cose.decode(cose.peek1(raw).payload)
-    except CoseError as error:
-        raise SignedFileError(str(error)) from None
-    match payload:
-        case {1: str() as what, 2: int() as number, 3: int() as issued_ms, 4: body}:
-            return SignedFile(what, number, issued_ms, body, raw)
-    raise SignedFileError("the file lacks a key or holds another type")
-
-
 def _messages(raw: bytes) -> list[bytes]:
     """The message and those before it, oldest first, their numbers ascending."""
     found: list[bytes] = []
@@ -75,7 +67,7 @@ def _messages(raw: bytes) -> list[bytes]:
     while at is not None:
         if len(found) >= MAX_CHAIN:
             raise ValueError(f"more than {MAX_CHAIN} keys in a row")
-        each = unverified(at)
+        each = claimed_file(at)
         if each.what != OFFICEKEY or (below is not None and each.number >= below):
             raise ValueError("the message before it is no older officekey")
         found.append(at)

@@ -75,6 +75,19 @@ def signed_file(raw: bytes, office_public_key: bytes) -> SignedFile:
         payload = cose.decode(cose.verify1(raw, office_public_key, CONTENT_TYPE))
     except CoseError as error:
         raise SignedFileError(str(error)) from None
+    return _file(payload, raw)
+
+
+def claimed_file(raw: bytes) -> SignedFile:
+    """What a message says before anybody checked its signature; raises SignedFileError."""
+    try:
+        payload = cose.decode(cose.peek1(raw).payload)
+    except CoseError as error:
+        raise SignedFileError(str(error)) from None
+    return _file(payload, raw)
+
+
+def _file(payload: Any, raw: bytes) -> SignedFile:
     match payload:
         case {1: str() as what, 2: int() as number, 3: int() as issued_ms, 4: body}:
             return SignedFile(what, number, issued_ms, body, raw)
