@@ -125,6 +125,19 @@ def test_a_link_with_a_fault_of_its_own_begins_again(running, caplog):
         link.close()
 
 
+def test_a_stop_before_anything_began_is_a_clean_end(running, tmp_path):
+    """As when the card process is killed while this one starts."""
+    stop = threading.Event()
+    stop.set()
+    parts = links(http={"listen": f"127.0.0.1:{free_port()}"})
+    thread = threading.Thread(
+        target=process.run, args=("unit-1", tmp_path, parts, None, stop), daemon=True
+    )
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
 def test_another_address_than_loopback_does_not_start(tmp_path):
     with pytest.raises(ValueError, match="loopback"):
         process.run(

@@ -109,14 +109,18 @@ def _pushing(
 
 
 def _keep(act: Callable[[], object], stop_event: threading.Event) -> None:
-    """A link that meets a fault nobody foresaw begins again, and the others never notice."""
-    while not stop_event.is_set():
+    """A link that meets a fault nobody foresaw begins again, and the others never notice.
+
+    It begins once in any case: the HTTP server's shutdown() waits for one that never did for ever.
+    """
+    while True:
         try:
             act()
             return
         except Exception:
             _log.exception("a link met a fault of its own")
-            stop_event.wait(REOPEN_AFTER_S)
+        if stop_event.wait(REOPEN_AFTER_S):
+            return
 
 
 def serve_line(
