@@ -9,7 +9,7 @@ import pytest
 
 from firmware.drivers.uart import open_uart
 from firmware.uplink import frame, process
-from firmware.uplink.frame import Message, encode_frame
+from firmware.uplink.frame import FrameReader, Message, encode_frame
 from firmware.uplink.serial import SerialServer
 from firmware.uplink.spool import Spool
 from office.errors import LinkError
@@ -223,13 +223,20 @@ def test_the_next_batch_is_begun_while_one_arrives(rig, data_dir, tmp_path):
     _, unit, make_link = rig
     other = random.Random(2).randbytes(9_000)
     (data_dir / "out" / "00000005.batch").write_bytes(other)
-    link = make_link(timeout_s=2)
+    link = make_link(timeout_s=20)
+    to_write, sent = link._asker.to_write, FrameReader()
+    asked = []
+
+    def noted(now_s):
+        questions = to_write(now_s)
+        asked.extend((each.kind, *each.fields[:2]) for each in sent.feed(questions))
+        return questions
+
+    link._asker.to_write = noted
     assert pull(link, tmp_path) == CONTENT
-    asked, answer = [], unit.server.answer
-    unit.server.answer = lambda message: asked.append(message) or answer(message)
-    offer = link.next_after(3)
-    assert fetch(link, offer, tmp_path, lambda held, size: None) == other
-    assert frame.READ not in {each.kind for each in asked if each.fields[1:2] == (0,)}
+    assert (frame.READ, 5, 0) in asked
+    assert fetch(link, link.next_after(3), tmp_path, lambda held, size: None) == other
+    assert asked.count((frame.READ, 5, 0)) == 1
     assert fetch(link, link.next_after(0), tmp_path, lambda held, size: None) == CONTENT
     assert link.next_after(5) is None
 
@@ -263,7 +270,7 @@ def test_a_late_answer_is_not_taken_for_anothers(rig):
         target=process.serve_line, args=(unit.server, open_line, unit._stop), daemon=True
     )
     unit._thread.start()
-    assert make_link(timeout_s=0.2).hello().unit == "unit-1"
+    assert make_link(timeout_s=20).hello().unit == "unit-1"
 
 
 def test_the_last_answer_of_a_file_is_lost_and_the_unit_restarts(data_dir):
