@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 PYTESTFLAGS ?= -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench requirements environment environment-office environment-dev test-packages clean
+.PHONY: help demo test check bench requirements environment environment-hardware environment-office environment-dev test-packages clean
 
 help:
 	@echo "make demo          one morning at a pharmacy, from the card to the back office"
@@ -35,6 +35,9 @@ requirements: environment
 
 environment:
 	@$(PYTHON) tools/bootstrap/environment.py
+
+environment-hardware:
+	@$(PYTHON) tools/bootstrap/environment.py --hardware
 
 environment-office:
 	@$(PYTHON) tools/bootstrap/environment.py --office

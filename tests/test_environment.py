@@ -28,7 +28,8 @@ line-length = 1
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
     """A project of its own in `tmp_path`, whose environment holds nothing yet."""
-    for name in ("pip.whl", "requirements.txt", "requirements-office.txt", "requirements-dev.txt"):
+    sets = ("", "-hardware", "-office", "-dev")
+    for name in ("pip.whl", *(f"requirements{each}.txt" for each in sets)):
         (tmp_path / name).write_text(name)
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
     (tmp_path / "build").mkdir()
@@ -42,6 +43,7 @@ def project(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(environment, "LOG", tmp_path / "build" / "log")
     requirements = {
         "runtime": "requirements.txt",
+        "hardware": "requirements-hardware.txt",
         "office": "requirements-office.txt",
         "dev": "requirements-dev.txt",
     }

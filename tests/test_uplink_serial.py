@@ -220,7 +220,7 @@ def test_a_unit_that_announces_another_digest_is_an_error(rig, tmp_path):
 
 def test_the_next_batch_is_begun_while_one_arrives(rig, data_dir, tmp_path):
     """The line is not idle while a batch is verified; what was fetched ahead is the right file."""
-    _, unit, make_link = rig
+    _, _, make_link = rig
     other = random.Random(2).randbytes(9_000)
     (data_dir / "out" / "00000005.batch").write_bytes(other)
     link = make_link(timeout_s=20)

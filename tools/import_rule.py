@@ -65,6 +65,10 @@ MAY_USE = {
 # One vendor package, one module for each use of it.
 VENDORS = {
     "RPi": {"firmware.drivers.gpio"},
+    "luma": {"firmware.drivers.luma_panel"},
+    "RPLCD": {"firmware.drivers.hd44780"},
+    "smbus2": {"firmware.drivers.i2c"},
+    "escpos": {"firmware.drivers.thermal"},
     "serial": {"firmware.drivers.uart", "office.line"},
     "cryptography": {
         "firmware.psam.cipher",

@@ -1,11 +1,11 @@
 """Makes .venv with everything the project needs, from a bare Python 3.11 and nothing else.
 
-    python3 tools/bootstrap/environment.py [--office] [--dev]
+    python3 tools/bootstrap/environment.py [--hardware] [--office] [--dev]
 
 Standard library only, because it runs before anything is installed. The environment is made
 without pip (Debian ships no ensurepip with `python3`); pip runs straight from the wheel beside
 this file, after its SHA-256 was checked. Every package is installed from a wheel whose hash
-requirements.txt, requirements-office.txt or requirements-dev.txt names; nothing is compiled. The
+requirements.txt or one of its sisters (-hardware, -office, -dev) names; nothing is compiled. The
 project itself is installed editable, so that its console scripts and entry points exist.
 
 `.venv/stamp.json` says what is in the environment: a second run reads it and returns. Runs at the
@@ -33,6 +33,7 @@ PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 
 REQUIREMENTS = {
     "runtime": ROOT / "requirements.txt",
+    "hardware": ROOT / "requirements-hardware.txt",
     "office": ROOT / "requirements-office.txt",
     "dev": ROOT / "requirements-dev.txt",
 }
@@ -188,13 +189,18 @@ def make_environment(wanted):
 
 def main():
     parser = argparse.ArgumentParser(description="Make .venv with everything the project needs.")
+    parser.add_argument("--hardware", action="store_true", help="with what a unit's parts need")
     parser.add_argument("--office", action="store_true", help="with what a back office needs")
     parser.add_argument("--dev", action="store_true", help="with what the tests and checks need")
     options = parser.parse_args()
     if sys.version_info < OLDEST_PYTHON:
         sys.exit("environment: Python 3.11 or newer is needed; run make PYTHON=/path/to/python3.11")
     try:
-        wanted = {"office": options.office or options.dev, "dev": options.dev}
+        wanted = {
+            "hardware": options.hardware or options.dev,
+            "office": options.office or options.dev,
+            "dev": options.dev,
+        }
         make_environment(["runtime", *(name for name, is_wanted in wanted.items() if is_wanted)])
     except (BootstrapError, OSError) as error:
         sys.exit(f"environment: {error}")

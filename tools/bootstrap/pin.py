@@ -3,10 +3,10 @@
     make requirements
 
 What is wanted stands in pyproject.toml alone: `project.dependencies` and the build backend go to
-requirements.txt, the extra `office` to requirements-office.txt, the dependency group `dev` to
-requirements-dev.txt. The resolver (uv) runs in an
-environment of its own that is thrown away; the pins hold for every platform and for Python 3.11
-and later, and only packages that come as wheels are taken.
+requirements.txt, the extras `hardware` and `office` to requirements-hardware.txt and
+requirements-office.txt, the dependency group `dev` to requirements-dev.txt. The resolver (uv) runs
+in an environment of its own that is thrown away; the pins hold for every platform and for Python
+3.11 and later, and only packages that come as wheels are taken.
 """
 
 import subprocess
@@ -49,11 +49,12 @@ def main():
         subprocess.run(install, timeout=DEADLINE_S, check=True)
         uv = Path(folder) / "bin" / "uv"
         compile_pins(uv, runtime, REQUIREMENTS["runtime"])
-        constraint = f"--constraint={REQUIREMENTS['runtime']}"
-        office = document["project"]["optional-dependencies"]["office"]
-        compile_pins(uv, office, REQUIREMENTS["office"], constraint)
-        both = (constraint, f"--constraint={REQUIREMENTS['office']}")
-        compile_pins(uv, document["dependency-groups"]["dev"], REQUIREMENTS["dev"], *both)
+        constraints = [f"--constraint={REQUIREMENTS['runtime']}"]
+        for extra in ("hardware", "office"):
+            wanted = document["project"]["optional-dependencies"][extra]
+            compile_pins(uv, wanted, REQUIREMENTS[extra], *constraints)
+            constraints.append(f"--constraint={REQUIREMENTS[extra]}")
+        compile_pins(uv, document["dependency-groups"]["dev"], REQUIREMENTS["dev"], *constraints)
 
 
 if __name__ == "__main__":
