@@ -10,23 +10,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
-from firmware import __version__, attached, identity, offspring
+from firmware import __version__, attached, identity, offspring, parts
 from firmware.authorize.inbox import Inbox
 from firmware.authorize.jobs import Jobs
 from firmware.authorize.unit import Unit
 from firmware.board import Board, BoardError, load
 from firmware.card import region
 from firmware.card.region import RegionTable
-from firmware.channel import Channel, Reader, open_channel
 from firmware.clock import Clock
 from firmware.display.messages import message
-from firmware.display.screen import Display, Surface
-from firmware.display.window import Window
+from firmware.display.screen import Display
 from firmware.drivers.registry import open_pad, open_reader
 from firmware.host.desk import Desk
 from firmware.host.rpc import RpcServer
@@ -41,14 +37,10 @@ from firmware.journal.schema import (
 )
 from firmware.journal.store import Journal
 from firmware.outcome import Fault, outcome
-from firmware.psam.session import PsamSession
+from firmware.parts import AddressError
 from firmware.terminal import Terminal
 
 EXIT_OK, EXIT_FAULT, EXIT_BOARD = 0, 1, 2
-
-
-class AddressError(Exception):
-    """board.toml names a device by an address that no driver takes."""
 
 
 class RunningError(Exception):
@@ -138,7 +130,7 @@ def _rotate_key(board: Board) -> int:
 def _run_card(board: Board, board_path: Path | None) -> int:
     _make_private(board.unit.data_dir)
     claim = _claim(board.unit.data_dir)
-    display = Display(_surfaces(board))
+    display = Display(parts.surfaces(board))
     unit = build_unit(board, display)
     jobs = Jobs()
     terminal = Terminal(unit, Inbox(unit), jobs)
@@ -181,27 +173,12 @@ def _claim(data_dir: Path) -> int:
     return handle
 
 
-def _surfaces(board: Board) -> list[Surface]:
-    if board.display is None:
-        return []
-    surfaces: list[Surface] = []
-    if board.display.window:
-        surfaces.append(Window(sys.stdout, board.display.language))
-    if board.display.panel_png is not None:
-        from firmware.display.panel import Panel  # Pillow only where there is a panel
-
-        surfaces.append(Panel(board.display.panel_png, board.display.language))
-    return surfaces
-
-
 def build_unit(board: Board, display: Display) -> Unit:
     """Open the devices, the key and the journal of that board; journal the start.
 
     A device that is not there is found out later, and again and again; a wrong address is not.
     """
-    readers = [_device(open_reader, each.address) for each in board.readers]
-    psam = _device(open_reader, board.psam.address)
-    pad = None if board.pad is None else _device(open_pad, board.pad.address)
+    readers, psam, pad = parts.readers(board), parts.psam(board), parts.pad(board)
     clock = _clock(board)
     keys = identity.key_store(board)
     journal = _open_journal(board, keys, clock)
@@ -211,7 +188,7 @@ def build_unit(board: Board, display: Display) -> Unit:
         journal=journal,
         clock=clock,
         readers=readers,
-        psam=PsamSession(_powered(psam, board.timing.exchange_s)),
+        psam=psam,
         pad=pad,
         show=display.show,
         random=os.urandom,
@@ -225,13 +202,6 @@ def _region(board: Board) -> RegionTable:
     """Raises BoardError naming the table's line."""
     path = board.purchase.region_table
     return RegionTable() if path is None else region.load(path)
-
-
-def _device(opener: Callable[[str], Any], address: str) -> Any:
-    try:
-        return opener(address)
-    except ValueError as error:
-        raise AddressError(str(error)) from None
 
 
 def _clock(board: Board) -> Clock:
@@ -261,16 +231,6 @@ def _open_journal(board: Board, keys: KeyStore, clock: Clock) -> Journal:
     }
     journal.append(rec.KIND_START, start)
     return journal
-
-
-def _powered(reader: Reader, exchange_s: float) -> Callable[[], Channel]:
-    """Power-cycles the PSAM's slot and opens its channel."""
-
-    def power_on() -> Channel:
-        reader.power_on()
-        return open_channel(reader, exchange_s)
-
-    return power_on
 
 
 # -- the uplink process --------------------------------------------------------------------------

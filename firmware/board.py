@@ -17,22 +17,18 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from firmware.board_lines import Place, dotted, find_lines
+from firmware.board_parts import Display, Pad, Pins, Psam, Reader
 from firmware.board_schema import BoardError, File, part, parts, read, settings
 from firmware.board_sections import (
     Clock,
-    Display,
     Host,
     InitialPin,
     Journal,
     Limits,
     Office,
     Operators,
-    Pad,
     PinChange,
-    Pins,
-    Psam,
     Purchase,
-    Reader,
     Signer,
     StopList,
     Timing,

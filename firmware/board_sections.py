@@ -20,11 +20,6 @@ MAX_FEN = 0xFFFFFFFF  # an amount has 4 bytes (V2.0)
 BAUDS = (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
 
 
-def _address(*schemes: str) -> Any:
-    shown = " / ".join(f'"{scheme}:..."' for scheme in schemes)
-    return text(rf"(?:{'|'.join(schemes)}):\S.*", f"地址 {shown}", f"an address {shown}")
-
-
 class OfficeKey(NamedTuple):
     """signing: raw Ed25519 (32 bytes) or a point of P-256 (65).  sealing: raw X25519, or None."""
 
@@ -84,47 +79,6 @@ class Unit:
     profile: str = choice("development", "production")
     region: str = text("[0-9]{6}", " 6 位行政区划代码", "a region code of 6 digits")
     data_dir: Path = path()
-
-
-@dataclass(frozen=True)
-class Reader:
-    name: str = text(r"\S(.{0,30}\S)?", " 1 至 32 字的名称", "a name of 1 to 32 characters")
-    address: str = _address("sim", "pcsc", "replay")
-    kind: str = choice("contact", "contactless")
-
-
-@dataclass(frozen=True)
-class Psam:
-    address: str = _address("sim", "pcsc", "replay")
-    terminal_number: str | None = text(
-        "[0-9]{12}", " 12 位终端机编号", "a terminal number of 12 digits", None
-    )
-    warn_days: int = whole(0, 3650, 30)
-
-
-@dataclass(frozen=True)
-class Pad:
-    address: str = _address("sim", "pcsc", "uart")
-
-
-@dataclass(frozen=True)
-class Display:
-    language: str = choice("both", "zh", "en", default="both")
-    window: bool = flag(False)
-    panel_png: Path | None = path(None)
-
-
-@dataclass(frozen=True)
-class Pins:
-    """BCM numbers; None where nothing is wired (0 is a pin)."""
-
-    card_led: int | None = whole(0, 27, None)
-    error_led: int | None = whole(0, 27, None)
-    buzzer: int | None = whole(0, 27, None)
-    tamper: int | None = whole(0, 27, None)
-    confirm_key: int | None = whole(0, 27, None)
-    cancel_key: int | None = whole(0, 27, None)
-    psam_power: int | None = whole(0, 27, None)
 
 
 @dataclass(frozen=True)

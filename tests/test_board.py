@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from firmware import board
-from firmware.board_sections import Display, Host, OfficeKey, Purchase
+from firmware.board_parts import Display
+from firmware.board_sections import Host, OfficeKey, Purchase
 
 EXAMPLE = Path(__file__).parent.parent / "board.toml"
 

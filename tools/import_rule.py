@@ -25,7 +25,8 @@ FLOORS = {
     "2": {"card", "bank", "psam", "journal"},
     "3": {"authorize", "uplink", "display"},
     "4": {"terminal", "host", "attached", "identity", "offspring"},
-    "5": {"__main__"},
+    "5": {"parts"},
+    "6": {"__main__"},
 }
 BELOW = {
     "0": (),
@@ -34,7 +35,8 @@ BELOW = {
     "2": ("1c", "0"),
     "3": ("2", "1c", "0"),
     "4": ("3", "2", "1c", "0"),
-    "5": ("4", "3", "2", "1", "1c", "0"),
+    "5": ("3", "2", "1", "1c", "0"),
+    "6": ("5", "4", "3", "2", "1", "1c", "0"),
 }
 
 # A top-level folder other than firmware/ may import itself and these.
