@@ -72,6 +72,10 @@ LASTING = {
     "fault": 8,
     "done": 4,
 }
+HARDWARE = {
+    "shim": 4, "two interpreters": 1, "slot": 4, "tap": 2, "PIN pad": 3, "menu without a host": 1,
+    "pins": 2, "display": 3, "printer": 1, "supervision": 2, "bad input": 1, "figures": 1,
+}  # fmt: skip
 
 
 @cache
@@ -352,8 +356,8 @@ def test_the_clerks_page_says_the_same_in_both_languages() -> None:
 
 
 def test_every_requirement_and_every_line_of_the_card_has_a_row() -> None:
-    source, card, lasting = re.split(
-        "## What the customer's card asks|## Nothing lost", page("features.md")
+    source, card, lasting, hardware = re.split(
+        "## What the customer's card asks|## Nothing lost|## Hardware", page("features.md")
     )
     assert [row[0] for row in rows(source)] == [f"M{number}" for number in range(1, 23)]
     lines = [row[0] for row in rows(card)]
@@ -361,6 +365,7 @@ def test_every_requirement_and_every_line_of_the_card_has_a_row() -> None:
     assert all(line.startswith(wanted) for line, wanted in zip(lines, CARD, strict=True))
     said = Counter(row[0].partition(":")[0] for row in rows(lasting))
     assert said == LASTING
+    assert Counter(row[0].partition(":")[0] for row in rows(hardware)) == HARDWARE
 
 
 def test_every_row_says_its_state_and_what_works_shows_a_test() -> None:
