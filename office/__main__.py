@@ -12,7 +12,6 @@ import getpass
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -36,6 +35,7 @@ from office import (
     unit_commands,
     verify_commands,
 )
+from office.day import now_ms
 from office.errors import OfficeError
 from office.folder import Folder
 
@@ -151,7 +151,7 @@ def _stop_list(arguments: argparse.Namespace) -> int:
         elif named:
             adding = arguments.act == "add"
             stoplist.change(office, named if adding else [], [] if adding else named)
-        made = stoplist.make(office, _now_ms(), arguments.since, _done)
+        made = stoplist.make(office, now_ms(), arguments.since, _done)
         count = stoplist.count(office)
     files.write(arguments.out, made.raw)
     since = f", 自 since {made.base}" if made.base else ""
@@ -173,7 +173,7 @@ def _operators(arguments: argparse.Namespace) -> int:
         added = operators.person(arguments.code, name, rights, _password())
     with _office(arguments.dir) as office:
         removed = arguments.code if arguments.act == "remove" else None
-        signed = operators.change(office, _now_ms(), added, removed)
+        signed = operators.change(office, now_ms(), added, removed)
     files.write(arguments.out, signed.raw)
     count = len(signed.body[operators.PEOPLE])
     told = {"what": "operators", "number": signed.number, "people": count}
@@ -210,12 +210,12 @@ def _tac_key(arguments: argparse.Namespace) -> int:
 def _presence(arguments: argparse.Namespace) -> int:
     if arguments.act == "make-request":
         with _office(arguments.dir) as office:
-            made = presence.make_request(office, arguments.what, _now_ms())
+            made = presence.make_request(office, arguments.what, now_ms())
         print(json.dumps({"request_no": made.request_no, "nonce": made.nonce.hex()}))
         return status.DONE
     raw = presence.statement_bytes(files.read(Path(arguments.what), MAX_FILE))
     with _office(arguments.dir) as office:
-        proof = presence.verify(office, raw, _now_ms(), arguments.window)
+        proof = presence.verify(office, raw, now_ms(), arguments.window)
     told = presence.told(proof)
     if arguments.json:
         print(json.dumps(told))
@@ -236,10 +236,6 @@ def _rows(office: Folder, date: str | None) -> list[day.Row]:
 def _office(path: Path) -> Iterator[Folder]:
     with contextlib.closing(Folder(path)) as office:
         yield office
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)
 
 
 if __name__ == "__main__":

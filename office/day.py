@@ -8,6 +8,7 @@ Days are those of China, UTC+8.
 from __future__ import annotations
 
 import csv
+import time
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -55,6 +56,11 @@ COLUMNS = {
 Row = dict[str, Any]
 """The keys of COLUMNS.  Amounts are int fen or None, `verified` is a bool, `tac` one of tac.STATES
 or None."""
+
+
+def now_ms() -> int:
+    """Since 1970-01-01 UTC, as this machine's clock has it."""
+    return int(time.time() * 1000)
 
 
 def newest_day(store: Store) -> str | None:

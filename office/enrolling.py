@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from firmware.journal.cose import key_id
@@ -16,6 +15,7 @@ from firmware.journal.enrolment import (
 )
 from firmware.journal.spool import write_atomic
 from office import ca, files, keys, status
+from office.day import now_ms
 from office.errors import OfficeError
 from office.folder import Folder
 from office.link_commands import AddAct, office_of
@@ -62,14 +62,14 @@ def _enrol(arguments: argparse.Namespace) -> int:
             return status.NOTHING if arguments.out is None else status.DONE
         if known and same is None and not arguments.new_key:
             raise OfficeError(904, f"{request.unit}, key id {ident.hex()}")
-        made = _issued(office, request, _now_ms())  # a request that cannot be certified is refused
+        made = _issued(office, request, now_ms())  # a request that cannot be certified is refused
         who = f"终端 unit: {request.unit}\n地区 region: {request.region}"
         where = sys.stderr if arguments.json else sys.stdout
         print(f"{who}\n密钥标识 key id: {ident.hex()}", file=where)
         if not arguments.yes and not _confirmed():
             raise OfficeError(905, request.unit)
         if same is None:
-            new = keys.enrol(office.store, request, raw, _now_ms(), arguments.old_key_until)
+            new = keys.enrol(office.store, request, raw, now_ms(), arguments.old_key_until)
             if known:
                 print(f"旧密钥至记录 the old key ends at record {new.first - 1}", file=sys.stderr)
         else:  # the same device key asks for another TLS key
@@ -89,7 +89,7 @@ def _certificate(arguments: argparse.Namespace) -> int:
     with office_of(arguments) as office:
         made = _stored(office, arguments.unit)
         if arguments.renew or not made:
-            made = _issued(office, _newest(office, arguments.unit), _now_ms())
+            made = _issued(office, _newest(office, arguments.unit), now_ms())
             _keep(office, arguments.unit, made)
         _hand_out(office, made, arguments.out)
         if arguments.out is None:
@@ -127,7 +127,7 @@ def _keep(office: Folder, unit: str, made: dict[str, str]) -> None:
     with office.store.transaction():
         for what, pem in made.items():
             sql = "INSERT INTO certificates VALUES (?, ?, ?, ?, ?)"
-            office.store.write(sql, unit, ca.serial_of(pem), what, pem, _now_ms())
+            office.store.write(sql, unit, ca.serial_of(pem), what, pem, now_ms())
 
 
 def _stored(office: Folder, unit: str) -> dict[str, str]:
@@ -161,7 +161,3 @@ def _request(raw: bytes) -> Enrolment:
 def _confirmed() -> bool:
     print("与终端所示一致? · Is this the key id the unit shows? [yes/no] ", end="", flush=True)
     return sys.stdin.readline().strip().lower() == "yes"
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

@@ -16,14 +16,30 @@ from firmware.journal.kinds import (
     KEY_LOAD_FEN,
     KEY_YEARLY_POOLED_FEN,
     KEY_YEARLY_SELF_FEN,
+    KIND_DECLINED,
+    KIND_DONE,
     KIND_INTENT,
+    KIND_LOAD_DONE,
     KIND_LOAD_INTENT,
+    KIND_SUSPECT,
+    KIND_UNCERTAIN,
+    KIND_VOID,
 )
 from firmware.journal.record import RecordError, whole_intent
 from office.store import Store
 
 Progress = Callable[[int, int], None]
 """Called with the batches done and the batches in all."""
+
+COUNTED = {
+    KIND_DONE: "done",
+    KIND_VOID: "void",
+    KIND_SUSPECT: "suspect",
+    KIND_UNCERTAIN: "uncertain",
+    KIND_DECLINED: "declined",
+    KIND_LOAD_DONE: "loads",
+}
+"""What a site's day is counted by -> its column."""
 
 _ENVELOPE = range(1, 10)
 _BALANCES = (KEY_ACCOUNT_BALANCE_FEN, KEY_YEARLY_SELF_FEN, KEY_YEARLY_POOLED_FEN)

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from firmware.journal import kinds as rec
 from office import resolve
 from office.day import local
-from office.ledger import Fact, Money, Progress, facts, money_of
+from office.ledger import COUNTED, Fact, Money, Progress, facts, money_of
 from office.store import Store
 
 LATE_H = 24.0
@@ -31,14 +31,6 @@ TRUST_NONE = 0  # of a record's time (docs/records.md)
 EXPLAINED_STEPS = (1, 2)
 """Of a PSAM's serial between two INTENTs: an INIT SAM without an INTENT leaves no record."""
 
-_OUTCOMES = {
-    rec.KIND_DONE: "done",
-    rec.KIND_VOID: "void",
-    rec.KIND_SUSPECT: "suspect",
-    rec.KIND_UNCERTAIN: "uncertain",
-    rec.KIND_DECLINED: "declined",
-    rec.KIND_LOAD_DONE: "loads",
-}
 _SETTLED = (rec.KIND_DONE, rec.KIND_VOID, rec.KIND_SUSPECT, rec.KIND_UNCERTAIN)
 ALARMING = ("gaps", "duplicates", "psam", "chains")
 """What makes the report end with status 1: money or records may be missing or doubled."""
@@ -90,7 +82,7 @@ class Report:
             {
                 "unit": unit,
                 "day": day,
-                **{name: found.counts[name] for name in _OUTCOMES.values()},
+                **{name: found.counts[name] for name in COUNTED.values()},
                 "account_fen": found.account_fen,
                 "self_fen": found.self_fen,
                 "pooled_fen": found.pooled_fen,
@@ -155,7 +147,7 @@ class _Unit:
             self._check_serial(each)
         if each.kind in (rec.KIND_INTENT, rec.KIND_LOAD_INTENT):
             self._begun[each.number] = each
-        if each.kind in _OUTCOMES:
+        if each.kind in COUNTED:
             self._count(each)
         if each.kind in _SETTLED:
             self._states[each.body[rec.KEY_INTENT]] = each.kind
@@ -205,7 +197,7 @@ class _Unit:
         if not self._is_shown or (self._date is not None and day != self._date):
             return
         found = self._made.sites[self.unit, day]
-        found.counts[_OUTCOMES[each.kind]] += 1
+        found.counts[COUNTED[each.kind]] += 1
         begun = self._begun.get(each.body.get(rec.KEY_INTENT, 0))
         if begun is None:
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 from firmware.uplink import subjects
 from office import drop, serve, tls
 from office.dashboard.pages import Dashboard, password_of
+from office.day import now_ms
 from office.errors import OfficeError, Refused
 from office.folder import Folder
 from office.intake import File, Intake, Taken
@@ -75,7 +75,7 @@ class NatsArguments(NamedTuple):
         """With the office's own certificate under TLS.  Raises OfficeError."""
         context = None
         if self.url.startswith("tls:"):
-            context = tls.client_context(folder, _now_ms())
+            context = tls.client_context(folder, now_ms())
             if self.ca is not None:
                 tls.trust(context, self.ca)
         elif not self.url.startswith("nats:"):
@@ -104,7 +104,7 @@ def run(
     second = None if metrics is None else serve.loopback(metrics)
     for_others = None
     with contextlib.closing(Folder(path)) as folder:
-        context = tls.server_context(folder, names or [address.host], _now_ms())
+        context = tls.server_context(folder, names or [address.host], now_ms())
         if dashboard is not None:
             for_others = serve.ForOthers(
                 serve.address(dashboard), tls.page_context(folder), password_of(path)
@@ -194,7 +194,3 @@ def _count(done: Done, unit: str, answer: Taken | Refused) -> None:
     done["batches" if answer.is_new else "repeated"] += 1
     done["records"] += answer.records if answer.is_new else 0
     done["duplicates"] += [list(each) for each in answer.duplicates]
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

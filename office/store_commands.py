@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from office import deep, files, folder, quarantine, status, unitstop
 from office.check import check
-from office.day import CHINA
+from office.day import CHINA, now_ms
 from office.errors import OfficeError
 from office.link_commands import office_of
 
@@ -85,7 +84,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
     since_ms = _time_ms(arguments.since)
     with office_of(arguments) as office:
         batches = quarantine.revoke(office.store, arguments.unit, since_ms)
-        raw = unitstop.sign(office, arguments.unit, True, arguments.reason, _now_ms())
+        raw = unitstop.sign(office, arguments.unit, True, arguments.reason, now_ms())
     _tell(arguments, "已停用 · revoked", batches, raw)
     return status.DONE
 
@@ -93,7 +92,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
 def _reinstate(arguments: argparse.Namespace) -> int:
     with office_of(arguments) as office:
         batches = quarantine.reinstate(office.store, arguments.unit)
-        raw = unitstop.sign(office, arguments.unit, False, arguments.reason, _now_ms())
+        raw = unitstop.sign(office, arguments.unit, False, arguments.reason, now_ms())
     _tell(arguments, "已恢复 · reinstated", batches, raw)
     return status.DONE
 
@@ -112,7 +111,3 @@ def _time_ms(text: str) -> int:
         return int(datetime.fromisoformat(text).replace(tzinfo=CHINA).timestamp() * 1000)
     except ValueError:
         raise OfficeError(906, f"{text}: YYYY-MM-DD or YYYY-MM-DDTHH:MM") from None
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

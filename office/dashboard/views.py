@@ -15,7 +15,7 @@ from firmware.outcome import outcomes
 from office import day
 from office.folder import Folder
 from office.keys import keys_of
-from office.ledger import stored_fact
+from office.ledger import COUNTED, stored_fact
 
 Json = dict[str, Any]
 
@@ -26,14 +26,6 @@ FOUND = 100  # of each list of what does not fit
 KEPT = 20_000  # values out of records, so as not to unpack their batches again
 LATE_MS = 24 * 3_600_000
 
-_COUNTED = {
-    rec.KIND_DONE: "done",
-    rec.KIND_VOID: "void",
-    rec.KIND_SUSPECT: "suspect",
-    rec.KIND_UNCERTAIN: "uncertain",
-    rec.KIND_DECLINED: "declined",
-    rec.KIND_LOAD_DONE: "loads",
-}
 _FEN = ("account_fen", "self_fen", "pooled_fen")
 
 
@@ -106,7 +98,7 @@ class Views:
             return {"date": None, "count": 0, "sites": [], "total": _site([])}
         start_ms = day.start_ms(date)
         end_ms = start_ms + 86_400_000
-        marks = ", ".join("?" * len(_COUNTED))
+        marks = ", ".join("?" * len(COUNTED))
         sql = (
             "SELECT r.unit, r.kind, count(*), sum(p.account_fen), sum(p.self_fen),"
             " sum(p.pooled_fen) FROM batches b JOIN records r ON r.unit = b.unit"
@@ -116,7 +108,7 @@ class Views:
             " AND r.time_ms >= ? AND r.time_ms < ? GROUP BY r.unit, r.kind ORDER BY r.unit"
         )
         found: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-        rows = self._store.rows(sql, start_ms, end_ms, *_COUNTED, start_ms, end_ms)
+        rows = self._store.rows(sql, start_ms, end_ms, *COUNTED, start_ms, end_ms)
         for unit, *row in rows:
             found[unit].append(tuple(row))
         sites = [{"unit": unit} | _site(each) for unit, each in sorted(found.items())]
@@ -218,9 +210,9 @@ class Views:
 
 def _site(rows: list[tuple[Any, ...]]) -> Json:
     """rows: (kind, count, sums of the three amounts)."""
-    made: Json = dict.fromkeys((*_COUNTED.values(), *_FEN), 0)
+    made: Json = dict.fromkeys((*COUNTED.values(), *_FEN), 0)
     for kind, count, *sums in rows:
-        made[_COUNTED[kind]] += count
+        made[COUNTED[kind]] += count
         if kind == rec.KIND_DONE:
             for name, fen in zip(_FEN, sums, strict=True):
                 made[name] += int(fen or 0)
