@@ -130,7 +130,7 @@ def _rotate_key(board: Board) -> int:
 def _run_card(board: Board, board_path: Path | None) -> int:
     _make_private(board.unit.data_dir)
     claim = _claim(board.unit.data_dir)
-    display = Display(parts.surfaces(board))
+    display = Display(parts.surfaces(board), parts.language(board))
     unit = build_unit(board, display)
     jobs = Jobs()
     terminal = Terminal(unit, Inbox(unit), jobs)

@@ -47,12 +47,17 @@ def surfaces(board: Board) -> list[Surface]:
         return []
     found: list[Surface] = []
     if board.display.window:
-        found.append(Window(sys.stdout, board.display.language))
+        found.append(Window(sys.stdout))
     if board.display.panel_png is not None:
         from firmware.display.panel import Panel  # Pillow only where there is a panel
 
-        found.append(Panel(board.display.panel_png, board.display.language))
+        found.append(Panel(board.display.panel_png))
     return found
+
+
+def language(board: Board) -> str:
+    """What every surface begins with."""
+    return "both" if board.display is None else board.display.language
 
 
 def _device(opener: Callable[[str], Any], address: str) -> Any:

@@ -118,7 +118,7 @@ def test_a_character_the_font_lacks_is_a_box():
 
 def test_the_picture_is_replaced_whole(tmp_path):
     path = tmp_path / "made" / "panel.png"
-    display = Display([Panel(path, "both")])
+    display = Display([Panel(path)])
     display.show("READY")
     first = path.read_bytes()
     display.show("TAKE_CARD")
@@ -131,7 +131,7 @@ def test_the_picture_is_replaced_whole(tmp_path):
 
 def test_a_full_disk_leaves_the_last_picture(tmp_path, monkeypatch):
     path = tmp_path / "panel.png"
-    display = Display([Panel(path, "both")])
+    display = Display([Panel(path)])
     display.show("READY")
     before = path.read_bytes()
 

@@ -5,7 +5,10 @@ import time
 
 import pytest
 
-from firmware.display.screen import LONGEST_FIELD, Display
+from firmware.display import signs
+from firmware.display.messages import MESSAGES
+from firmware.display.screen import LONGEST_FIELD, Display, Entry
+from firmware.display.signs import SIGNS
 
 
 class Kept:
@@ -14,6 +17,89 @@ class Kept:
 
     def draw(self, shown):
         self.drawn.append(shown)
+
+
+def test_stars_and_seconds_are_drawn_and_never_remembered():
+    """The screen shows stars; how many digits a PIN has is nobody's to read."""
+    kept = Kept()
+    display = Display([kept])
+    display.type(1)
+    assert kept.drawn == [], "nothing stands yet"
+    display.show("ENTER_PIN", tries_left="3")
+    display.count_down(30)
+    display.type(2)
+    display.type(2)
+    display.count_down(29)
+    assert [each.entry for each in kept.drawn] == [
+        Entry(), Entry(0, 30, 30), Entry(2, 30, 30), Entry(2, 29, 30),
+    ]  # fmt: skip
+    assert {each.count for each in kept.drawn} == {1}
+    assert display.since() == [display.current] == [kept.drawn[0]]
+    display.count_down(None)
+    assert kept.drawn[-1].entry == Entry(2)
+    display.show("WORKING_LEAVE_CARD")
+    assert kept.drawn[-1].entry == Entry(), "a new message begins without stars"
+    display.count_down(-3)
+    assert kept.drawn[-1].entry == Entry(0, 0, 1)
+
+
+def test_the_language_key_holds_until_the_next_holder():
+    kept = Kept()
+    display = Display([kept], "zh")
+    assert display.next_language() == "en", "before the first message too"
+    display.show("READY")
+    display.show("INSERT_CARD")
+    assert display.next_language() == "en"
+    display.show("ENTER_PIN", tries_left="3")
+    assert display.next_language() == "both"
+    assert display.next_language() == "zh"
+    assert display.next_language() == "en"
+    display.show("TAKE_CARD")
+    display.show("READY")
+    spoken = [(each.id, each.language) for each in kept.drawn]
+    assert spoken == [
+        ("READY", "zh"), ("INSERT_CARD", "zh"), ("INSERT_CARD", "en"), ("ENTER_PIN", "en"),
+        ("ENTER_PIN", "both"), ("ENTER_PIN", "zh"), ("ENTER_PIN", "en"), ("TAKE_CARD", "en"),
+        ("READY", "zh"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("message_id", "fields", "amount"),
+    [
+        ("APPROVED", {"amount": "86.50"}, "86.50"),
+        ("BALANCE", {"balance": "3.20"}, "3.20"),
+        ("INSERT_CARD", {"amount": "86.50"}, "86.50"),
+        ("INSERT_CARD", {"amount": "--"}, ""),
+        ("PIN_LOCKED", {"amount": "86.50"}, ""),  # nothing was taken: no amount to be seen
+        ("APPROVED", {}, ""),
+    ],
+)
+def test_an_amount_is_shown_large_where_the_message_is_about_one(message_id, fields, amount):
+    display = Display([])
+    display.show(message_id, **fields)
+    assert display.current.amount == amount
+
+
+def test_every_message_has_exactly_one_sign():
+    assert set(SIGNS) == set(MESSAGES)
+    assert set(SIGNS.values()) == set(signs.ALL)
+    named = [each for ids in signs._MESSAGES.values() for each in ids.split()]
+    assert len(named) == len(set(named))
+
+
+def test_a_sign_never_contradicts_what_the_message_says_of_the_card():
+    """Whoever looks at the icon only does the right thing with the card."""
+    for name, text in MESSAGES.items():
+        said = text.zh + text.zh_next + text.zh_panel
+        if "请勿取走" in said and "插" not in said:
+            assert SIGNS[name] in (signs.READING, signs.WORKING), name
+        if "取回社保卡" in said:
+            assert SIGNS[name] in (signs.TAKE, signs.DONE), name
+        if "插回" in said:
+            assert SIGNS[name] == signs.INSERT, name
+        if SIGNS[name] in (signs.READING, signs.WORKING):
+            assert "请勿取走" in said, name
 
 
 class Broken:

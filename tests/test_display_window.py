@@ -49,14 +49,26 @@ def test_every_line_is_as_wide_as_the_box(name):
 
 def test_the_window_prints_on_its_stream():
     stream = io.StringIO()
-    display = Display([Window(stream, "zh")])
+    display = Display([Window(stream)], "zh")
     display.show("READY")
     display.show("TAKE_CARD")
     text = stream.getvalue()
     assert text.index("终端就绪") < text.index("请取回社保卡")
 
 
+def test_stars_are_not_printed_and_another_language_is():
+    stream = io.StringIO()
+    display = Display([Window(stream)])
+    display.show("ENTER_PIN", tries_left="3")
+    printed = stream.getvalue()
+    display.type(1)
+    display.count_down(5)
+    assert stream.getvalue() == printed
+    display.next_language()
+    assert len(stream.getvalue()) > len(printed)
+
+
 def test_a_stream_without_chinese_is_a_fault_of_the_window_only():
-    display = Display([Window(io.TextIOWrapper(io.BytesIO(), "ascii"), "zh")])
+    display = Display([Window(io.TextIOWrapper(io.BytesIO(), "ascii"))], "zh")
     display.show("READY")
     assert "UnicodeEncodeError" in display.faults["Window"]

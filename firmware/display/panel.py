@@ -76,13 +76,12 @@ def _draw_line(rows: bytearray, top: int, line: str) -> None:
 class Panel:
     """A surface that keeps a PNG of what the panel shows; readers never see half a picture."""
 
-    def __init__(self, path: Path, language: str):
+    def __init__(self, path: Path):
         self._path = path
-        self._language = language
 
     def draw(self, shown: Shown) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self._path.with_name(f".{self._path.name}.new")
         with unfinished.open("wb") as file:
-            render(shown, self._language).save(file, "PNG")
+            render(shown, shown.language).save(file, "PNG")
         os.replace(unfinished, self._path)

@@ -34,10 +34,13 @@ def _paragraph(text: str, then: str) -> list[str]:
 class Window:
     """A surface that prints on a stream."""
 
-    def __init__(self, stream: TextIO, language: str):
+    def __init__(self, stream: TextIO):
         self._stream = stream
-        self._language = language
+        self._last: tuple[int, str] | None = None
 
     def draw(self, shown: Shown) -> None:
-        self._stream.write(render(shown, self._language))
-        self._stream.flush()
+        """Nothing where only stars or seconds changed: what is printed cannot be taken back."""
+        if self._last != (shown.count, shown.language):
+            self._last = shown.count, shown.language
+            self._stream.write(render(shown, shown.language))
+            self._stream.flush()

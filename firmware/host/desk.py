@@ -253,7 +253,10 @@ def _outcome(
 
 
 def _screen(shown: Shown | None) -> dict[str, Any] | None:
-    return None if shown is None else asdict(shown)
+    """Without what changes while it stands: nobody is told how many digits were typed."""
+    told = {} if shown is None else asdict(shown)
+    told.pop("entry", None)
+    return told or None
 
 
 def _shown(record: Record) -> dict[str, Any]:
