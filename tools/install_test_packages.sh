@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs what `make test` needs beside Python: a real pcscd with virtual readers, a token,
-# PostgreSQL, strace, ext4, lrzsz and Chromium.
-# Needs Debian and root or sudo.  Does nothing, quickly, when all is there.
+# PostgreSQL, strace, ext4, lrzsz, Chromium, and what MicroPython is built with; then builds, once,
+# what no package brings.  Needs Debian and root or sudo.  Does nothing, quickly, when all is there.
 set -eu
 
-packages="pcscd vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz dosfstools chromium"
+packages="pcscd vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz dosfstools chromium
+    gcc libc6-dev make patch pkgconf dpkg-dev xz-utils libffi-dev"
 
 missing=""
 for package in $packages; do
@@ -12,27 +13,47 @@ for package in $packages; do
     status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
     [ "$status" = "install ok installed" ] || missing="$missing $package"
 done
-[ -n "$missing" ] || exit 0
 
-if [ "$(id -u)" = 0 ]; then
-    as_root=""
-elif command -v sudo >/dev/null; then
-    as_root="sudo -n"
-else
-    echo "missing:$missing; run this as root, or install sudo" >&2
-    exit 1
-fi
+# install PACKAGE...
+install() {
+    if [ "$(id -u)" = 0 ]; then
+        as_root=""
+    elif command -v sudo >/dev/null; then
+        as_root="sudo -n"
+    else
+        echo "missing: $*; run this as root, or install sudo" >&2
+        exit 1
+    fi
 
-apt() {
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=500 "$@"
+    apt() {
+        $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=500 "$@"
+    }
+
+    # The package lists are only fetched when there are none, or when they are too old to install from.
+    if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
+        apt update
+    fi
+    apt install -y --no-install-recommends "$@" || {
+        apt update
+        apt install -y --no-install-recommends "$@"
+    }
 }
 
-# The package lists are only fetched when there are none, or when they are too old to install from.
-if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
-    apt update
-fi
+# What is built belongs to the user who runs the tests, also where that one said "sudo".
+build() {
+    if [ "$(id -u)" = 0 ] && [ "${SUDO_USER:-root}" != root ]; then
+        sudo -n -H -u "$SUDO_USER" "$1"
+    else
+        "$1"
+    fi
+}
+
 # shellcheck disable=SC2086  # a list of package names is meant to be split
-apt install -y --no-install-recommends $missing || {
-    apt update
-    apt install -y --no-install-recommends $missing
-}
+[ -z "$missing" ] || install $missing
+
+tools=$(dirname "$(realpath "$0")")
+failed=0
+for each in build_micropython.sh; do
+    build "$tools/$each" || failed=1 # each says itself what to do
+done
+exit $failed
