@@ -22,7 +22,7 @@ def _address(*schemes: str) -> Any:
 @dataclass(frozen=True)
 class Reader:
     name: str = text(r"\S(.{0,30}\S)?", " 1 至 32 字的名称", "a name of 1 to 32 characters")
-    address: str = _address("sim", "pcsc", "replay")
+    address: str = _address("sim", "pcsc", "pn532", "replay")
     kind: str = choice("contact", "contactless")
 
 

@@ -68,7 +68,8 @@ class Pn532:
         self._misdeeds: list[list[Any]] = []
         self._last = b""
         self._field = False
-        self._targets: list[Card] = []
+        self._targets: list[Card] = []  # that the chip knows by a number
+        self._busy: list[Card] = []  # active or halted: deaf to a poll until the field was off
         self._chained_in = self._chained_out = b""
 
     def misbehave(self, misdeed: Misdeed) -> None:
@@ -76,9 +77,8 @@ class Pn532:
 
     def sleep(self) -> None:
         """As after a power cut of the chip: no field, no card, deaf until it is woken."""
-        self.is_awake = self._field = False
-        self._targets = []
-        self._slot.power_off()
+        self.is_awake = False
+        self._switch_field(False)
 
     def take(self, data: bytes) -> list[bytes]:
         """What the host wrote; the frames that follow from it."""
@@ -186,23 +186,24 @@ class Pn532:
     def _switch_field(self, on: bool) -> None:
         self._field = on
         if not on:
-            self._targets = []
+            self._targets, self._busy = [], []
             self._slot.power_off()
 
     def _list(self, data: bytes) -> bytes:
-        self._field = True
+        self._field, self._targets = True, []
         wanted = "A" if data[1] == 0 else "B"
-        cards = self._slot.cards[: data[0]]
-        if wanted != self._kind or not cards or self._targets:
-            return b"\x00"  # an active card does not answer a second time
+        cards = [each for each in self._slot.cards if each not in self._busy][: data[0]]
+        if wanted != self._kind or not cards:
+            return b"\x00"
         out = bytes((len(cards),))
         for number, card in enumerate(cards, 1):
             try:
-                ats = card.power_on() if len(cards) > 1 else self._slot.power_on()
+                alone = len(self._slot.cards) == 1
+                ats = self._slot.power_on() if alone else card.power_on()
             except TransportError:
                 return b"\x00"
             out += bytes((number,)) + self._said(card, ats)
-        self._targets = cards
+        self._targets, self._busy = cards, self._busy + cards
         return out
 
     def _said(self, card: Card, ats: bytes) -> bytes:
@@ -229,7 +230,7 @@ class Pn532:
             return b"\x00"
         command, self._chained_in = self._chained_in + data[1:], b""
         try:
-            if len(self._targets) > 1:
+            if len(self._slot.cards) > 1:
                 return self._part(self._targets[number - 1].transmit(command))
             return self._part(self._slot.exchange(command))
         except TransportError:

@@ -236,6 +236,7 @@ def test_a_command_to_the_card_is_never_sent_again(hsu: Bench, how: str, kind: s
     assert hsu.codes().count(EXCHANGE) == (1 if how == chips.NO_ANSWER else 0)
     assert kind_of(hsu.reader.exchange, READ, 0.3) == "removed"  # it has no power any more
     assert hsu.reader.power_on() == ATS  # and all is well again
+    assert len(hsu.tag.seen) == (1 if how == chips.NO_ANSWER else 0)
     assert hsu.reader.exchange(READ, 1.0) == OK
 
 

@@ -6,6 +6,7 @@ own affair.  This driver polls, keeps one card active, carries APDUs and finds o
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -140,11 +141,8 @@ class Pn532Reader:
         active, self._active = self._active, None
         if active is None or self._chip is None:
             return
-        try:
+        with contextlib.suppress(TransportError):  # the chip is opened anew at its next use
             self._call(pn532.IN_RELEASE, b"\x00")
-        except TransportError:
-            return  # the chip is opened anew at its next use
-        self._listed_at = 0.0
 
     @property
     def is_block_protocol(self) -> bool:

@@ -1,4 +1,4 @@
-"""From an address in board.toml to an open device: `pcsc:`, `replay:`, or an installed package's.
+"""From an address in board.toml to an open device: `pcsc:`, `pn532:`, `replay:`, or an installed package's.
 
 An address is `scheme:rest`.  Schemes that are not built in are entry points (`sim` is one): the
 group names what kind of device, the entry point's name is the scheme, its object is a function of
@@ -8,16 +8,22 @@ here or from the device's first use: the address is right, but the device is not
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
 
 from firmware.drivers.pad import Pad
 from firmware.drivers.pcsc import PcscReader
+from firmware.drivers.pn532_reader import open_pn532
 from firmware.drivers.replay import open_replay
 
 READER_GROUP = "sscterm.readers"
 PAD_GROUP = "sscterm.pads"
-_BUILT_IN_READERS = {"pcsc": PcscReader, "replay": open_replay}
+_BUILT_IN_READERS: dict[str, Callable[[str], Any]] = {
+    "pcsc": PcscReader,
+    "pn532": open_pn532,
+    "replay": open_replay,
+}
 
 
 def open_reader(address: str) -> Any:
