@@ -8,6 +8,7 @@ import pytest
 from firmware.channel import Reader
 from firmware.drivers import registry
 from firmware.drivers.pcsc import PcscReader
+from firmware.drivers.pn532_reader import Pn532Reader
 from firmware.drivers.replay import ReplayReader
 from firmware.outcome import outcome
 
@@ -48,12 +49,16 @@ def test_pcsc_is_built_in(monkeypatch):
     assert registry.open_reader("pcsc:ACS*") == ("pcsc", "ACS*")
 
 
+def test_pn532_is_built_in_and_opens_nothing_yet():
+    assert isinstance(registry.open_reader("pn532:/dev/ttyNONE"), Pn532Reader)
+
+
 def test_a_pad_is_wrapped():
     pad = registry.open_pad("sim:keys")
     assert pad.read_pin(1.0, lambda: False) is outcome("PIN_CANCELLED")
 
 
-@pytest.mark.parametrize("kind", [PcscReader, ReplayReader])
+@pytest.mark.parametrize("kind", [PcscReader, Pn532Reader, ReplayReader])
 def test_the_built_in_readers_have_the_shape_of_channel_reader(kind):
     """drivers may not import channel, so nothing else holds them to it."""
     for name, wanted in vars(Reader).items():
@@ -72,7 +77,7 @@ def test_no_address_at_all_is_refused(opener, address):
 
 
 def test_an_unknown_scheme_names_the_known_ones_and_what_to_do():
-    with pytest.raises(ValueError, match=r"'usb' is unknown; known here: pcsc, replay, sim\. Corr"):
+    with pytest.raises(ValueError, match=r"'usb' is unknown; known here: .*pn532, replay, sim\. Corr"):
         registry.open_reader("usb:1")
     with pytest.raises(ValueError, match="known here: sim"):
         registry.open_pad("pcsc:1")

@@ -1,4 +1,4 @@
-"""From an address in board.toml to an open device: `pcsc:`, `pn532:`, `replay:`, or an installed package's.
+"""From an address in board.toml to an open device: a built-in one, or an installed package's.
 
 An address is `scheme:rest`.  Schemes that are not built in are entry points (`sim` is one): the
 group names what kind of device, the entry point's name is the scheme, its object is a function of
