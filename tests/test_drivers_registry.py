@@ -77,7 +77,7 @@ def test_no_address_at_all_is_refused(opener, address):
 
 
 def test_an_unknown_scheme_names_the_known_ones_and_what_to_do():
-    with pytest.raises(ValueError, match=r"'usb' is unknown; known here: .*pn532, replay, sim\. Corr"):
+    with pytest.raises(ValueError, match=r"'usb' is unknown; known here: .*pn532,.* sim\. Corr"):
         registry.open_reader("usb:1")
     with pytest.raises(ValueError, match="known here: sim"):
         registry.open_pad("pcsc:1")
