@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from tests.pcscd_rig import missing
+from tests import pcscd_rig
+from tests.uml import kernel
 
 SKIPPED = pytest.StashKey[list[tuple[str, str]]]()
 COUNTED = "counted"  # record_property(COUNTED, text): what a test did often is shown at the end
@@ -18,11 +19,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `pcscd` are skipped where a real pcscd cannot be had, with the reason."""
-    marked = [item for item in items if item.get_closest_marker("pcscd")]
-    if marked and (reason := missing()):
-        for item in marked:
-            item.add_marker(pytest.mark.skip(reason=reason))
+    """Tests marked `pcscd` or `uml` are skipped where that cannot be had, with the reason."""
+    for mark, missing in (("pcscd", pcscd_rig.missing), ("uml", kernel.missing)):
+        marked = [item for item in items if item.get_closest_marker(mark)]
+        if marked and (reason := missing()):
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 class SkipLedger:

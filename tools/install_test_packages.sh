@@ -1,11 +1,11 @@
 #!/bin/sh
 # Installs what `make test` needs beside Python: a real pcscd with virtual readers, a token,
-# PostgreSQL, strace, ext4, lrzsz, Chromium, and what MicroPython is built with; then builds, once,
+# PostgreSQL, strace, ext4, lrzsz, Chromium, what MicroPython and a kernel are built with; then builds, once,
 # what no package brings.  Needs Debian and root or sudo.  Does nothing, quickly, when all is there.
 set -eu
 
 packages="pcscd vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz dosfstools chromium
-    gcc libc6-dev make patch pkgconf dpkg-dev xz-utils libffi-dev"
+    gcc libc6-dev make patch pkgconf dpkg-dev xz-utils libffi-dev linux-source-6.1 flex bison bc"
 
 missing=""
 for package in $packages; do
@@ -53,7 +53,7 @@ build() {
 
 tools=$(dirname "$(realpath "$0")")
 failed=0
-for each in build_micropython.sh; do
+for each in build_micropython.sh build_uml.sh; do
     build "$tools/$each" || failed=1 # each says itself what to do
 done
 exit $failed

@@ -1,0 +1,124 @@
+"""Pins over a library that debounces as RPi.GPIO does, or reports no edges (issue D item 5).
+
+Over the real rpi-lgpio and a real gpiochip: test_gpio.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from firmware.drivers.gpio import GpioError, Pins, load_library
+from tests.fake_gpio import FakeGpio
+
+KEY, LED = 5, 17
+
+
+@pytest.fixture(params=[True, False], ids=["edges", "polled"])
+def library(request: pytest.FixtureRequest) -> FakeGpio:
+    return FakeGpio(has_edges=request.param)
+
+
+@pytest.fixture
+def pins(library: FakeGpio) -> Iterator[Pins]:
+    opened = Pins(lambda: library)
+    yield opened
+    opened.close()
+
+
+def until(holds: Callable[[], bool], deadline_s: float = 3.0) -> bool:
+    end = time.monotonic() + deadline_s
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def test_a_bounce_that_ends_where_the_library_is_deaf_still_counts(library, pins):
+    key, changes = pins.input(KEY, debounce_ms=40), []
+    key.on_change(changes.append)
+    library.drive(KEY, 0)  # this edge is told
+    library.drive(KEY, 1)  # these are not
+    library.drive(KEY, 0)
+    assert until(lambda: changes == [False]), changes
+    assert key.value is False
+    time.sleep(0.1)
+    assert changes == [False]
+
+
+def test_a_glitch_is_no_change(library, pins):
+    key, changes = pins.input(KEY, debounce_ms=40), []
+    key.on_change(changes.append)
+    library.drive(KEY, 0)
+    time.sleep(0.005)
+    library.drive(KEY, 1)
+    time.sleep(0.15)
+    assert changes == []
+    assert key.value is True
+
+
+def test_a_level_whose_edge_got_lost_is_found_by_reading(pins, library):
+    key = pins.input(KEY)
+    assert key.value is True
+    library.levels[KEY] = 0  # no edge was told
+    assert until(lambda: key.value is False)
+
+
+def test_waiting_for_a_level_ends_with_it_or_with_the_time(library, pins):
+    key = pins.input(KEY)
+    assert not key.wait(False, 0.05)
+    library.drive(KEY, 0)
+    assert key.wait(False, 2)
+
+
+def test_a_listener_that_fails_does_not_stop_the_others(library, pins, caplog):
+    key, heard = pins.input(KEY), []
+    key.on_change(lambda level: 1 // 0)
+    key.on_change(heard.append)
+    library.drive(KEY, 0)
+    assert until(lambda: heard == [False])
+    assert "pin 5" in caplog.text
+
+
+def test_a_chip_that_comes_back_serves_again(library, pins):
+    led, key = pins.output(LED), pins.input(KEY)
+    library.is_broken = True
+    for use in (led.on, lambda: key.value):
+        with pytest.raises(GpioError, match="no such chip"):
+            use()
+    library.is_broken = False
+    led.on()
+    assert library.levels[LED] == 1
+    assert key.value is True
+
+
+def test_the_end_gives_all_pins_back_once(library):
+    pins = Pins(lambda: library)
+    pins.tone(22).start(440)
+    pins.output(LED).on()
+    pins.close()
+    assert library.cleanups == 1
+    assert library.tones[-1] == (22, 0)
+    pins.close()
+    assert library.cleanups == 1
+
+
+def test_pins_that_nobody_uses_load_nothing():
+    loaded = []
+    pins = Pins(lambda: loaded.append(1))
+    pins.input(KEY)
+    pins.output(LED)
+    pins.tone(22)
+    pins.close()
+    assert not loaded
+
+
+def test_without_a_raspberry_pi_the_library_says_so():
+    """Here there is no device tree: rpi-lgpio refuses to be imported, and that is no crash."""
+    pins = Pins(lambda: load_library(None))
+    with pytest.raises(GpioError, match=r"Raspberry Pi|gpiochip"):
+        pins.output(LED).on()
+    pins.close()
