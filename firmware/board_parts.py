@@ -22,13 +22,13 @@ def _address(*schemes: str) -> Any:
 @dataclass(frozen=True)
 class Reader:
     name: str = text(r"\S(.{0,30}\S)?", " 1 至 32 字的名称", "a name of 1 to 32 characters")
-    address: str = _address("sim", "pcsc", "pn532", "replay")
+    address: str = _address("sim", "pcsc", "ccid", "pn532", "replay")
     kind: str = choice("contact", "contactless")
 
 
 @dataclass(frozen=True)
 class Psam:
-    address: str = _address("sim", "pcsc", "replay")
+    address: str = _address("sim", "pcsc", "ccid", "replay")
     terminal_number: str | None = text(
         "[0-9]{12}", " 12 位终端机编号", "a terminal number of 12 digits", None
     )

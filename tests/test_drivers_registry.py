@@ -7,6 +7,7 @@ import pytest
 
 from firmware.channel import Reader
 from firmware.drivers import registry
+from firmware.drivers.ccid_reader import CcidReader
 from firmware.drivers.pcsc import PcscReader
 from firmware.drivers.pn532_reader import Pn532Reader
 from firmware.drivers.replay import ReplayReader
@@ -58,7 +59,7 @@ def test_a_pad_is_wrapped():
     assert pad.read_pin(1.0, lambda: False) is outcome("PIN_CANCELLED")
 
 
-@pytest.mark.parametrize("kind", [PcscReader, Pn532Reader, ReplayReader])
+@pytest.mark.parametrize("kind", [CcidReader, PcscReader, Pn532Reader, ReplayReader])
 def test_the_built_in_readers_have_the_shape_of_channel_reader(kind):
     """drivers may not import channel, so nothing else holds them to it."""
     for name, wanted in vars(Reader).items():

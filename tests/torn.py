@@ -63,11 +63,11 @@ def debits(rig: Rig) -> int:
     return sum(command[:2] == b"\xb0\x2c" for command, _ in rig.exchanges)
 
 
-def settle(rig: Rig) -> None:
-    """What the card loop does with a card found at start."""
+def settle(rig: Rig, reader: Any = None) -> None:
+    """What the card loop does with a card found at start.  reader: None is the simulator's slot."""
     rig.world.holder.forget()
     assert limits.check_psam(rig.unit) is None
-    visit = begin(rig.unit, rig.user)
+    visit = begin(rig.unit, reader or rig.user)
     assert identify.read_identity(rig.unit, visit) is None
     for intent in recovery.open_intents_of(rig.unit, visit):
         rig.world.holder.type_pin("123456")

@@ -11,7 +11,7 @@ from firmware.card import files
 from firmware.channel import Reader
 from firmware.journal import kinds as rec
 from firmware.journal.record import Record
-from firmware.outcome import Fault, Outcome, outcome
+from firmware.outcome import Fault, Outcome, TransportError, outcome
 
 MAC2_UNCHECKED = 3
 TAC_PRESENT = 1
@@ -155,7 +155,10 @@ def resolve_now(
 
 def _same_card(unit: Unit, intent: Record) -> Visit | Outcome | None:
     """The INTENT's card, or what to say of that which is there instead; None: it cannot be read."""
-    cards = unit.cards_in_reach()
+    try:
+        cards = unit.cards_in_reach()
+    except TransportError:  # the reader is away, and the card as good as
+        cards = []
     if len(cards) != 1:
         return outcome("PUT_CARD_BACK")  # beside another one it cannot be asked either
     try:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
 
+from firmware.drivers.ccid_reader import open_ccid
 from firmware.drivers.pad import Pad
 from firmware.drivers.pcsc import PcscReader
 from firmware.drivers.pn532_reader import open_pn532
@@ -20,6 +21,7 @@ from firmware.drivers.replay import open_replay
 READER_GROUP = "sscterm.readers"
 PAD_GROUP = "sscterm.pads"
 _BUILT_IN_READERS: dict[str, Callable[[str], Any]] = {
+    "ccid": open_ccid,
     "pcsc": PcscReader,
     "pn532": open_pn532,
     "replay": open_replay,

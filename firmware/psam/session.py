@@ -84,7 +84,7 @@ class PsamSession:
         self._environments, self._current = {}, None
         try:
             self._channel = self._power_on()
-        except TransportError as error:
+        except (TransportError, ProtocolError) as error:
             raise PsamFault(error.what, "PSAM_MISSING") from error
         for algorithm in commands.ENVIRONMENTS:
             terminal = self._terminal_number(algorithm)
