@@ -23,7 +23,7 @@ from firmware.card.region import RegionTable
 from firmware.clock import Clock
 from firmware.display.messages import message
 from firmware.display.screen import Display
-from firmware.drivers.registry import open_pad, open_reader
+from firmware.drivers.registry import open_reader
 from firmware.host.desk import Desk
 from firmware.host.rpc import RpcServer
 from firmware.journal import kinds as rec
@@ -109,7 +109,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 def _check(board: Board) -> int:
     if board.unit.data_dir.is_dir():
         os.close(_claim(board.unit.data_dir))  # a PSAM in use must not be reset
-    return attached.check(board, open_reader, open_pad)
+    return attached.check(board, open_reader, parts.pad)
 
 
 def _rotate_key(board: Board) -> int:
@@ -194,6 +194,7 @@ def build_unit(board: Board, display: Display) -> Unit:
         random=os.urandom,
         monotonic=time.monotonic,
         wait=time.sleep,
+        typed=display.typed,
         region=_region(board),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 from firmware.authorize.limits import is_region_of
 from firmware.board import Board
@@ -16,7 +17,12 @@ from firmware.psam.session import PsamSession
 OpenReader = Callable[[str], Reader]
 
 
-def check(board: Board, open_reader: OpenReader, open_pad: Callable[[str], object]) -> int:
+class Pad(Protocol):
+    def look(self) -> str:
+        """What it says of itself.  Raises OSError."""
+
+
+def check(board: Board, open_reader: OpenReader, open_pad: Callable[[Board], Pad | None]) -> int:
     """Print a table; 0 when every device answers and the PSAM is this unit's, else 1."""
     print(f"board.toml is sound: unit {board.unit.id}, region {board.unit.region}")
     rows = [
@@ -28,7 +34,7 @@ def check(board: Board, open_reader: OpenReader, open_pad: Callable[[str], objec
         rows.append(("pad", "-", (True, "none: this unit takes no PIN")))
     else:
         address = board.pad.address
-        rows.append(("pad", address, _row(partial(_pad, address, open_pad))))
+        rows.append(("pad", address, _row(partial(_pad, board, open_pad))))
     for name, address, (is_good, found) in rows:
         print(f"  {'ok ' if is_good else 'NOT'}  {name:12} {address:44} {found}")
     return 0 if all(is_good for _, _, (is_good, _) in rows) else 1
@@ -83,6 +89,6 @@ def _psam(board: Board, open_reader: OpenReader) -> str:
     return told
 
 
-def _pad(address: str, open_pad: Callable[[str], object]) -> str:
-    open_pad(address)
-    return "named; it is asked when a PIN is needed"
+def _pad(board: Board, open_pad: Callable[[Board], Pad | None]) -> str:
+    pad = open_pad(board)
+    return "none" if pad is None else pad.look()

@@ -1,9 +1,9 @@
 """board.toml -> frozen values: what this unit is, and nothing it is not.
 
 Anything unknown, missing, of the wrong type, out of range or at odds with another key raises
-BoardError with the dotted key, its line and what to do.  The parts `pad`, `display` and the links
-of `uplink` are None where the file does not name them; every other section is there, with its
-defaults.
+BoardError with the dotted key, its line and what to do.  The parts `pad`, `menu`, `display` and
+the links of `uplink` are None where the file does not name them; every other section is there,
+with its defaults.
 """
 
 # ruff: noqa: RUF009 - the calls in the dataclasses return dataclasses.field(...)
@@ -16,8 +16,9 @@ import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from firmware.board_keys import Menu, Pad, check_menu, check_pad, pins_of
 from firmware.board_lines import Place, dotted, find_lines
-from firmware.board_parts import Display, Pad, Pins, Psam, Reader
+from firmware.board_parts import Display, Pins, Psam, Reader
 from firmware.board_schema import BoardError, File, part, parts, read, settings
 from firmware.board_sections import (
     Clock,
@@ -53,6 +54,7 @@ class Board:
     readers: tuple[Reader, ...] = parts(Reader, "reader")
     psam: Psam = settings(Psam)
     pad: Pad | None = part(Pad)
+    menu: Menu | None = part(Menu)
     display: Display | None = part(Display)
     pins: Pins = settings(Pins)
     host: Host = settings(Host)
@@ -108,6 +110,8 @@ def parse(text: str, source_name: str) -> Board:
         socket = board.unit.data_dir / "unit.sock"
         board = replace(board, host=replace(board.host, socket=socket))
     _check_devices(board, file)
+    check_pad(board.pad, file)
+    check_menu(board.menu, board.pad, file)
     _check_pins(board, file)
     _check_paths(board, file)
     _check_links(board, file)
@@ -148,18 +152,20 @@ def _check_devices(board: Board, file: File) -> None:
 
 
 def _check_pins(board: Board, file: File) -> None:
+    found: list[tuple[Place, int | None]] = [
+        (("pins", each.name), getattr(board.pins, each.name)) for each in fields(Pins)
+    ]
     users: dict[int, str] = {}
-    for each in fields(Pins):
-        pin = getattr(board.pins, each.name)
+    for place, pin in (*found, *pins_of(board.pad)):
         if pin is None:
             continue
         if pin in users:
             raise file.error(
-                ("pins", each.name),
-                f"引脚 {pin} 已用于 pins.{users[pin]}，请换一个 BCM 编号",
-                f"pin {pin} is already pins.{users[pin]}; choose another BCM number",
+                place,
+                f"引脚 {pin} 已用于 {users[pin]}，请换一个 BCM 编号",
+                f"pin {pin} is already {users[pin]}; choose another BCM number",
             )
-        users[pin] = each.name
+        users[pin] = dotted(place)
 
 
 def _check_signer(signer: Signer, file: File) -> None:

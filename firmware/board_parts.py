@@ -1,4 +1,4 @@
-"""The sections of board.toml that name the parts of a unit: readers, PSAM slot, pad, display, pins.
+"""The sections of board.toml that name the parts of a unit: readers, PSAM slot, display, pins.
 
 Pins are BCM numbers.
 """
@@ -33,11 +33,6 @@ class Psam:
         "[0-9]{12}", " 12 位终端机编号", "a terminal number of 12 digits", None
     )
     warn_days: int = whole(0, 3650, 30)
-
-
-@dataclass(frozen=True)
-class Pad:
-    address: str = _address("sim", "pcsc", "uart")
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ _ROWS = (
     (208, "PIN_NOT_CHANGED", HOLDER),
     (209, "PIN_CHANGE_UNCERTAIN", HOLDER),  # the card left: the old or the new one holds
     (210, "PIN_REMOVAL_NOT_ALLOWED", CLERK),
+    (211, "PIN_PAD_REFUSED", TECHNICIAN),  # it holds another key, or speaks another protocol
     (221, "PIN_NOT_LOCKED", CLERK),
     (222, "PIN_STILL_LOCKED", CLERK),
     # 3xx: the PSAM

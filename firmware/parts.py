@@ -9,13 +9,24 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from firmware import board_keys
 from firmware.board import Board
 from firmware.channel import Channel, Reader, open_channel
 from firmware.display.screen import Surface
 from firmware.display.window import Window
-from firmware.drivers.pad import Pad
+from firmware.drivers import padkey
+from firmware.drivers.pad import Keys, Pad
+from firmware.drivers.pinblock import BlockCipher
 from firmware.drivers.registry import open_pad, open_reader
+from firmware.journal import ownfile
+from firmware.psam import cipher
 from firmware.psam.session import PsamSession
+
+PAD_BAUD = 115200
+_PAD_CIPHERS = {
+    3: BlockCipher(cipher.DES_BLOCK, cipher.des_encrypt, cipher.des_decrypt),
+    4: BlockCipher(cipher.AES_BLOCK, cipher.aes_encrypt, cipher.aes_decrypt),
+}
 
 
 class AddressError(Exception):
@@ -38,7 +49,33 @@ def psam(board: Board) -> PsamSession:
 
 
 def pad(board: Board) -> Pad | None:
-    return None if board.pad is None else _device(open_pad, board.pad.address)
+    if board.pad is None:
+        return None
+    if board.pad.address.startswith("epp:"):
+        return Pad(_encrypting_pad(board, board.pad))
+    found: Pad = _device(open_pad, board.pad.address)
+    return found
+
+
+def _encrypting_pad(board: Board, named: board_keys.Pad) -> Keys:
+    """Its key is read once, here.  Raises AddressError for a file that holds none."""
+    from firmware.drivers.epp import EncryptingPad  # and pyserial, only where there is such a pad
+    from firmware.drivers.uart import open_uart
+
+    assert named.key_file is not None
+    is_production = board.unit.profile == "production"
+    try:
+        content = ownfile.read(named.key_file, 100, "load another key into the pad")
+        key = padkey.master_key(content, named.format, is_production)
+    except ownfile.OwnFileError as error:
+        raise AddressError(str(error)) from None
+    except ValueError as error:
+        raise AddressError(f"{named.key_file} {error}") from None
+    device = named.address.removeprefix("epp:")
+    algorithm = _PAD_CIPHERS[named.format]
+    return EncryptingPad(
+        lambda: open_uart(device, PAD_BAUD), key, named.format, algorithm, named.key_s
+    )
 
 
 def surfaces(board: Board) -> list[Surface]:

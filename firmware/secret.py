@@ -12,6 +12,14 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 
+def wipe(buffer: bytearray, *, keep_length: bool = False) -> None:
+    """Overwrite with zeros where it lies, then empty it."""
+    for at in range(len(buffer)):
+        buffer[at] = 0
+    if not keep_length:
+        buffer.clear()
+
+
 class _Secret:
     __slots__ = ("_buffer",)
 
@@ -31,9 +39,7 @@ class _Secret:
 
     def wipe(self) -> None:
         """Overwrite the buffer with zeros, then empty it."""
-        for at in range(len(self._buffer)):
-            self._buffer[at] = 0
-        self._buffer.clear()
+        wipe(self._buffer)
 
     @property
     def is_wiped(self) -> bool:
@@ -79,6 +85,17 @@ class Pin(_Secret):
     @classmethod
     def from_digits(cls, digits: str) -> Pin:
         """4 to 16 decimal digits (SPEC-P8).  Raises ValueError without echoing them."""
-        if not (4 <= len(digits) <= 16 and digits.isascii() and digits.isdigit()):
+        if not digits.isascii():
             raise ValueError("a PIN has 4 to 16 decimal digits")
-        return cls(bytes.fromhex(digits + "F" * (len(digits) % 2)))
+        return cls.from_ascii(bytearray(digits, "ascii"))
+
+    @classmethod
+    def from_ascii(cls, digits: bytearray) -> Pin:
+        """As from_digits; leaves no other copy than the Pin's."""
+        if not (4 <= len(digits) <= 16 and digits.isdigit()):
+            raise ValueError("a PIN has 4 to 16 decimal digits")
+        pin = cls(bytes((len(digits) + 1) // 2))
+        for at in range(0, len(digits), 2):
+            low = digits[at + 1] - 0x30 if at + 1 < len(digits) else 0x0F
+            pin._buffer[at // 2] = (digits[at] - 0x30) << 4 | low
+        return pin

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from firmware.outcome import TransportError
+from simulator.holder import Typed, untold
 
 # Requests of a device connection.
 REACH = b"R"  # -> cards in reach (1 byte), count of changes (4 bytes)
@@ -24,6 +25,7 @@ POWER_ON = b"U"  # -> 1 for a block protocol else 0, ATR or ATS
 POWER_OFF = b"D"  # -> nothing
 EXCHANGE = b"X"  # command -> answer
 DIGITS = b"P"  # time-out in ms (4 bytes) -> digits, or nothing for the cancel key
+PRESSED = b"K"  # time-out in ms (4 bytes) -> the name of the next key
 
 # The first byte of an answer: OK, or the kind of TransportError; TIMED_OUT from a pad only.
 OK = 0
@@ -175,24 +177,42 @@ class SocketPad:
     def __init__(self, path: str):
         self._path = path
 
-    def digits(self, timeout_s: float, cancelled: Callable[[], bool]) -> str | None:
-        """What the holder typed, or None when they or `cancelled()` ended it.
+    def digits(
+        self, timeout_s: float, cancelled: Callable[[], bool], typed: Typed = untold
+    ) -> bytearray | None:
+        """What the holder typed, in ASCII, or None when they or `cancelled()` ended it.
 
         Raises TimeoutError when nobody typed in time, ConnectionError when the process is gone.
         """
+        typed(0, timeout_s)
+        answer = self._ask(DIGITS, timeout_s, cancelled)
+        if answer:
+            typed(len(answer), timeout_s)
+        return bytearray(answer) if answer else None
+
+    def key(self, timeout_s: float, interrupted: Callable[[], bool]) -> str | None:
+        """The next key pressed; None: none in that time, or interrupted() is true."""
+        try:
+            answer = self._ask(PRESSED, timeout_s, interrupted)
+        except TimeoutError:
+            return None
+        return None if answer is None else answer.decode()
+
+    def _ask(self, what: bytes, timeout_s: float, ended: Callable[[], bool]) -> bytes | None:
+        """None: the peer's answer is empty, or ended() is true."""
         try:
             with connect(self._path, "pad") as link:
-                link.sendall(frame(DIGITS + struct.pack(">I", int(timeout_s * 1000))))
-                return self._wait(link, time.monotonic() + timeout_s + _PATIENCE_S, cancelled)
+                link.sendall(frame(what + struct.pack(">I", int(timeout_s * 1000))))
+                return self._wait(link, time.monotonic() + timeout_s + _PATIENCE_S, ended)
         except TimeoutError:
-            raise TimeoutError("nobody typed a PIN") from None
+            raise TimeoutError("nobody pressed a key") from None
         except (OSError, EOFError) as error:
             raise ConnectionError(f"no PIN pad at {self._path}: {error}") from None
 
     @staticmethod
-    def _wait(link: socket.socket, ends: float, cancelled: Callable[[], bool]) -> str | None:
+    def _wait(link: socket.socket, ends: float, ended: Callable[[], bool]) -> bytes | None:
         link.settimeout(_POLL_S)
-        while not cancelled():
+        while not ended():
             try:
                 answer = read_frame(link)
             except TimeoutError:
@@ -201,7 +221,7 @@ class SocketPad:
                 raise
             if answer[0] == TIMED_OUT:
                 raise TimeoutError
-            return answer[1:].decode() or None
+            return answer[1:] or None
         return None
 
 

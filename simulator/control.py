@@ -96,6 +96,11 @@ def type_pin(world: World, digits: str) -> None:
     world.holder.type_pin(digits)
 
 
+def press_keys(world: World, keys: list[str]) -> None:
+    """Keys the holder presses while no PIN is asked for: "menu", "confirm", "1" ..."""
+    world.holder.press(*map(str, keys))
+
+
 def cancel_pin(world: World) -> None:
     """The holder will press the cancel key when next asked."""
     world.holder.cancel()

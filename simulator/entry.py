@@ -35,7 +35,7 @@ def open_reader(address: str) -> SimulatedSlot | SocketReader:
 
 
 def open_pad(address: str) -> Holder | SocketPad:
-    """A PIN pad: digits(timeout_s, cancelled) -> str | None.  Raises ValueError."""
+    """A PIN pad: Keys of firmware/drivers/pad.py.  Raises ValueError."""
     where, part = _split(address)
     if part != "pad":
         raise ValueError(f"a simulated PIN pad is called #pad, not #{part}")

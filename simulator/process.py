@@ -130,9 +130,16 @@ class SimulatorProcess:
         while True:
             request = client.read_frame(link)
             (milliseconds,) = struct.unpack(">I", request[1:])
+            holder = self._world.holder
             try:
-                digits = self._world.holder.digits(milliseconds / 1000, gone)
-                answer = bytes((client.OK,)) + (digits or "").encode()
+                if request[:1] == client.PRESSED:
+                    key = holder.key(milliseconds / 1000, gone)
+                    if key is None:
+                        raise TimeoutError
+                    answer = bytes((client.OK,)) + key.encode()
+                else:
+                    digits = holder.digits(milliseconds / 1000, gone)
+                    answer = bytes((client.OK,)) + bytes(digits or b"")
             except TimeoutError:
                 answer = bytes((client.TIMED_OUT,))
             link.sendall(client.frame(answer))

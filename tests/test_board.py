@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmware import board
+from firmware.board_keys import Menu
 from firmware.board_parts import Display
 from firmware.board_sections import Host, OfficeKey, Purchase
 
@@ -42,6 +43,17 @@ PRODUCTION = (
         "sim:x#psam", "pcsc:B"
     )
 )  # fmt: skip
+
+MATRIX = (
+    SMALL
+    + """\
+[pad]
+address = "gpio:matrix"
+rows = [7, 8, 9, 10]
+columns = [11, 14, 15, 18]
+keys = ["1 2 3 cancel", "4 5 6 clear", "7 8 9 menu", "- 0 up confirm"]
+"""
+)
 
 
 def edited(old: str, new: str, text: str = SMALL) -> str:
@@ -243,6 +255,34 @@ REFUSED = {
     "production with a simulated pad": (
         PRODUCTION + '[pad]\naddress = "sim:p"\n', "pad.address", 23, "takes no sim:p",
     ),
+    "a matrix without its rows": (
+        SMALL + '[pad]\naddress = "gpio:matrix"\ncolumns = [1]\n', "pad.rows", 22, "needs rows",
+    ),
+    "a key that is none": (MATRIX.replace("clear", "enter"), "pad.keys[1]", 26, "key enter is"),
+    "a key of the matrix twice": (MATRIX.replace("clear", "5"), "pad.keys[1]", 26, "comes twice"),
+    "no key for a digit": (MATRIX.replace("0 up", "- up"), "pad.keys", 26, "keys 0 are missing"),
+    "fewer keys than columns": (
+        MATRIX.replace("- 0 up", "0 up"), "pad.keys", 26, "4 rows of 4 keys",
+    ),
+    "a row on a pin that is taken": (
+        MATRIX + "[pins]\nbuzzer = 9\n", "pad.rows[2]", 24, "already pins.buzzer",
+    ),
+    "one pin as row and column": (
+        MATRIX.replace("[11,", "[7,"), "pad.columns[0]", 25, "already pad.rows[0]",
+    ),
+    "an encrypting pad without a key": (
+        SMALL + '[pad]\naddress = "epp:/dev/x"\n', "pad.key_file", 22, "needs key_file",
+    ),
+    "format of a PIN block": (
+        SMALL + '[pad]\naddress = "epp:/dev/x"\nformat = 2\n', "pad.format", 24, "3 or 4",
+    ),
+    "a menu without a pad": (SMALL + "[menu]\n", "menu", 22, "needs a [pad]"),
+    "a menu without its key": (
+        MATRIX.replace("menu", "-") + "[menu]\n", "pad.keys", 26, "needs a menu key",
+    ),
+    "an amount without its limit": (
+        MATRIX + "[menu]\namount_entry = true\n", "menu.max_fen", 27, "needs max_fen",
+    ),
     "production in a province that is none": (
         edited('"510100"', '"990100"', PRODUCTION), "unit.region", 4, "test region 990100",
     ),
@@ -336,3 +376,10 @@ def test_a_token_needs_module_label_and_pin_file(missing):
     error = refusal(SMALL + '[signer]\nkind = "pkcs11"\n' + lines)
     assert error.key == f"signer.{missing}"
     assert "add this one" in error.en
+
+
+def test_the_keys_of_a_matrix_are_a_table_of_names():
+    pad = board.parse(MATRIX, "b").pad
+    assert pad.keys[0] == ("1", "2", "3", "cancel")
+    assert (pad.rows, pad.columns, pad.key_s) == ((7, 8, 9, 10), (11, 14, 15, 18), 10.0)
+    assert board.parse(MATRIX + "[menu]\n", "b").menu == Menu(False, None, 20.0)

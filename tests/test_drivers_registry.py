@@ -21,7 +21,7 @@ class EntryPoint:
 
 
 class Keys:
-    def digits(self, timeout_s, cancelled):
+    def digits(self, timeout_s, cancelled, typed):
         return None
 
 

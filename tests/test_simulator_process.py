@@ -278,7 +278,7 @@ def test_the_pad_types_cancels_and_times_out(simulator):
     pad = open_pad(f"{simulator.socket}#pad")
     simulator.control.type_pin(digits="123456")
     simulator.control.cancel_pin()
-    assert pad.digits(SOON_S, lambda: False) == "123456"
+    assert pad.digits(SOON_S, lambda: False) == b"123456"
     assert pad.digits(SOON_S, lambda: False) is None
     with pytest.raises(TimeoutError):
         pad.digits(0.05, lambda: False)

@@ -245,7 +245,7 @@ def test_the_holder_types_cancels_or_stays_away():
     holder = Holder()
     holder.type_pin("123456")
     holder.cancel()
-    assert holder.digits(SOON_S, lambda: False) == "123456"
+    assert holder.digits(SOON_S, lambda: False) == b"123456"
     assert holder.digits(SOON_S, lambda: False) is None
     with pytest.raises(TimeoutError):
         holder.digits(0.01, lambda: False)

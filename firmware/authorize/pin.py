@@ -81,4 +81,4 @@ def typed_at_pad(unit: Unit, prompt: str, **fields: str) -> Pin | Outcome:
     if unit.pad is None:
         return outcome("PIN_PAD_MISSING")
     unit.show(prompt, **fields)
-    return unit.pad.read_pin(unit.board.timing.pin_s, unit.is_cancelled)
+    return unit.pad.read_pin(unit.board.timing.pin_s, unit.is_cancelled, unit.typed)

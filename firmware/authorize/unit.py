@@ -20,9 +20,14 @@ from firmware.outcome import Outcome, outcome
 from firmware.psam.session import PsamSession
 from firmware.secret import Pin
 
+Typed = Callable[[int, float], None]
+"""(digits typed so far, seconds left)."""
+
 
 class Pad(Protocol):
-    def read_pin(self, timeout_s: float, cancelled: Callable[[], bool]) -> Pin | Outcome:
+    def read_pin(
+        self, timeout_s: float, cancelled: Callable[[], bool], typed: Typed
+    ) -> Pin | Outcome:
         """The digits, or PIN_CANCELLED, or PIN_NOT_ENTERED."""
 
 
@@ -82,6 +87,8 @@ class Unit:
     region: RegionTable = field(default_factory=RegionTable)
     """What the region adds to the standard: files, keys, its level-2 factor (M7)."""
     sessions: Sessions = field(init=False)
+    typed: Typed = lambda stars, left_s: None
+    """Puts stars and the time left on the message that stands."""
     is_cancelled: Callable[[], bool] = lambda: False
     ask_host: AskHost = lambda order_no, told, timeout_s: outcome("HOST_SILENT")
     recorder: Recorder | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections import deque
@@ -121,6 +122,11 @@ class Display:
             return replace(entry, seconds_left=max(0, seconds_left), seconds=of)
 
         self._enter(counted)
+
+    def typed(self, stars: int, left_s: float) -> None:
+        """As type() and count_down(): what a PIN pad tells while somebody types."""
+        self.type(stars)
+        self.count_down(math.ceil(left_s))
 
     def next_language(self) -> str:
         """Draw the message that stands in the next language; it holds until the unit is ready."""

@@ -1,7 +1,7 @@
 """Block ciphers for `psam.keys`, from the `cryptography` package: the one place that knows it.
 
 Software keys serve tests, the simulator and an office that holds test keys; operational
-keys never leave the PSAM.
+keys never leave the PSAM.  The key of an encrypting PIN pad is the one a unit holds itself.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ except ImportError:  # Debian 12's cryptography 38 has it in the old place
 
 DES_BLOCK = 8
 SM4_BLOCK = 16
+AES_BLOCK = 16
 
 
 def des_encrypt(key: bytes, blocks: bytes) -> bytes:
@@ -45,4 +46,16 @@ def des_decrypt(key: bytes, blocks: bytes) -> bytes:
 def sm4_decrypt(key: bytes, blocks: bytes) -> bytes:
     """The inverse of `sm4_encrypt`."""
     decryptor = Cipher(algorithms.SM4(key), modes.ECB()).decryptor()
+    return decryptor.update(blocks) + decryptor.finalize()
+
+
+def aes_encrypt(key: bytes, blocks: bytes) -> bytes:
+    """ECB over whole 16-byte blocks with a key of 16 or 32 bytes (FIPS 197)."""
+    encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
+    return encryptor.update(blocks) + encryptor.finalize()
+
+
+def aes_decrypt(key: bytes, blocks: bytes) -> bytes:
+    """The inverse of `aes_encrypt`."""
+    decryptor = Cipher(algorithms.AES(key), modes.ECB()).decryptor()
     return decryptor.update(blocks) + decryptor.finalize()
