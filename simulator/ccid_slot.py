@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from firmware.outcome import TransportError
+from simulator.contact_t1 import BlockCard, check_lrc
 from simulator.slot import SimulatedSlot
 
 ACTIVE, INACTIVE, ABSENT = 0, 1, 2
 _T0_PARAMETERS = bytes.fromhex("1100000A00")
 _ROUNDS = 8  # of 61 and 6C
+_IFSC = 0x20
 
 
 class CcidSlot:
     """slot: where the card is.  parameters: (protocol, as last set by the terminal).
 
     least_volts: bPowerSelect at which the card first answers (1 5 V, 2 3 V, 3 1.8 V).
+    A card of the contactless slot speaks T=1 here, in `blocks`.
     pps: what the terminal agreed with the card, PPS1 or None.  refuses_rates: card and reader know
     372/1 only.
     """
@@ -29,6 +32,7 @@ class CcidSlot:
         self.refuses_rates = False
         self.pps: int | None = None
         self._is_apdu = is_apdu
+        self.blocks = BlockCard(slot.exchange, ifsc=_IFSC)
         self._rewrite_atr = rewrite_atr
         self._powered_at: int | None = None  # the slot's count of changes
         self._is_fresh = False
@@ -47,7 +51,8 @@ class CcidSlot:
             raise TransportError("the card needs another voltage", "silent")
         self._powered_at = self.slot.wait_beyond(-1, 0)[1]
         self.parameters, self.pps, self._is_fresh = (0, _T0_PARAMETERS), None, True
-        return self._rewrite_atr(atr)
+        self.blocks.reset()
+        return self._rewrite_atr(_block_atr(atr) if self.slot.is_block_protocol else atr)
 
     def power_off(self) -> None:
         self._powered_at = None
@@ -70,6 +75,11 @@ class CcidSlot:
                 raise TransportError("the card does not answer a PPS", "silent")
             self.pps = data[2] if data[1] & 0x10 else None
             return data
+        if self.parameters[0] == 1:
+            answer = self.blocks.receive(data)
+            if not answer:
+                raise TransportError("no block within BWT", "silent")
+            return answer
         return self.slot.exchange(data)
 
     def _apdu(self, apdu: bytes) -> bytes:
@@ -90,3 +100,10 @@ class CcidSlot:
             else:
                 break
         return found + answer
+
+
+def _block_atr(ats: bytes) -> bytes:
+    """An ATR that offers T=1 alone: TB1, TC1, TD1 81, TD2 31, IFSC, BWI and CWI 4 and 5, TCK."""
+    historical = ats[-13:]
+    body = bytes((0xE0 | len(historical), 0, 0, 0x81, 0x31, _IFSC, 0x45)) + historical
+    return b"\x3b" + body + check_lrc(body)

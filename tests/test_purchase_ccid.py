@@ -34,10 +34,13 @@ MODELS = {"gempc": {"echoes": True}, "sec1210": {}, "apdu": {"is_apdu": True}}
 
 
 @contextmanager
-def terminal(folder: Path, model: str = "gempc", **how: Any) -> Iterator[tuple[Rig, CcidDevice]]:
+def terminal(
+    folder: Path, model: str = "gempc", card_slot: str = "user"
+) -> Iterator[tuple[Rig, CcidDevice]]:
+    """card_slot: "user" for a card that speaks T=0, "contactless" for one that speaks T=1."""
     rig = Rig(folder)
-    slots = [rig.world.slot("user"), rig.world.slot("psam")]
-    with CcidDevice(folder / "reader", slots, **MODELS[model], **how) as device:
+    slots = [rig.world.slot(card_slot), rig.world.slot("psam")]
+    with CcidDevice(folder / "reader", slots, **MODELS[model]) as device:
         user, psam = (open_ccid(f"{folder}/reader#{slot}?{model}") for slot in (0, 1))
         rig.attach(user, psam)
         yield rig, device
@@ -74,6 +77,41 @@ def test_m14_a_purchase_through_a_serial_reader(
         if model != "apdu":
             sent = [each for each in device.messages if each[0] == XFR]
             assert len(sent) == card + psam
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_m14_a_purchase_with_a_card_that_speaks_t1(tmp_path: Path, model: str) -> None:
+    """T=1 carries answers whole, as T=CL does: five GET RESPONSEs fewer."""
+    with terminal(tmp_path, model, "contactless") as (rig, _):
+        rig.psam()
+        paid = rig.card(slot="contactless", generation="3.0", contactless=True)
+        rig.unit.psam.start()
+        for name in ("contactless", "psam"):
+            rig.world.slot(name).reset_counters()
+        assert rig.pay(*PAID).name == "APPROVED"
+        assert rig.world.slot("contactless").counters.exchanges == 26
+        assert rig.world.slot("psam").counters.exchanges == 19
+        check_money(rig, paid, 1)
+
+
+@pytest.mark.parametrize("fault", ["wrong_edc", "lost", "garbage", "cut", "wtx", "deaf"])
+def test_m14_t1_carries_debit_once_over_a_bad_line(tmp_path: Path, fault: str) -> None:
+    """Blocks are repeated, the command never: the card counts one exchange for each."""
+    with terminal(tmp_path, "gempc", "contactless") as (rig, device):
+        rig.psam()
+        paid = rig.card(slot="contactless", generation="3.0", contactless=True)
+        rig.unit.psam.start()
+        rig.world.slot("contactless").reset_counters()
+        exchange = rig.world.slot("contactless").exchange
+
+        def spoilt(command: bytes) -> bytes:
+            setattr(device.slots[0].blocks.faults, fault, 1)
+            return exchange(command)
+
+        device.slots[0].blocks._transmit = spoilt
+        assert rig.pay(*PAID).name == "APPROVED"
+        assert rig.world.slot("contactless").counters.exchanges == 26
+        check_money(rig, paid, 1)
 
 
 @pytest.mark.parametrize("when", [BEFORE, AFTER, LOST])

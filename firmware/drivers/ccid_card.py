@@ -6,13 +6,16 @@ T=1's blocks and PPS are the terminal's part (CCID 1.1, 3.2; dwFeatures 00010000
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 from firmware.drivers import ccid, pps, rates
 from firmware.drivers.atr import Atr
+from firmware.drivers.t1 import T1
 from firmware.outcome import Fault, TransportError
 
 PPS_S = 2.0
+IFS_S = 4.0
 # B0 2A and B0 2C move a card's money, 80 72 is the PSAM's part in it: once at most, whatever the
 # reader says (docs/architecture.md, "One purchase").
 _ONCE = {(0xB0, 0x2A), (0xB0, 0x2C), (0x80, 0x72)}
@@ -52,6 +55,45 @@ class RawCard:
         return self._link.transfer(command, deadline_s, 0, (command[0], command[1]) not in _ONCE)
 
 
+class BlockCard:
+    """T=1.  A block that the card, or the reader's NAK, asks for again is sent again: its sequence
+    number tells the card that it has it."""
+
+    is_block = True
+
+    def __init__(self, link: Link, machine: T1):
+        self._link = link
+        self._machine = machine
+
+    def announce(self) -> None:
+        """Our IFSD of 254, before the first command.  Raises TransportError."""
+        self._talk(self._machine.announce(), IFS_S)
+        if self._machine.failure is not None:
+            raise TransportError(f"T=1 did not begin: {self._machine.failure}", "silent")
+
+    def exchange(self, command: bytes, deadline_s: float) -> bytes:
+        if not self._machine.is_over or self._machine.state == "dead":
+            raise TransportError("T=1 is out of step: the card needs a reset", "silent")
+        self._talk(self._machine.begin(command), deadline_s)
+        if self._machine.answer is None:
+            raise TransportError(f"T=1 brought no answer: {self._machine.failure}", "silent")
+        return self._machine.answer
+
+    def _talk(self, block: bytes, deadline_s: float) -> None:
+        """Until the machine is content; the machine bounds the blocks, the deadline their time."""
+        end = time.monotonic() + deadline_s
+        while block:
+            wait = self._machine.waiting if self._machine.waiting > 1 else 0
+            try:
+                answer = self._link.transfer(block, end - time.monotonic(), wait, True)
+            except TransportError as fault:
+                if fault.kind != "silent" or time.monotonic() >= end:
+                    raise
+                block = self._machine.silence()
+            else:
+                block = self._machine.received(answer)
+
+
 def open_card(link: Link, atr: Atr, choice: pps.Choice, makes_pps: bool) -> Card:
     """Agree on protocol and rate.  makes_pps: the reader runs the PPS when it is told the rate.
 
@@ -63,7 +105,11 @@ def open_card(link: Link, atr: Atr, choice: pps.Choice, makes_pps: bool) -> Card
         if choice.fi_di != rates.DEFAULT:
             raise RateRefused(f"the reader does not follow to {choice.fi_di:02X}")
         raise TransportError(f"the reader does not take the parameters of T={choice.protocol}")
-    return RawCard(link, is_block=False)
+    if choice.protocol == 0:
+        return RawCard(link, is_block=False)
+    card = BlockCard(link, T1(atr.ifsc, has_crc=atr.has_crc))
+    card.announce()
+    return card
 
 
 def _agree(link: Link, choice: pps.Choice) -> pps.Choice:
