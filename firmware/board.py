@@ -13,12 +13,12 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firmware.board_keys import Menu, Pad, check_menu, check_pad, pins_of
 from firmware.board_lines import Place, dotted, find_lines
-from firmware.board_parts import Display, Pins, Psam, Reader
+from firmware.board_parts import SLOT_PINS, Display, Pins, Psam, Reader
 from firmware.board_schema import BoardError, File, part, parts, read, settings
 from firmware.board_sections import (
     Clock,
@@ -151,14 +151,22 @@ def _check_devices(board: Board, file: File) -> None:
             first[each] = place
 
 
-def _check_pins(board: Board, file: File) -> None:
-    found: list[tuple[Place, int | None]] = [
-        (("pins", each.name), getattr(board.pins, each.name)) for each in fields(Pins)
+def _pins(board: Board) -> list[tuple[Place, int]]:
+    """Every pin of the unit that is wired, by its place in the file."""
+    found: list[tuple[Place, int]] = [
+        (("pins", name), pin) for name, pin in board.pins.named().items()
     ]
+    slots: list[tuple[Place, Reader | Psam]] = [(("psam",), board.psam)]
+    slots += [(("reader", index), each) for index, each in enumerate(board.readers)]
+    for place, slot in slots:
+        wired = {name: getattr(slot, name) for name in SLOT_PINS}
+        found += [((*place, name), pin) for name, pin in wired.items() if pin is not None]
+    return [*found, *pins_of(board.pad)]
+
+
+def _check_pins(board: Board, file: File) -> None:
     users: dict[int, str] = {}
-    for place, pin in (*found, *pins_of(board.pad)):
-        if pin is None:
-            continue
+    for place, pin in _pins(board):
         if pin in users:
             raise file.error(
                 place,

@@ -24,6 +24,10 @@ class Reader:
     name: str = text(r"\S(.{0,30}\S)?", " 1 至 32 字的名称", "a name of 1 to 32 characters")
     address: str = _address("sim", "pcsc", "ccid", "pn532", "replay")
     kind: str = choice("contact", "contactless")
+    power_pin: int | None = whole(0, 27, None)
+    reset_pin: int | None = whole(0, 27, None)
+    detect_pin: int | None = whole(0, 27, None)
+    detect_low: bool = flag(True)
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,10 @@ class Psam:
         "[0-9]{12}", " 12 位终端机编号", "a terminal number of 12 digits", None
     )
     warn_days: int = whole(0, 3650, 30)
+    power_pin: int | None = whole(0, 27, None)
+    reset_pin: int | None = whole(0, 27, None)
+    detect_pin: int | None = whole(0, 27, None)
+    detect_low: bool = flag(True)
 
 
 @dataclass(frozen=True)
@@ -52,4 +60,14 @@ class Pins:
     tamper: int | None = whole(0, 27, None)
     confirm_key: int | None = whole(0, 27, None)
     cancel_key: int | None = whole(0, 27, None)
-    psam_power: int | None = whole(0, 27, None)
+    chip: int | None = whole(0, 31, None)
+    quiet: bool = flag(False)
+
+    def named(self) -> dict[str, int]:
+        """Those that are wired."""
+        pins = ("card_led", "error_led", "buzzer", "tamper", "confirm_key", "cancel_key")
+        return {name: pin for name in pins if (pin := getattr(self, name)) is not None}
+
+
+SLOT_PINS = ("power_pin", "reset_pin", "detect_pin")
+"""Of a [[reader]] or the [psam]."""
