@@ -23,7 +23,7 @@ from firmware.card.region import RegionTable
 from firmware.clock import Clock
 from firmware.display.messages import message
 from firmware.display.screen import Display
-from firmware.drivers.registry import open_reader
+from firmware.drivers.gpio import Pins
 from firmware.host.desk import Desk
 from firmware.host.rpc import RpcServer
 from firmware.journal import kinds as rec
@@ -109,7 +109,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 def _check(board: Board) -> int:
     if board.unit.data_dir.is_dir():
         os.close(_claim(board.unit.data_dir))  # a PSAM in use must not be reset
-    return attached.check(board, open_reader, parts.pad)
+    header = parts.header(board)
+    try:
+        return attached.check(board, lambda part: parts.slot(part, header), parts.pad)
+    finally:
+        header.close()
 
 
 def _rotate_key(board: Board) -> int:
@@ -130,10 +134,15 @@ def _rotate_key(board: Board) -> int:
 def _run_card(board: Board, board_path: Path | None) -> int:
     _make_private(board.unit.data_dir)
     claim = _claim(board.unit.data_dir)
-    display = Display(parts.surfaces(board), parts.language(board))
-    unit = build_unit(board, display)
+    header = parts.header(board)
+    signals = parts.signals(board, header)
+    display = Display([*parts.surfaces(board), *signals], parts.language(board))
+    unit = build_unit(board, display, header)
     jobs = Jobs()
-    terminal = Terminal(unit, Inbox(unit), jobs)
+    keys = parts.keys(board, header)
+    if keys is not None:
+        keys.when_cancelled = jobs.cancel
+    terminal = Terminal(unit, Inbox(unit), jobs, looks=() if keys is None else (keys.look,))
     desk = Desk(unit, jobs, terminal.status, display, __version__)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: terminal.stop())
@@ -147,6 +156,9 @@ def _run_card(board: Board, board_path: Path | None) -> int:
         if child is not None:
             child.stop()
         unit.journal.close()
+        for each in signals:
+            each.close()
+        header.close()
         os.close(claim)
     return EXIT_OK
 
@@ -173,12 +185,12 @@ def _claim(data_dir: Path) -> int:
     return handle
 
 
-def build_unit(board: Board, display: Display) -> Unit:
+def build_unit(board: Board, display: Display, header: Pins) -> Unit:
     """Open the devices, the key and the journal of that board; journal the start.
 
     A device that is not there is found out later, and again and again; a wrong address is not.
     """
-    readers, psam, pad = parts.readers(board), parts.psam(board), parts.pad(board)
+    readers, psam, pad = parts.readers(board, header), parts.psam(board, header), parts.pad(board)
     clock = _clock(board)
     keys = identity.key_store(board)
     journal = _open_journal(board, keys, clock)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from firmware import board_parts
 from firmware.authorize.limits import is_region_of
 from firmware.board import Board
 from firmware.card.historical import historical_bytes
@@ -14,7 +15,7 @@ from firmware.clock import Clock
 from firmware.outcome import Fault
 from firmware.psam.session import PsamSession
 
-OpenReader = Callable[[str], Reader]
+OpenSlot = Callable[[board_parts.Reader | board_parts.Psam], Reader]
 
 
 class Pad(Protocol):
@@ -22,14 +23,13 @@ class Pad(Protocol):
         """What it says of itself.  Raises OSError."""
 
 
-def check(board: Board, open_reader: OpenReader, open_pad: Callable[[Board], Pad | None]) -> int:
+def check(board: Board, open_slot: OpenSlot, open_pad: Callable[[Board], Pad | None]) -> int:
     """Print a table; 0 when every device answers and the PSAM is this unit's, else 1."""
     print(f"board.toml is sound: unit {board.unit.id}, region {board.unit.region}")
     rows = [
-        (each.name, each.address, _row(partial(_reader, each.address, open_reader)))
-        for each in board.readers
+        (each.name, each.address, _row(partial(_reader, each, open_slot))) for each in board.readers
     ]
-    rows.append(("psam", board.psam.address, _row(partial(_psam, board, open_reader))))
+    rows.append(("psam", board.psam.address, _row(partial(_psam, board, open_slot))))
     if board.pad is None:
         rows.append(("pad", "-", (True, "none: this unit takes no PIN")))
     else:
@@ -53,8 +53,8 @@ def _row(look: Callable[[], str]) -> tuple[bool, str]:
         return False, str(error)
 
 
-def _reader(address: str, open_reader: OpenReader) -> str:
-    reader = open_reader(address)
+def _reader(part: board_parts.Reader, open_slot: OpenSlot) -> str:
+    reader = open_slot(part)
     try:
         cards = reader.cards_in_reach()
         if cards != 1:
@@ -65,8 +65,8 @@ def _reader(address: str, open_reader: OpenReader) -> str:
         reader.close()
 
 
-def _psam(board: Board, open_reader: OpenReader) -> str:
-    reader = open_reader(board.psam.address)
+def _psam(board: Board, open_slot: OpenSlot) -> str:
+    reader = open_slot(board.psam)
     try:
         reader.power_on()
         session = PsamSession(lambda: open_channel(reader, board.timing.exchange_s))

@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from firmware import board_keys
+from firmware import board_keys, board_parts
 from firmware.board import Board
 from firmware.channel import Channel, Reader, open_channel
+from firmware.display.lamps import CARD_LAMP, ERROR_LAMP, Buzzer, Lamp
 from firmware.display.screen import Surface
 from firmware.display.window import Window
 from firmware.drivers import padkey
-from firmware.drivers.pad import Keys, Pad
+from firmware.drivers.gpio import Pins, open_pins
+from firmware.drivers.gpio_lines import GpioLines
+from firmware.drivers.keys import Keys
+from firmware.drivers.pad import Keys as PadKeys
+from firmware.drivers.pad import Pad
 from firmware.drivers.pinblock import BlockCipher
 from firmware.drivers.registry import open_pad, open_reader
 from firmware.journal import ownfile
@@ -33,17 +39,35 @@ class AddressError(Exception):
     """board.toml names a device by an address that no driver takes."""
 
 
-def readers(board: Board) -> list[Reader]:
-    return [_device(open_reader, each.address) for each in board.readers]
+def header(board: Board) -> Pins:
+    """The pins of this unit: one for the process, opened at the first use of one."""
+    return open_pins(board.pins.chip)
 
 
-def psam(board: Board) -> PsamSession:
+def readers(board: Board, pins: Pins) -> list[Reader]:
+    return [slot(each, pins) for each in board.readers]
+
+
+def slot(part: board_parts.Reader | board_parts.Psam, pins: Pins) -> Reader:
+    """Where a card or the PSAM sits, with the pins that are its own."""
+    found: Reader = _device(partial(open_reader, lines=_lines(part, pins)), part.address)
+    return found
+
+
+def _lines(part: board_parts.Reader | board_parts.Psam, pins: Pins) -> GpioLines | None:
+    wired = {name: getattr(part, name) for name in board_parts.SLOT_PINS}
+    if set(wired.values()) == {None}:
+        return None
+    return GpioLines(pins, **wired, detect_low=part.detect_low)
+
+
+def psam(board: Board, pins: Pins) -> PsamSession:
     """Its slot is power-cycled at each start of the session."""
-    slot = _device(open_reader, board.psam.address)
+    device = slot(board.psam, pins)
 
     def power_on() -> Channel:
-        slot.power_on()
-        return open_channel(slot, board.timing.exchange_s)
+        device.power_on()
+        return open_channel(device, board.timing.exchange_s)
 
     return PsamSession(power_on)
 
@@ -57,7 +81,7 @@ def pad(board: Board) -> Pad | None:
     return found
 
 
-def _encrypting_pad(board: Board, named: board_keys.Pad) -> Keys:
+def _encrypting_pad(board: Board, named: board_keys.Pad) -> PadKeys:
     """Its key is read once, here.  Raises AddressError for a file that holds none."""
     from firmware.drivers.epp import EncryptingPad  # and pyserial, only where there is such a pad
     from firmware.drivers.uart import open_uart
@@ -78,8 +102,29 @@ def _encrypting_pad(board: Board, named: board_keys.Pad) -> Keys:
     )
 
 
+def keys(board: Board, pins: Pins) -> Keys | None:
+    """Confirm and cancel beside the screen."""
+    named = board.pins
+    if named.confirm_key is None and named.cancel_key is None:
+        return None
+    return Keys(pins, named.confirm_key, named.cancel_key)
+
+
+def signals(board: Board, pins: Pins) -> list[Lamp | Buzzer]:
+    """The lamps and the buzzer."""
+    named = board.pins
+    found: list[Lamp | Buzzer] = []
+    if named.card_led is not None:
+        found.append(Lamp("card lamp", pins.output(named.card_led), CARD_LAMP))
+    if named.error_led is not None:
+        found.append(Lamp("error lamp", pins.output(named.error_led), ERROR_LAMP))
+    if named.buzzer is not None:
+        found.append(Buzzer(pins.tone(named.buzzer), named.quiet))
+    return found
+
+
 def surfaces(board: Board) -> list[Surface]:
-    """What messages are drawn on; none on a headless unit."""
+    """What messages are read on; none on a headless unit."""
     if board.display is None:
         return []
     found: list[Surface] = []

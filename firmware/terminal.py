@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from firmware.authorize import condition, recovery
@@ -45,15 +45,22 @@ NO_READER = -1
 
 class Terminal:
     def __init__(
-        self, unit: Unit, inbox: Inbox, jobs: Jobs, pause: Callable[[float], None] | None = None
+        self,
+        unit: Unit,
+        inbox: Inbox,
+        jobs: Jobs,
+        pause: Callable[[float], None] | None = None,
+        looks: Sequence[Callable[[], object]] = (),
     ):
-        """pause: sleeps that long or less; tests let a clock of their own pass instead."""
+        """pause: sleeps that long or less; tests let a clock of their own pass instead.
+        looks: further chores, at the start and at each round."""
         self._unit = unit
         self._inbox = inbox
         self._psam = PsamWatch(unit)
         self._jobs = jobs
         self._is_stopping = False
         self._pause = pause or self._sleep
+        self._looks = looks
         self._cards_seen = 0  # when they were last looked at; NO_READER
         self._must_leave = False
         self._served_at: float | None = None  # the card in reach was served then
@@ -121,7 +128,7 @@ class Terminal:
 
     def _start(self) -> None:
         self._unit.show("STARTING")
-        for look in self._inbox.looks:
+        for look in (*self._looks, *self._inbox.looks):
             self._chore(look)
         self._chore(self._note_damage)
         self._chore(self._look_at_psam)
@@ -145,7 +152,8 @@ class Terminal:
         self._chores_at = now + CHORES_S
         if now >= self._psam_at:
             self._chore(self._look_at_psam)
-        for look in self._inbox.looks:  # the office's keys are among them: they verify receipts
+        # The office's keys are among them: they verify receipts.
+        for look in (*self._looks, *self._inbox.looks):
             self._chore(look)
         self._chore(self._inbox.collect)
         self._chore(lambda: recovery.write_overdue(self._unit))

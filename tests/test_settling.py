@@ -40,6 +40,7 @@ def until(holds: Callable[[], bool], deadline_s: float = 3.0) -> bool:
 def test_a_bounce_that_ends_where_the_library_is_deaf_still_counts(library, pins):
     key, changes = pins.input(KEY, debounce_ms=40), []
     key.on_change(changes.append)
+    key.look()
     library.drive(KEY, 0)  # this edge is told
     library.drive(KEY, 1)  # these are not
     library.drive(KEY, 0)
@@ -52,6 +53,7 @@ def test_a_bounce_that_ends_where_the_library_is_deaf_still_counts(library, pins
 def test_a_glitch_is_no_change(library, pins):
     key, changes = pins.input(KEY, debounce_ms=40), []
     key.on_change(changes.append)
+    key.look()
     library.drive(KEY, 0)
     time.sleep(0.005)
     library.drive(KEY, 1)
@@ -78,6 +80,7 @@ def test_a_listener_that_fails_does_not_stop_the_others(library, pins, caplog):
     key, heard = pins.input(KEY), []
     key.on_change(lambda level: 1 // 0)
     key.on_change(heard.append)
+    key.look()
     library.drive(KEY, 0)
     assert until(lambda: heard == [False])
     assert "pin 5" in caplog.text

@@ -125,16 +125,18 @@ class Input:
     @property
     def value(self) -> bool:
         """The level that stood last.  Raises GpioError."""
-        level = self.read()
-        if level != self._settled:
-            self._settler.touch(self)  # also for an edge that got lost
+        self.look()
         return bool(self._settled)
 
+    def look(self) -> None:
+        """Claim the pin if need be, and notice a change whose edge got lost.  Raises GpioError."""
+        if self.read() != self._settled:
+            self._settler.touch(self)
+
     def on_change(self, listener: Callable[[bool], None]) -> None:
-        """Call it with the new level after each change that stood; in the settling thread, so it
-        must not wait.  The pin is claimed: raises GpioError, and listens from the next use on."""
+        """Call it with the new level after each change that stood, from the first look on; in the
+        settling thread, so it must not wait."""
         self._listeners.append(listener)
-        self.read()
 
     def wait(self, level: bool, timeout_s: float) -> bool:
         """Whether it has that level now or before the time is over.  Raises GpioError."""

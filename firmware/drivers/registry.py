@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from firmware.drivers.ccid_reader import open_ccid
+from firmware.drivers.lines import Lines
 from firmware.drivers.pad import Pad
 from firmware.drivers.pcsc import PcscReader
 from firmware.drivers.pn532_reader import open_pn532
@@ -28,9 +29,22 @@ _BUILT_IN_READERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def open_reader(address: str) -> Any:
-    """An object of the shape of channel.Reader; raises ValueError, TransportError."""
+_BARE_SLOTS: dict[str, Callable[[str, Lines | None], Any]] = {}
+"""Schemes whose slot may have lines on pins of the header."""
+
+
+def open_reader(address: str, lines: Lines | None = None) -> Any:
+    """An object of the shape of channel.Reader; raises ValueError, TransportError.
+
+    lines: of its slot, where board.toml names pins for it.
+    """
     scheme, rest = _split(address, "reader")
+    if scheme in _BARE_SLOTS:
+        return _BARE_SLOTS[scheme](rest, lines)
+    if lines is not None:
+        raise ValueError(
+            f"{address!r} switches its slot by itself: remove power_pin, reset_pin and detect_pin"
+        )
     if scheme in _BUILT_IN_READERS:
         return _BUILT_IN_READERS[scheme](rest)
     return _installed(READER_GROUP, scheme, sorted(_BUILT_IN_READERS))(rest)

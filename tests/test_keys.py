@@ -1,0 +1,105 @@
+"""Confirm and cancel beside the screen, and what board.toml makes of pins (issue D item 5)."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware import board as boards
+from firmware import parts
+from firmware.display.lamps import Buzzer, Lamp
+from firmware.drivers.gpio import Pins
+from firmware.drivers.keys import CANCEL, CONFIRM, Keys
+from tests.fake_gpio import FakeGpio
+from tests.rig import BOARD
+
+CONFIRM_PIN, CANCEL_PIN = 5, 6
+TIMEOUT_S = 3.0
+
+
+@pytest.fixture
+def library():
+    return FakeGpio()
+
+
+@pytest.fixture
+def keys(library):
+    pins = Pins(lambda: library)
+    made = Keys(pins, CONFIRM_PIN, CANCEL_PIN)
+    made.look()
+    yield made
+    pins.close()
+
+
+def press(library: FakeGpio, keys: Keys, pin: int) -> str | None:
+    library.drive(pin, 0)
+    found = keys.get(TIMEOUT_S)
+    library.drive(pin, 1)
+    return found
+
+
+def test_presses_come_one_after_another(library, keys):
+    assert press(library, keys, CONFIRM_PIN) == CONFIRM
+    assert press(library, keys, CANCEL_PIN) == CANCEL
+    assert keys.get(0.1) is None
+
+
+def test_cancel_is_told_at_once_and_confirm_is_not(library, keys):
+    told = []
+    keys.when_cancelled = lambda: told.append(1)
+    press(library, keys, CONFIRM_PIN)
+    assert told == []
+    press(library, keys, CANCEL_PIN)
+    assert told == [1]
+
+
+def test_a_key_that_nobody_asked_takes_no_memory(keys):
+    heard = keys._listener(CONFIRM)
+    for _ in range(1000):
+        heard(False)
+    assert keys._presses.qsize() == 8
+    keys.clear()
+    assert keys.get(0) is None
+
+
+def test_a_chip_that_comes_late_is_heard_from_then_on():
+    library = FakeGpio()
+    library.is_broken = True
+    pins = Pins(lambda: library)
+    keys = Keys(pins, CONFIRM_PIN, None)
+    with pytest.raises(OSError, match="no such chip"):
+        keys.look()
+    library.is_broken = False
+    keys.look()
+    assert press(library, keys, CONFIRM_PIN) == CONFIRM
+    pins.close()
+
+
+def board_with(lines: str) -> boards.Board:
+    return boards.parse(BOARD + lines, "/unit/board.toml")
+
+
+def test_a_part_absent_from_the_board_is_absent_from_the_unit():
+    board = board_with("")
+    pins = parts.header(board)
+    assert parts.keys(board, pins) is None
+    assert parts.signals(board, pins) == []
+    pins.close()
+
+
+def test_pin_zero_is_a_lamp_and_a_key():
+    board = board_with("[pins]\ncard_led = 0\nconfirm_key = 1\nbuzzer = 2\nerror_led = 3\n")
+    pins = parts.header(board)
+    assert parts.keys(board, pins) is not None
+    found = parts.signals(board, pins)
+    assert [type(each) for each in found] == [Lamp, Lamp, Buzzer]
+    for each in found:
+        each.close()
+    pins.close()
+
+
+def test_pins_at_a_reader_that_switches_itself_are_refused():
+    board = boards.parse(BOARD.replace('#psam"', '#psam"\nreset_pin = 0'), "/unit/board.toml")
+    pins = parts.header(board)
+    with pytest.raises(parts.AddressError, match="remove power_pin"):
+        parts.psam(board, pins)
+    pins.close()
