@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import ingest, syncs
+from tests.bench import ingest, shim, syncs
 from tests.bench.figure import Figure, percentile, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +48,7 @@ ROWS = {
     "journal.ready_ms.1m",
     "journal.rss_mb.1m",
     *ingest.ROWS,
+    *shim.UNITS,
     "storm.lost",
     "storm.doubled",
     "storm.slowest_over_median",
@@ -59,7 +60,7 @@ ROWS = {
     for kind in ("1_0", "2_0_without_ef06", "3_0", "3_0_contactless")
 }
 MAY_BE_ZERO = {"machine.load", "storm.lost", "storm.doubled"}
-NEED_A_PROGRAM = {"purchase.syncs", "serial.vs_lrzsz", *ingest.ROWS}
+NEED_A_PROGRAM = {"purchase.syncs", "serial.vs_lrzsz", *ingest.ROWS, *shim.UNITS}
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,19 @@ def test_without_strace_the_row_is_there_and_says_why(monkeypatch, tmp_path: Pat
 @pytest.mark.skipif(shutil.which("rz") is None, reason="lrzsz is not installed")
 def test_the_line_is_compared_with_lrzsz(written):
     assert written["serial.vs_lrzsz"]["value"] > 0
+
+
+@pytest.mark.pcscd
+def test_the_shim_is_compared_with_pyscard(written):
+    for name in shim.UNITS:
+        assert written[name]["value"] is not None, written[name]["note"]
+        assert written[name]["reference"] > 0
+
+
+def test_without_pyscard_its_rows_say_why(monkeypatch):
+    monkeypatch.setattr(shim, "_pyscard", lambda: "pyscard could not be built: no gcc")
+    for figure in shim.measure(1, 1, 1).values():
+        assert (figure.value, figure.note) == (None, "pyscard could not be built: no gcc")
 
 
 def test_percentiles_are_nearest_rank():

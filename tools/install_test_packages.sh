@@ -5,7 +5,11 @@
 set -eu
 
 packages="pcscd libccid vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz dosfstools chromium
-    gcc libc6-dev make patch pkgconf dpkg-dev xz-utils libffi-dev linux-source-6.1 flex bison bc"
+    gcc libc6-dev make patch pkgconf dpkg-dev xz-utils libffi-dev libpcsclite-dev linux-source-6.1 flex bison bc"
+
+# For pyscard, which the bench compiles; a Python that is not Debian's brings its own.
+headers=$("${PYTHON:-python3}" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+[ -e "$headers/Python.h" ] || packages="$packages python3-dev"
 
 missing=""
 for package in $packages; do
@@ -53,7 +57,7 @@ build() {
 
 tools=$(dirname "$(realpath "$0")")
 failed=0
-for each in build_micropython.sh build_uml.sh; do
+for each in build_micropython.sh build_pyscard.sh build_uml.sh; do
     build "$tools/$each" || failed=1 # each says itself what to do
 done
 exit $failed

@@ -25,6 +25,7 @@ from tests.bench import (
     pace,
     records,
     serialline,
+    shim,
     stoplist,
     storm,
     syncs,
@@ -50,6 +51,9 @@ class Extent:
     line_payments: int = 200  # three records each
     day_records: int = 5000  # of one pharmacy
     storm_terminals: int = 10_000
+    shim_blocks: int = 100
+    shim_exchanges: int = 400
+    shim_imports: int = 41
     office: ingest.Load = field(default_factory=ingest.Load)
 
 
@@ -65,6 +69,9 @@ QUICK = Extent(
     line_payments=20,
     day_records=600,
     storm_terminals=20,
+    shim_blocks=3,
+    shim_exchanges=60,
+    shim_imports=2,
     office=ingest.QUICK,
 )
 
@@ -99,6 +106,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
         many, few = (_large_journal(folder, n) for n in (extent.many_records, extent.few_records))
         rows |= journal.measure(places[8], many, few, extent.payments // 4, extent.starts)
         rows |= daemon.measure(places[4], large, extent.starts, extent.rest_s)
+        rows |= shim.measure(extent.shim_blocks, extent.shim_exchanges, extent.shim_imports)
         rows |= wire.measure(extent.day_records)
         rows |= serialline.measure(places[6], extent.line_payments)
         rows |= storm.measure(places[10], folder, extent.storm_terminals)
