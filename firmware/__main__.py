@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from queue import SimpleQueue
 
-from firmware import __version__, attached, identity, offspring, parts
+from firmware import __version__, attached, identity, offspring, parts, supervise
 from firmware.authorize.inbox import Inbox
 from firmware.authorize.jobs import Jobs
 from firmware.authorize.unit import Unit
@@ -38,6 +38,7 @@ from firmware.journal.schema import (
 from firmware.journal.store import Journal
 from firmware.outcome import Fault, outcome
 from firmware.parts import AddressError
+from firmware.supervise import Supervisor
 from firmware.terminal import Terminal
 
 EXIT_OK, EXIT_FAULT, EXIT_BOARD = 0, 1, 2
@@ -134,15 +135,18 @@ def _rotate_key(board: Board) -> int:
 def _run_card(board: Board, board_path: Path | None) -> int:
     _make_private(board.unit.data_dir)
     claim = _claim(board.unit.data_dir)
+    supervisor = supervise.from_environment()
+    supervisor.warn_if_short(board.timing.exchange_s)
     header = parts.header(board)
     signals = parts.signals(board, header)
-    display = Display([*parts.surfaces(board), *signals], parts.language(board))
-    unit = build_unit(board, display, header)
+    display = Display([*parts.surfaces(board), *signals, supervisor], parts.language(board))
+    unit = build_unit(board, display, header, supervisor)
     jobs = Jobs()
     keys = parts.keys(board, header)
     if keys is not None:
         keys.when_cancelled = jobs.cancel
-    terminal = Terminal(unit, Inbox(unit), jobs, looks=() if keys is None else (keys.look,))
+    looks = () if keys is None else (keys.look,)
+    terminal = Terminal(unit, Inbox(unit), jobs, looks=looks, supervisor=supervisor)
     desk = Desk(unit, jobs, terminal.status, display, __version__)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: terminal.stop())
@@ -185,12 +189,17 @@ def _claim(data_dir: Path) -> int:
     return handle
 
 
-def build_unit(board: Board, display: Display, header: Pins) -> Unit:
+def build_unit(
+    board: Board, display: Display, header: Pins, supervisor: Supervisor | None = None
+) -> Unit:
     """Open the devices, the key and the journal of that board; journal the start.
 
+    supervisor: hears of every exchange with a card or the PSAM.
     A device that is not there is found out later, and again and again; a wrong address is not.
     """
-    readers, psam, pad = parts.readers(board, header), parts.psam(board, header), parts.pad(board)
+    recorder = None if supervisor is None else lambda command, answer: supervisor.beat()
+    readers, psam = parts.readers(board, header), parts.psam(board, header, recorder)
+    pad = parts.pad(board)
     clock = _clock(board)
     keys = identity.key_store(board)
     journal = _open_journal(board, keys, clock)
@@ -208,6 +217,7 @@ def build_unit(board: Board, display: Display, header: Pins) -> Unit:
         wait=time.sleep,
         typed=display.typed,
         region=_region(board),
+        recorder=recorder,
     )
 
 
@@ -274,6 +284,7 @@ def _run_uplink(board: Board, with_parent: bool) -> int:
         board.uplink,
         None if serial is None else lambda: open_uart(str(serial.device), serial.baud),
         stop,
+        supervise.from_environment(),
     )
     return EXIT_OK
 

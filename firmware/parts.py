@@ -12,7 +12,7 @@ from typing import Any
 
 from firmware import board_keys, board_parts
 from firmware.board import Board
-from firmware.channel import Channel, Reader, open_channel
+from firmware.channel import Channel, Reader, Recorder, open_channel
 from firmware.display.lamps import CARD_LAMP, ERROR_LAMP, Buzzer, Lamp
 from firmware.display.screen import Surface
 from firmware.display.window import Window
@@ -61,13 +61,13 @@ def _lines(part: board_parts.Reader | board_parts.Psam, pins: Pins) -> GpioLines
     return GpioLines(pins, **wired, detect_low=part.detect_low)
 
 
-def psam(board: Board, pins: Pins) -> PsamSession:
+def psam(board: Board, pins: Pins, recorder: Recorder | None = None) -> PsamSession:
     """Its slot is power-cycled at each start of the session."""
     device = slot(board.psam, pins)
 
     def power_on() -> Channel:
         device.power_on()
-        return open_channel(device, board.timing.exchange_s)
+        return open_channel(device, board.timing.exchange_s, recorder)
 
     return PsamSession(power_on)
 

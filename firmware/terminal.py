@@ -32,6 +32,7 @@ from firmware.journal.schema import (
     OrderSettledError,
 )
 from firmware.outcome import Outcome, TransportError, outcome
+from firmware.supervise import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -51,15 +52,17 @@ class Terminal:
         jobs: Jobs,
         pause: Callable[[float], None] | None = None,
         looks: Sequence[Callable[[], object]] = (),
+        supervisor: Supervisor | None = None,
     ):
         """pause: sleeps that long or less; tests let a clock of their own pass instead.
         looks: further chores, at the start and at each round."""
+        self._supervisor = supervisor or Supervisor()
         self._unit = unit
         self._inbox = inbox
         self._psam = PsamWatch(unit)
         self._jobs = jobs
         self._is_stopping = False
-        self._pause = pause or self._sleep
+        self._sleeps = pause or self._sleep
         self._looks = looks
         self._cards_seen = 0  # when they were last looked at; NO_READER
         self._must_leave = False
@@ -94,7 +97,13 @@ class Terminal:
         self._jobs.came.wait(seconds)
         self._jobs.came.clear()
 
+    def _pause(self, seconds: float) -> None:
+        self._supervisor.beat()
+        self._sleeps(seconds)
+
     def _is_cancelled(self) -> bool:
+        """Asked again and again by whatever waits for a person: that is life, too."""
+        self._supervisor.beat()
         job = self._jobs.current
         return self._is_stopping or (job is not None and job.is_cancelled)
 
@@ -116,12 +125,14 @@ class Terminal:
 
     def run(self) -> None:
         self._start()
+        self._supervisor.ready()
         while not self._is_stopping:
             if self._jobs:
                 self._serve_next()
             else:
                 self._guarded(self._watch_cards)
             self._do_chores()
+            self._supervisor.beat()
             if not self._jobs:
                 self._pause(POLL_S)
         self._finish()
@@ -138,6 +149,7 @@ class Terminal:
 
     def _finish(self) -> None:
         self.state = "stopping"
+        self._supervisor.stopping()
         self._jobs.close()
         for reader in self._unit.readers:
             self._chore(reader.power_off)
@@ -170,6 +182,7 @@ class Terminal:
             log.error("chore: %s", error)
         except Exception:
             log.exception("a chore met a fault of its own")
+        self._supervisor.beat()
 
     def _guarded(self, act: Callable[[], None]) -> None:
         """A fault of one card or of the journal never ends the loop."""

@@ -19,7 +19,7 @@ from typing import NamedTuple
 # A unit is a module of firmware/ or a package in it. It may import what stands on a lower floor
 # named in BELOW, and inside itself.
 FLOORS = {
-    "0": {"apdu", "tlv", "outcome", "secret", "clock", "board", "worker"},
+    "0": {"apdu", "tlv", "outcome", "secret", "clock", "board", "worker", "supervise"},
     "1": {"drivers"},
     "1c": {"channel"},
     "2": {"card", "bank", "psam", "journal"},

@@ -4,7 +4,7 @@
 # what no package brings.  Needs Debian and root or sudo.  Does nothing, quickly, when all is there.
 set -eu
 
-packages="pcscd libccid vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz dosfstools chromium
+packages="pcscd libccid vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz dosfstools systemd chromium
     gcc libc6-dev make patch pkgconf dpkg-dev xz-utils libffi-dev libpcsclite-dev linux-source-6.1 flex bison bc"
 
 # For pyscard, which the bench compiles; a Python that is not Debian's brings its own.

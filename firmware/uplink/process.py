@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from firmware.board_sections import Http, Uplink
 from firmware.outcome import TransportError
+from firmware.supervise import Supervisor
 from firmware.uplink.serial import SerialServer, Uart
 from firmware.uplink.spool import Spool
 
@@ -35,12 +36,14 @@ def run(
     links: Uplink,
     open_uart: Callable[[], Uart] | None,
     stop_event: threading.Event,
+    supervisor: Supervisor | None = None,
 ) -> None:
     """Serve until `stop_event` is set.
 
     open_uart: opens the serial line, called again when the line was gone.  Raises ValueError for an
     address that needs TLS and has none, OSError when the folders or the address cannot be had.
     """
+    supervisor = supervisor or Supervisor()
     spool = Spool(data_dir)
     line = SerialServer(unit, spool)
     http = _http_server(unit, spool, links.http, data_dir, line)
@@ -55,10 +58,13 @@ def run(
     for thread in threads:  # daemons: a line that hangs does not keep the process
         thread.start()
     try:
+        supervisor.ready()
         while not stop_event.is_set():
+            supervisor.beat()
             _clean(spool)
             stop_event.wait(CLEAN_EVERY_S)
     finally:
+        supervisor.stopping()
         stop_event.set()
         if http is not None:
             http.shutdown()
