@@ -169,7 +169,11 @@ class Watched:
         loop.unit.recorder = lambda command, answer: self.supervisor.beat()
         loop.display = Display([self.supervisor])
         loop.terminal = Terminal(
-            loop.unit, Inbox(loop.unit), loop.jobs, loop.hands.wait, self.supervisor
+            loop.unit,
+            Inbox(loop.unit),
+            loop.jobs,
+            loop.hands.wait,
+            supervisor=self.supervisor,
         )
 
 

@@ -200,9 +200,9 @@ def test_cancel_while_at_the_pad_takes_nothing(loop: Loop) -> None:
     answer = loop.ask()
     asked = loop.world.holder.digits
 
-    def cancel_first(timeout_s: float, cancelled: Any) -> str | None:
+    def cancel_first(*how: Any) -> str | None:
         loop.jobs.cancel()
-        return asked(timeout_s, cancelled)
+        return asked(*how)
 
     loop.world.holder.digits = cancel_first
     loop.plan(0.3, loop.insert(card.label))
