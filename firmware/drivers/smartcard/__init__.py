@@ -1,6 +1,33 @@
 """A pyscard-compatible shim over libpcsclite, for CPython and MicroPython's unix port.
 
-The same names, shapes and constants as pyscard's `smartcard`; docs/pyscard.md says what is there
-and what differs.  Works as `firmware.drivers.smartcard` and, with firmware/drivers on the path, as
-`smartcard`.
+The same names, shapes and constants as pyscard's `smartcard`; docs/pyscard.md says what differs.
+Works as `firmware.drivers.smartcard`, as `smartcard` after install(), and, with firmware/drivers on
+the path, as `smartcard`.  Importing it loads nothing else.
 """
+
+__all__ = ["Session", "install", "listReaders"]
+
+
+def __getattr__(name):
+    """Session, listReaders and the modules of this package, each imported when it is used."""
+    if name == "Session":
+        from .Session import Session
+
+        return Session
+    if name == "listReaders":
+        from .System import listReaders
+
+        return listReaders
+    from .lazy import submodule
+
+    return submodule(__name__, name)
+
+
+def install():
+    """Make this package `smartcard` for every later import of this process.
+
+    Raises RuntimeError when pyscard itself was imported before.
+    """
+    from .aliases import register
+
+    register("smartcard", __name__)

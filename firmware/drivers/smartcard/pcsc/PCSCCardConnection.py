@@ -1,14 +1,18 @@
-"""A connection to the card in one reader.
-
-Nothing closes itself: a dropped connection keeps its card until the process ends.  Use `with`, or
-call release().
-"""
+"""A connection to the card in one reader."""
 
 from .. import scard
 from ..CardConnection import CardConnection
-from ..Exceptions import CardConnectionException, NoCardException
+from ..Exceptions import CardConnectionException, NoCardException, SmartcardException
+from .dropped import Held, close_with
 
 _NO_CARD = (scard.SCARD_W_REMOVED_CARD, scard.SCARD_E_NO_SMARTCARD)
+# What an old context answers while pcscd is away, and after it came back.
+_AWAY = (
+    scard.SCARD_E_NO_SERVICE,
+    scard.SCARD_E_SERVICE_STOPPED,
+    scard.SCARD_E_INVALID_HANDLE,
+    scard.SCARD_F_COMM_ERROR,
+)
 # CardConnection's protocol bit, PC/SC's, and its name; RAW is the one that differs.
 _PROTOCOLS = (
     (CardConnection.T0_protocol, scard.SCARD_PROTOCOL_T0, "T0"),
@@ -16,10 +20,22 @@ _PROTOCOLS = (
     (CardConnection.RAW_protocol, scard.SCARD_PROTOCOL_RAW, "RAW"),
     (CardConnection.T15_protocol, scard.SCARD_PROTOCOL_T15, "T15"),
 )
+# One protocol -> the header of transmit().
+_HEADERS = {
+    CardConnection.T0_protocol: scard.SCARD_PCI_T0,
+    CardConnection.T1_protocol: scard.SCARD_PCI_T1,
+    CardConnection.RAW_protocol: scard.SCARD_PCI_RAW,
+}
 
 
-def _to_pcsc(mask):
-    return sum([theirs for ours, theirs, _ in _PROTOCOLS if mask & ours])
+def translateprotocolmask(protocol):
+    """A mask of *_protocol -> PC/SC's; None -> 0."""
+    return sum([theirs for ours, theirs, _ in _PROTOCOLS if (protocol or 0) & ours])
+
+
+def translateprotocolheader(protocol):
+    """One *_protocol -> SCARD_PCI_*; 0 for a mask of several, T15 and None."""
+    return _HEADERS.get(protocol, 0)
 
 
 def _from_pcsc(mask):
@@ -27,19 +43,24 @@ def _from_pcsc(mask):
 
 
 def _names(mask):
-    return " or ".join([name for _, theirs, name in _PROTOCOLS if mask & theirs])
+    return " or ".join([name for _, theirs, name in _PROTOCOLS if mask & theirs]) or "none"
 
 
 class PCSCCardConnection(CardConnection):
+    """hcard, hcontext: for the functions of scard; None when unconnected, released."""
+
     def __init__(self, reader):
+        """Raises CardConnectionException without pcscd."""
         CardConnection.__init__(self, reader)
         self.hcard = None
         self.hcontext = None
         self.disposition = scard.SCARD_UNPOWER_CARD
         self._active = None
         hresult, hcontext = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
-        self._check(hresult, "Failed to establish context")
+        _check(hresult, "Failed to establish context")
         self.hcontext = hcontext
+        self._held = Held(hcontext)
+        close_with(self, self._held)
 
     def connect(self, protocol=None, mode=None, disposition=None):
         """protocol: mask of *_protocol, else setProtocol()'s, else T=0 or T=1.  mode:
@@ -49,56 +70,59 @@ class PCSCCardConnection(CardConnection):
         Raises NoCardException, CardConnectionException.  On a connected object the old handle is
         closed first; the card keeps its power.
         """
+        CardConnection.connect(self, protocol)
         if self.hcontext is None:
             raise CardConnectionException("Context already released")
         if self.hcard is not None:
             self._drop()
-        protocols = _to_pcsc(protocol or self.defaultprotocol)
+        protocols = translateprotocolmask(protocol or self.defaultprotocol)
         mode = scard.SCARD_SHARE_SHARED if mode is None else mode
-        hresult, hcard, active = scard.SCardConnect(
-            self.hcontext, str(self.reader), mode, protocols
-        )
-        self._check_card(hresult, "Unable to connect", protocols)
-        self.hcard = hcard
-        self._active = _from_pcsc(active)
+        hresult, hcard, active = self._ask_for_card(mode, protocols)
+        _check_card(hresult, "Unable to connect", protocols)
         self.disposition = scard.SCARD_UNPOWER_CARD if disposition is None else disposition
+        self._take(hcard, active)
 
     def reconnect(self, protocol=None, mode=None, disposition=None):
         """As connect(), on the same handle.  disposition: what to do to the card now and at
         disconnect(), a warm reset without one.  After a failure the object is unconnected."""
+        CardConnection.reconnect(self, protocol)
         self._need_card()
-        protocols = _to_pcsc(protocol or self.defaultprotocol)
+        protocols = translateprotocolmask(protocol or self.defaultprotocol)
         mode = scard.SCARD_SHARE_SHARED if mode is None else mode
         disposition = scard.SCARD_RESET_CARD if disposition is None else disposition
         hresult, active = scard.SCardReconnect(self.hcard, mode, protocols, disposition)
         if hresult != scard.SCARD_S_SUCCESS:
             self._drop()
-        self._check_card(hresult, "Unable to reconnect", protocols)
-        self._active = _from_pcsc(active)
+        _check_card(hresult, "Unable to reconnect", protocols)
         self.disposition = disposition
+        self._take(self.hcard, active)
 
     def disconnect(self):
         """Does nothing when unconnected."""
         if self.hcard is None:
             return
+        CardConnection.disconnect(self)
         hcard = self.hcard
-        self.hcard = None
-        self._check(scard.SCardDisconnect(hcard, self.disposition), "Failed to disconnect")
+        self.hcard = self._held.hcard = None
+        _check(scard.SCardDisconnect(hcard, self.disposition), "Failed to disconnect")
 
     def release(self):
         """disconnect(), and give the context back: this object cannot connect again."""
+        if self.hcontext is None:
+            return
+        CardConnection.release(self)
         try:
             self.disconnect()
         finally:
-            if self.hcontext is not None:
-                scard.SCardReleaseContext(self.hcontext)
-                self.hcontext = None
+            hcontext = self.hcontext
+            self.hcontext = self._held.hcontext = None
+            scard.SCardReleaseContext(hcontext)
 
     def getATR(self):
         """The ATR as a list of ints."""
         self._need_card()
         hresult, _, _, _, atr = scard.SCardStatus(self.hcard)
-        self._check(hresult, "Failed to get status")
+        _check(hresult, "Failed to get status")
         return atr
 
     def getProtocol(self):
@@ -109,32 +133,94 @@ class PCSCCardConnection(CardConnection):
         CardConnection.setProtocol(self, protocol)
         self._active = protocol
 
-    def transmit(self, command, protocol=None):
-        """(data, sw1, sw2), data a list of ints.  Raises CardConnectionException."""
-        self._need_card()
-        header = _to_pcsc(protocol or self.getProtocol())
-        if header not in (scard.SCARD_PCI_T0, scard.SCARD_PCI_T1, scard.SCARD_PCI_RAW):
+    def doTransmit(self, command, protocol=None):
+        header = _HEADERS.get(self.getProtocol() if protocol is None else protocol)
+        if header is None:
             raise CardConnectionException("Invalid protocol in transmit: T0, T1 or RAW")
-        hresult, response = scard.SCardTransmit(self.hcard, header, command)
-        self._check(hresult, "Failed to transmit with protocol " + _names(header))
+        hcard = self.hcard
+        if hcard is None:
+            raise CardConnectionException("Card not connected")
+        hresult, response = scard.SCardTransmit(hcard, header, command)
+        if hresult:
+            _check(hresult, "Failed to transmit with protocol " + _names(header))
         if len(response) < 2:
             raise CardConnectionException("Card returned no valid response", hresult)
-        return response[:-2], response[-2], response[-1]
+        sw2 = response.pop()
+        return response, response.pop(), sw2
+
+    def doControl(self, controlCode, command=None):
+        """Raises SmartcardException."""
+        self._need_card()
+        hresult, response = scard.SCardControl(self.hcard, controlCode, command or [])
+        if hresult != scard.SCARD_S_SUCCESS:
+            raise SmartcardException("Failed to control", hresult)
+        return response
+
+    def doGetAttrib(self, attribId):
+        """Raises SmartcardException."""
+        self._need_card()
+        hresult, response = scard.SCardGetAttrib(self.hcard, attribId)
+        if hresult != scard.SCARD_S_SUCCESS:
+            raise SmartcardException("Failed to getAttrib", hresult)
+        return response
+
+    def beginTransaction(self):
+        """Raises CardConnectionException."""
+        self._need_card()
+        _check(scard.SCardBeginTransaction(self.hcard), "Failed to lock")
+
+    def endTransaction(self, disposition=scard.SCARD_LEAVE_CARD):
+        """Raises CardConnectionException."""
+        self._need_card()
+        _check(scard.SCardEndTransaction(self.hcard, disposition), "Failed to unlock")
+
+    def connect_exclusively(self, protocol=None):
+        """Not pyscard's.  Connect again so that nobody else can; raises CardConnectionException,
+        and is unconnected then."""
+        self._need_card()
+        protocols = translateprotocolmask(protocol or self.getProtocol())
+        self._drop()
+        hresult, hcard, active = self._ask_for_card(scard.SCARD_SHARE_EXCLUSIVE, protocols)
+        _check_card(hresult, "Failed to connect with SCARD_SHARE_EXCLUSIVE", protocols)
+        self._take(hcard, active)
+
+    def _ask_for_card(self, mode, protocols):
+        """SCardConnect's answer; with a new context where pcscd was restarted."""
+        answer = scard.SCardConnect(self.hcontext, str(self.reader), mode, protocols)
+        if answer[0] in _AWAY:
+            hresult, hcontext = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+            if hresult == scard.SCARD_S_SUCCESS:
+                scard.SCardReleaseContext(self.hcontext)
+                self.hcontext = self._held.hcontext = hcontext
+                answer = scard.SCardConnect(hcontext, str(self.reader), mode, protocols)
+        return answer
+
+    def _take(self, hcard, active):
+        self.hcard = self._held.hcard = hcard
+        self._held.disposition = self.disposition
+        self._active = _from_pcsc(active)
 
     def _need_card(self):
         if self.hcard is None:
             raise CardConnectionException("Card not connected")
 
     def _drop(self):
-        scard.SCardDisconnect(self.hcard, scard.SCARD_LEAVE_CARD)
-        self.hcard = None
+        hcard = self.hcard
+        self.hcard = self._held.hcard = None
+        scard.SCardDisconnect(hcard, scard.SCARD_LEAVE_CARD)
 
-    def _check_card(self, hresult, doing, protocols):
-        if hresult in _NO_CARD:
-            raise NoCardException(doing + ": no card in the reader", hresult)
-        self._check(hresult, "%s with protocol %s" % (doing, _names(protocols)))
 
-    def _check(self, hresult, doing):
-        if hresult != scard.SCARD_S_SUCCESS:
-            text = scard.SCardGetErrorMessage(hresult)
-            raise CardConnectionException("%s: %s" % (doing, text), hresult)
+def _check_card(hresult, doing, protocols):
+    if hresult in _NO_CARD:
+        raise NoCardException(doing, hresult)
+    _check(hresult, "%s with protocol %s" % (doing, _names(protocols)))
+
+
+def _check(hresult, doing):
+    if hresult != scard.SCARD_S_SUCCESS:
+        raise CardConnectionException(doing, hresult)
+
+
+def __getattr__(name):
+    """scard's names: pyscard's module has them, too."""
+    return scard.named(name)

@@ -1,44 +1,78 @@
 """A reader known to pcscd."""
 
 from .. import scard
+from ..CardConnectionDecorator import CardConnectionDecorator
+from ..Exceptions import CardServiceNotFoundException, CardServiceStoppedException
+from ..reader.Reader import Reader
 from .PCSCCardConnection import PCSCCardConnection
-from .PCSCExceptions import EstablishContextException, ListReadersException
+from .PCSCExceptions import (
+    AddReaderToGroupException,
+    EstablishContextException,
+    IntroduceReaderException,
+    ListReadersException,
+    RemoveReaderFromGroupException,
+)
 
 
-class PCSCReader:
-    """Equal to another reader, or to a str, of the same name."""
+class PCSCReader(Reader):
+    def addtoreadergroup(self, groupname):
+        """Raises IntroduceReaderException: pcsc-lite has one group."""
+        with _Context() as hcontext:
+            hresult = scard.SCardIntroduceReader(hcontext, self.name, self.name)
+            if hresult not in (scard.SCARD_S_SUCCESS, scard.SCARD_E_DUPLICATE_READER):
+                raise IntroduceReaderException(hresult, self.name)
+            hresult = scard.SCardAddReaderToGroup(hcontext, self.name, groupname)
+            if hresult != scard.SCARD_S_SUCCESS:
+                raise AddReaderToGroupException(hresult, self.name, groupname)
 
-    def __init__(self, readername):
-        self.name = readername
+    def removefromreadergroup(self, groupname):
+        """Raises RemoveReaderFromGroupException."""
+        with _Context() as hcontext:
+            hresult = scard.SCardRemoveReaderFromGroup(hcontext, self.name, groupname)
+            if hresult != scard.SCARD_S_SUCCESS:
+                raise RemoveReaderFromGroupException(hresult, self.name, groupname)
 
     def createConnection(self):
         """A connection that is not connected yet; raises CardConnectionException without pcscd."""
-        return PCSCCardConnection(self.name)
+        return CardConnectionDecorator(PCSCCardConnection(self.name))
+
+    class Factory:
+        @staticmethod
+        def create(readername):
+            return PCSCReader(readername)
 
     @staticmethod
-    def readers(groups=()):
+    def readers(groups=None):
         """All readers, [] when there is none; raises EstablishContextException without pcscd."""
-        hresult, hcontext = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
-        if hresult != scard.SCARD_S_SUCCESS:
-            raise EstablishContextException(hresult)
-        try:
-            hresult, names = scard.SCardListReaders(hcontext, groups)
-        finally:
-            scard.SCardReleaseContext(hcontext)
+        groups = [] if groups is None else groups
+        with _Context() as hcontext:
+            hresult, names = scard.SCardListReaders(
+                hcontext, [groups] if isinstance(groups, str) else groups
+            )
         if hresult == scard.SCARD_E_NO_READERS_AVAILABLE:
             return []
+        if hresult == scard.SCARD_E_SERVICE_STOPPED:
+            raise CardServiceStoppedException(hresult=hresult)
+        if hresult == scard.SCARD_E_NO_SERVICE:
+            raise CardServiceNotFoundException(hresult=hresult)
         if hresult != scard.SCARD_S_SUCCESS:
             raise ListReadersException(hresult)
         return [PCSCReader(name) for name in names]
 
-    def __eq__(self, other):
-        return self.name == getattr(other, "name", other)
 
-    def __hash__(self):
-        return hash(self.name)
+class _Context:
+    """A PC/SC context for a `with`."""
 
-    def __str__(self):
-        return self.name
+    def __enter__(self):
+        hresult, self._hcontext = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+        if hresult != scard.SCARD_S_SUCCESS:
+            raise EstablishContextException(hresult)
+        return self._hcontext
 
-    def __repr__(self):
-        return repr(self.name)
+    def __exit__(self, kind, value, traceback):
+        scard.SCardReleaseContext(self._hcontext)
+
+
+def __getattr__(name):
+    """scard's names: pyscard's module has them, too."""
+    return scard.named(name)
