@@ -7,6 +7,7 @@ from firmware.drivers.smartcard.ATR import ATR
 from firmware.drivers.smartcard.CardConnection import CardConnection
 from firmware.drivers.smartcard.Exceptions import (
     CardConnectionException,
+    CardServiceNotFoundException,
     NoCardException,
     SmartcardException,
 )
@@ -122,6 +123,9 @@ class TestReaders:
 
     def test_a_service_that_is_down_is_no_smartcard_exception(self, library):
         library.codes["list_readers"] = scard.SCARD_E_NO_SERVICE
+        with pytest.raises(CardServiceNotFoundException):
+            readers()
+        library.codes["list_readers"] = scard.SCARD_E_NO_MEMORY
         with pytest.raises(ListReadersException):
             readers()
         assert library.contexts == set()
@@ -221,7 +225,7 @@ class TestConnection:
     def test_an_empty_reader_is_no_card(self, library):
         with (
             readers()[2].createConnection() as connection,
-            pytest.raises(NoCardException, match="no card"),
+            pytest.raises(NoCardException, match="Unable to connect"),
         ):
             connection.connect()
 
@@ -286,16 +290,16 @@ class TestHex:
 class TestAtr:
     def test_a_t0_atr(self):
         atr = ATR(toBytes("3B 6D 00 00 81 4D 22 08 60 86 60 53 1A 0F 01 23 45"))
-        assert atr.interfaceBytes == [{"B": 0, "C": 0}]
+        assert (atr.TA, atr.TB, atr.TC, atr.TD) == ([None], [0], [0], [None])
         assert toHexString(atr.getHistoricalBytes()) == "81 4D 22 08 60 86 60 53 1A 0F 01 23 45"
-        assert atr.getSupportedProtocols() == {"T=0": True, "T=1": False, "T=15": False}
+        assert atr.getSupportedProtocols() == {"T=0": True}
         assert (atr.hasChecksum, atr.checksumOK, atr.getChecksum()) == (False, None, None)
         assert str(atr).startswith("3B 6D 00")
 
     @pytest.mark.parametrize(("check", "is_right"), [(0x80, True), (0x81, False)])
     def test_a_t1_atr_has_a_checksum(self, check, is_right):
         atr = ATR([0x3B, 0x90, 0x11, 0x01, check])
-        assert atr.interfaceBytes == [{"A": 0x11, "D": 0x01}]
+        assert (atr.TA, atr.TD) == ([0x11, None], [0x01, None])
         assert atr.getFirstProtocol() == 1
         assert (atr.hasChecksum, atr.checksumOK, atr.getChecksum()) == (True, is_right, check)
 
@@ -314,5 +318,5 @@ class TestAtr:
 
     @pytest.mark.parametrize("raw", [b"", b"\x3b"])
     def test_less_than_ts_and_t0_is_no_atr(self, raw):
-        with pytest.raises(ValueError, match="TS and T0"):
+        with pytest.raises(SmartcardException, match="at least 2 bytes"):
             ATR(raw)

@@ -14,7 +14,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from firmware.drivers.smartcard import scard
-from firmware.drivers.smartcard.ATR import ATR
 from firmware.outcome import TransportError
 from firmware.worker import Worker
 
@@ -69,7 +68,7 @@ class PcscReader:
             )
         self._lost = None
         atr, protocol = self._call(_Slot.power_on, POWER_ON_S)
-        self._is_block = protocol == scard.SCARD_PROTOCOL_T1 or ATR(atr).isContactless()
+        self._is_block = protocol == scard.SCARD_PROTOCOL_T1 or _is_contactless(atr)
         return bytes(atr)
 
     def power_off(self) -> None:
@@ -185,7 +184,7 @@ class _Slot:
             )
         self._check(code, "power on")
         # pcscd may have powered the card long ago, for another program: only this is a cold reset.
-        protocols = scard.SCARD_PROTOCOL_T1 if self._is_contactless() else _T0_OR_T1
+        protocols = scard.SCARD_PROTOCOL_T1 if _is_contactless(self._atr()) else _T0_OR_T1
         code, self._protocol = scard.SCardReconnect(
             self._card, scard.SCARD_SHARE_EXCLUSIVE, protocols, scard.SCARD_UNPOWER_CARD
         )
@@ -215,9 +214,6 @@ class _Slot:
             now = self.wait_change(now, SETTLE_S)
         return not now & scard.SCARD_STATE_PRESENT
 
-    def _is_contactless(self) -> bool:
-        return bool(ATR(self._atr()).isContactless())
-
     def _atr(self) -> list[int]:
         code, _, _, _, atr = scard.SCardStatus(self._card)
         self._check(code, "read the ATR")
@@ -242,6 +238,11 @@ class _Slot:
         kind = "removed" if code in _REMOVED else "silent" if code in _MUTE else "reader"
         text = scard.SCardGetErrorMessage(code)
         raise TransportError(f"{self.name}: cannot {doing}: {text} (0x{code:08X})", kind)
+
+
+def _is_contactless(atr: list[int]) -> bool:
+    """3B 8n 80 01: the ATR that a reader makes up for T=CL (PC/SC 3, 3.1.3.2.3)."""
+    return atr[0] == 0x3B and atr[1] & 0xF0 == 0x80 and atr[2:4] == [0x80, 0x01]
 
 
 def _card_of(state: int) -> tuple[bool, int]:

@@ -130,5 +130,7 @@ def _matches(recorded: str, command: bytes) -> bool:
 
 def _offers_block(atr: bytes) -> bool:
     """Whether T=1 is offered first, or the card is contactless (ISO 7816-3 8.2.3, PC/SC 3)."""
+    if atr[:1] not in (b"\x3b", b"\x3f"):
+        return False
     parsed = ATR(atr)
     return bool(parsed.isContactless() or parsed.getFirstProtocol() == 1)

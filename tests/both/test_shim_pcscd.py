@@ -66,7 +66,7 @@ def test_an_empty_reader():
 
 def test_a_protocol_the_card_lacks():
     with Card(atr=ATR_T0), reader().createConnection() as connection:
-        error = raises(CardConnectionException, connection.connect, connection.T1_protocol)
+        error = raises(CardConnectionException, connection.connect, CardConnection.T1_protocol)
         assert error.hresult == scard.SCARD_E_PROTO_MISMATCH
 
 

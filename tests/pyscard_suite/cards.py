@@ -1,0 +1,50 @@
+"""Two SIM-like T=0 cards in each of the rig's readers' slots: what pyscard's tests ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from firmware.drivers.smartcard import scard
+from tests import pcscd_rig
+from tests.vpcd_card import VpcdCard
+
+# Each slot another ATR, T=0 alone.
+_ATR = "3B16947102{:02X}000000"
+_SELECT_DF_TELECOM = bytes.fromhex("A0A40000027F10")
+_GET_RESPONSE = bytes.fromhex("A0C00000")
+
+
+def answer(command: bytes) -> bytes:
+    if command == _SELECT_DF_TELECOM:
+        return b"\x9f\x1a"
+    if command[:4] == _GET_RESPONSE:
+        return bytes(command[4]) + b"\x90\x00"
+    return b"\x6d\x00"
+
+
+@contextmanager
+def plugged(rig: pcscd_rig.PcscdRig) -> Iterator[list[VpcdCard]]:
+    """All four slots hold a card, and pcscd has seen them."""
+    ports = [first + each for first in (rig.user_port, rig.psam_port) for each in (0, 1)]
+    cards = [VpcdCard(port, bytes.fromhex(_ATR.format(port % 256)), answer) for port in ports]
+    try:
+        _wait_until_seen(len(cards))
+        yield cards
+    finally:
+        for card in cards:
+            card.pull()
+
+
+def _wait_until_seen(count: int) -> None:
+    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    try:
+        _, names = scard.SCardListReaders(context, [])
+        states = [(name, scard.SCARD_STATE_UNAWARE) for name in names]
+        for _ in range(60):
+            _, states = scard.SCardGetStatusChange(context, 200, states)
+            if sum(bool(each[1] & scard.SCARD_STATE_PRESENT) for each in states) == count:
+                return
+    finally:
+        scard.SCardReleaseContext(context)
+    raise RuntimeError("pcscd does not see the cards")
