@@ -155,4 +155,7 @@ def test_micropython_itself_imports_them_and_raises_their_faults():
         timeout=30,
         check=False,
     )
-    assert (done.stdout, done.stderr) == ("cut removed\nno card: No smart card inserted. (0x8010000C)\n", "")
+    assert (done.stdout, done.stderr) == (
+        "cut removed\nno card: No smart card inserted. (0x8010000C)\n",
+        "",
+    )

@@ -23,24 +23,49 @@ def answer(command: bytes) -> bytes:
     return b"\x6d\x00"
 
 
+class Slots:
+    """Four, each with a card that pcscd has seen."""
+
+    def __init__(self, rig: pcscd_rig.PcscdRig):
+        self._ports = [first + each for first in (rig.user_port, rig.psam_port) for each in (0, 1)]
+        self._cards: dict[int, VpcdCard] = {}
+        for slot in range(len(self._ports)):
+            self._insert(slot)
+        _wait_until_seen(len(self._ports))
+
+    def pull(self, slot: int) -> None:
+        self._cards.pop(slot).pull()
+
+    def plug(self, slot: int) -> None:
+        """After pull(), once pcscd has seen that."""
+        _wait_until_seen(len(self._cards))
+        self._insert(slot)
+        _wait_until_seen(len(self._cards))
+
+    def pull_all(self) -> None:
+        for slot in list(self._cards):
+            self.pull(slot)
+
+    def _insert(self, slot: int) -> None:
+        atr = bytes.fromhex(_ATR.format(slot + 1))
+        self._cards[slot] = VpcdCard(self._ports[slot], atr, answer)
+
+
 @contextmanager
-def plugged(rig: pcscd_rig.PcscdRig) -> Iterator[list[VpcdCard]]:
-    """All four slots hold a card, and pcscd has seen them."""
-    ports = [first + each for first in (rig.user_port, rig.psam_port) for each in (0, 1)]
-    cards = [VpcdCard(port, bytes.fromhex(_ATR.format(port % 256)), answer) for port in ports]
+def plugged(rig: pcscd_rig.PcscdRig) -> Iterator[Slots]:
+    slots = Slots(rig)
     try:
-        _wait_until_seen(len(cards))
-        yield cards
+        yield slots
     finally:
-        for card in cards:
-            card.pull()
+        slots.pull_all()
+        _wait_until_seen(0)
 
 
 def _wait_until_seen(count: int) -> None:
     _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
     try:
         _, names = scard.SCardListReaders(context, [])
-        states = [(name, scard.SCARD_STATE_UNAWARE) for name in names]
+        states = [(name, scard.SCARD_STATE_UNAWARE, []) for name in names]
         for _ in range(60):
             _, states = scard.SCardGetStatusChange(context, 200, states)
             if sum(bool(each[1] & scard.SCARD_STATE_PRESENT) for each in states) == count:

@@ -20,6 +20,8 @@ _opened: "list[PcscLite]" = []  # the library, once it is open
 class error(Exception):
     """Raised by programs, after a call that failed; never by these functions."""
 
+    __module__ = "scard"  # as pyscard's prints itself
+
 
 def use_library(library):
     """Speak to this object of pcsclite.PcscLite's shape; None: open the real one at the next
