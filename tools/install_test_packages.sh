@@ -57,7 +57,7 @@ build() {
 
 tools=$(dirname "$(realpath "$0")")
 failed=0
-for each in build_micropython.sh build_pyscard.sh build_uml.sh; do
+for each in build_micropython.sh fetch_pyscard.sh build_pyscard.sh build_uml.sh; do
     build "$tools/$each" || failed=1 # each says itself what to do
 done
 exit $failed
