@@ -78,8 +78,8 @@ def slots(source: Path) -> Iterator[cards.Slots]:
 
 
 def named_in_the_page() -> set[str]:
-    """`FOLDER/FILE::TEST` of the table of tests that cannot hold."""
-    return set(re.findall(r"^\| `((?:test|scard|framework)/\S+::\S+)` \|", PAGE.read_text(), re.M))
+    """FOLDER.MODULE.TEST of the table of tests that cannot hold."""
+    return set(re.findall(r"^\| `((?:test|scard|framework)\.test\S+)` \|", PAGE.read_text(), re.M))
 
 
 def run(*arguments: str, cwd: Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
@@ -97,7 +97,7 @@ def run(*arguments: str, cwd: Path, timeout_s: float) -> subprocess.CompletedPro
 
 
 def run_tests(folder: Path, report: Path, *arguments: str) -> tuple[dict[str, bool], str]:
-    """({FOLDER/FILE::TEST: it passed, or failed as pyscard expects}, what was printed)."""
+    """({FOLDER.MODULE.TEST: it passed, or failed as pyscard expects}, what was printed)."""
     options = ["-q", "-c", os.devnull, "--rootdir", str(folder), "-p", "no:cacheprovider"]
     options += ["-o", "python_files=test_*.py testcase_*.py", "-p", "tests.pyscard_suite.installed"]
     done = run(
@@ -105,9 +105,9 @@ def run_tests(folder: Path, report: Path, *arguments: str) -> tuple[dict[str, bo
     )
     found = {}
     for case in ElementTree.parse(report).iter("testcase"):
-        file = case.attrib["classname"].split(".")[0] + ".py"
+        module = case.attrib["classname"].split(".")[0]
         failed = case.find("failure") is not None or case.find("error") is not None
-        found[f"{folder.name}/{file}::{case.attrib['name']}"] = not failed
+        found[f"{folder.name}.{module}.{case.attrib['name']}"] = not failed
     return found, done.stdout[-6000:] + done.stderr[-2000:]
 
 
@@ -145,10 +145,8 @@ def test_each_test_that_the_page_names_is_one_of_pyscards(source: Path) -> None:
     names = named_in_the_page()
     assert names
     for each in names:
-        path, _, test = each.partition("::")
-        (file,) = [
-            one for one in source.rglob(Path(path).name) if one.parent.name == path.split("/")[0]
-        ]
+        folder, module, test = each.split(".", 2)
+        (file,) = [one for one in source.rglob(module + ".py") if one.parent.name == folder]
         assert f"def {test.partition('[')[0]}(" in file.read_text(), each
 
 
