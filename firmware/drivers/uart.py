@@ -1,9 +1,14 @@
 """A serial line, by pyserial: bytes in, bytes out, each wait with a deadline.
 
-pyserial raises DTR and RTS itself and forgives a pseudo-terminal (ENOTTY) that has none.
+pyserial raises DTR and RTS itself and forgives a pseudo-terminal (ENOTTY) that has none; so do the
+modem lines here.
 """
 
 from __future__ import annotations
+
+import contextlib
+import os
+import termios
 
 import serial
 
@@ -12,13 +17,22 @@ from firmware.outcome import TransportError
 WRITE_S = 10.0
 
 
-def open_uart(device: str, baud: int) -> Uart:
-    """device: path, 8N1, no flow control, held exclusively.  Raises TransportError, and ValueError
-    for a baud rate that the device cannot do."""
+def open_uart(device: str, baud: int, parity: str = "N", stop_bits: int = 1) -> Uart:
+    """device: path, 8 bits, no flow control, held exclusively.  parity: "N", "E" or "O".
+
+    Raises TransportError, and ValueError for a baud rate that the device cannot do.
+    """
     try:
-        return Uart(
-            serial.Serial(device, baud, timeout=0, write_timeout=WRITE_S, exclusive=True), device
+        line = serial.Serial(
+            device,
+            baud,
+            parity=parity,
+            stopbits=stop_bits,
+            timeout=0,
+            write_timeout=WRITE_S,
+            exclusive=True,
         )
+        return Uart(line, device)
     except serial.SerialException as error:
         raise TransportError(f"{error}: check the cable and the device in board.toml") from None
 
@@ -54,6 +68,48 @@ class Uart:
             raise TransportError(f"{self.name} takes no bytes for {WRITE_S} s", "silent") from None
         except (serial.SerialException, OSError, TypeError) as error:
             raise self._gone(error) from None
+
+    def configure(self, baud: int, parity: str) -> None:
+        """Another rate and parity from now on; what has not yet left may leave at either.
+
+        Raises TransportError.
+        """
+        for name, value in (("parity", parity), ("baudrate", baud)):
+            try:
+                setattr(self._line, name, value)
+            except (serial.SerialException, OSError, ValueError) as error:
+                raise self._gone(error) from None
+            except termios.error as error:
+                if not self._is_pty():  # which takes no parity, and glibc says so
+                    raise self._gone(error) from None
+
+    def fileno(self) -> int:
+        """Raises TransportError when the line is closed."""
+        try:
+            number: int = self._line.fileno()
+        except (serial.SerialException, OSError) as error:
+            raise self._gone(error) from None
+        return number
+
+    def _is_pty(self) -> bool:
+        return os.ttyname(self.fileno()).startswith("/dev/pts/")
+
+    def set_rts(self, active: bool) -> None:
+        """Quietly nothing where there is no such line."""
+        with contextlib.suppress(serial.SerialException, OSError):
+            self._line.rts = active
+
+    def set_dtr(self, active: bool) -> None:
+        """Quietly nothing where there is no such line."""
+        with contextlib.suppress(serial.SerialException, OSError):
+            self._line.dtr = active
+
+    def carrier(self) -> bool | None:
+        """DCD; None where there is no such line."""
+        try:
+            return bool(self._line.cd)
+        except (serial.SerialException, OSError):
+            return None
 
     def close(self) -> None:
         """Twice is once."""

@@ -1,0 +1,464 @@
+"""Issue 6.2: a contact slot on a bare UART, against a card on a pty that misbehaves in every way."""
+
+import os
+import time
+from dataclasses import replace
+
+import pytest
+
+from firmware.channel import Reader, open_channel
+from firmware.drivers import characters, contact, registry
+from firmware.drivers.characters import Marks
+from firmware.drivers.iso7816 import Iso7816Reader, open_iso7816
+from firmware.outcome import ProtocolError, TransportError
+from simulator.contact import ContactCard
+from simulator.contact_atr import Nature
+from simulator.contact_t1 import Faults
+from tests.contact_rig import EchoChip, wired
+
+pytestmark = pytest.mark.timeout(60)
+
+READ = bytes.fromhex("00B2010410")
+READ_256 = bytes.fromhex("00B2010400")
+SELECT = bytes.fromhex("00A4040003112233")
+QUICK_T1 = Nature(protocol=1, ifsc=16, bwi=0, cwi=3)
+
+NATURES = {
+    "T=0": (Nature(), False, 9600),
+    "T=0, TA1 18": (Nature(ta1=0x18), False, 115_200),
+    "T=0, TA1 13, N 2": (Nature(ta1=0x13, tc1=2), False, 38_400),
+    "T=0, inverse": (Nature(is_inverse=True), False, 9600),
+    "T=0, inverse, TA1 18": (Nature(ta1=0x18, is_inverse=True), False, 115_200),
+    "T=0, N 255": (Nature(tc1=255), False, 9600),
+    "T=0, TA1 reserved": (Nature(ta1=0x77), False, 9600),
+    "T=0 of T=0 and T=1": (Nature(ta1=0x18, second=1), False, 115_200),
+    "T=0, specific at once": (Nature(ta1=0x18, ta2=0x80), False, 115_200),
+    "T=1, LRC": (Nature(protocol=1), True, 9600),
+    "T=1, CRC, TA1 18": (Nature(protocol=1, ta1=0x18, crc=True), True, 115_200),
+    "T=1, IFSC 1": (Nature(protocol=1, ta1=0x18, ifsc=1), True, 115_200),
+}
+
+
+@pytest.mark.parametrize("name", NATURES)
+def test_each_kind_of_card_is_spoken_to_in_its_own_way(name):
+    nature, is_block, baud = NATURES[name]
+    chip = EchoChip()
+    with wired(chip, nature) as (card, reader):
+        assert reader.power_on() == nature.answer(bytes.fromhex("0081544C0086840807230005C0"))
+        assert reader.is_block_protocol is is_block
+        assert round(1 / card.etu_s) == baud
+        assert reader.exchange(READ, 5) == bytes(range(16)) + b"\x90\x00"
+        assert reader.exchange(SELECT, 5) == b"\x90\x00"
+        assert reader.exchange(READ_256, 5) == bytes(range(256)) + b"\x90\x00"
+        assert chip.executed == [READ, SELECT, READ_256]
+        assert (chip.starts, card.resets) == (1, 1)
+
+
+def test_the_sample_psam_is_known_by_its_answer():
+    with wired(EchoChip()) as (_, reader):
+        assert reader.power_on().hex().upper() == "3B6D00000081544C0086840807230005C0"
+
+
+@pytest.mark.parametrize("has_echo", [True, False])
+def test_a_line_with_or_without_echo(has_echo):
+    chip = EchoChip()
+    options = "" if has_echo else "?echo=off"
+    for nature in (Nature(ta1=0x18), Nature(protocol=1, ta1=0x18)):
+        with wired(chip, nature, options=options, has_echo=has_echo) as (_, reader):
+            reader.power_on()
+            assert reader.exchange(SELECT, 5) == b"\x90\x00"
+
+
+def test_a_line_that_does_not_bring_back_what_is_sent_is_said():
+    with wired(EchoChip(), has_echo=False) as (_, reader):
+        reader.power_on()
+        with pytest.raises(TransportError, match="join RX and TX") as caught:
+            reader.exchange(READ, 5)
+        assert caught.value.kind == "reader"
+
+
+# -- resets --------------------------------------------------------------------------------------
+
+BAD_ANSWERS = {
+    "nothing": {"atr": 0},
+    "half of it": {"atr": 5},
+    "neither 3B nor 3F": {"atr_instead": b"\x3e\x00"},
+    "TCK with T=0 alone": {"atr_instead": b"\x3b\x01\x41\x40"},
+    "T=1, TCK wrong": {"atr_instead": b"\x3b\x80\x01\x80"},
+    "T=2 alone": {"atr_instead": b"\x3b\x80\x02\x82"},
+    "no end": {"atr_instead": b"\x3b" + b"\xff" * 200},
+}
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """The long waits of 8.1 and 10.2 cut short; the machine may still be slow."""
+    monkeypatch.setattr(contact, "_NEXT_ETU", 1000)
+
+
+@pytest.mark.parametrize("name", BAD_ANSWERS)
+def test_a_bad_answer_gets_a_warm_reset_and_then_no_power(name, hurried):
+    """SPEC-P8: cold reset, one warm reset, power down."""
+    chip = EchoChip()
+    with wired(chip) as (card, reader):
+        for key, value in BAD_ANSWERS[name].items():
+            setattr(card.faults, key, value)
+        with pytest.raises(TransportError, match="cannot be used") as caught:
+            reader.power_on()
+        assert caught.value.kind == "silent"
+        assert (card.resets, card._is_on) == (2, False)
+        with pytest.raises(TransportError, match="no power"):
+            reader.exchange(READ, 1)
+        if name != "T=2 alone":
+            card.faults.atr_resets = 3  # the next cold reset's answer is bad too
+            reader.power_on()
+            assert card.resets == 4
+            assert reader.exchange(READ, 5)[-2:] == b"\x90\x00"
+
+
+@pytest.mark.parametrize(
+    ("pps", "resets", "baud"),
+    [("silent", 2, 9600), ("other", 2, 9600), ("bad_pck", 2, 9600), ("without", 1, 9600),
+     ("", 1, 115_200)],
+)  # fmt: skip
+def test_a_card_that_does_not_take_the_pps_speaks_as_it_began(pps, resets, baud, hurried):
+    """9.3: without PPS1 372/1 stays; a wrong answer or none needs a reset."""
+    with wired(EchoChip(), Nature(ta1=0x18)) as (card, reader):
+        card.faults.pps = pps
+        reader.power_on()
+        assert (card.resets, round(1 / card.etu_s)) == (resets, baud)
+        assert reader.exchange(READ, 5)[-2:] == b"\x90\x00"
+
+
+def test_a_slow_uart_asks_for_less():
+    with wired(EchoChip(), Nature(ta1=0x18), options="?fastest=38400") as (card, reader):
+        reader.power_on()
+        assert round(1 / card.etu_s) == 38_400
+        assert reader.exchange(READ, 5)[-2:] == b"\x90\x00"
+
+
+# -- T=0 -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault", [{"nulls": 40}, {"one_by_one": True}, {"nulls": 3, "one_by_one": True},
+              {"character_s": 0.003}]
+)  # fmt: skip
+def test_t0_ways_that_are_allowed(fault):
+    chip = EchoChip()
+    with wired(chip, Nature(ta1=0x18)) as (card, reader):
+        reader.power_on()
+        card.faults = replace(card.faults, **fault)
+        assert reader.exchange(READ, 5) == bytes(range(16)) + b"\x90\x00"
+        assert reader.exchange(SELECT, 5) == b"\x90\x00"
+        assert chip.executed == [READ, SELECT]
+
+
+@pytest.mark.parametrize(
+    ("fault", "executed"),
+    [({"nulls": -1}, 1), ({"procedure": 0x11}, 0), ({"cut": 4}, 1), ({"silent": True}, 0),
+     ({"garbage": b"\x11\x22" * 40}, 1), ({"garbage": b"\xa4" * 5}, 1)],
+    ids=["NULL without end", "procedure byte", "cut short", "silent", "garbage", "surplus"],
+)  # fmt: skip
+def test_t0_faults_end_within_the_deadline_and_nothing_is_sent_twice(fault, executed):
+    chip = EchoChip()
+    with wired(chip, Nature(ta1=0x18)) as (card, reader):
+        reader.power_on()
+        card.faults = replace(card.faults, **fault)
+        began = time.monotonic()
+        with pytest.raises(TransportError) as caught:
+            reader.exchange(SELECT if "garbage" in fault else READ, 0.5)
+        assert time.monotonic() - began < 3
+        assert caught.value.kind == "silent"
+        assert len(chip.executed) == executed
+        assert not card._is_on
+        card.faults = replace(card.faults, **{key: getattr(REST, key) for key in fault})
+        reader.power_on()
+        assert reader.exchange(READ, 5)[-2:] == b"\x90\x00"
+
+
+REST = ContactCard.__init__.__globals__["ContactFaults"]()
+
+
+def test_what_t_0_cannot_carry_is_a_fault_of_the_program_and_said():
+    with wired(EchoChip()) as (_, reader):
+        reader.power_on()
+        with pytest.raises(TransportError, match="P3"):
+            reader.exchange(b"\x00\xa4\x04\x00", 1)
+
+
+# -- T=1 -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["wrong_edc", "lost", "cut", "doubled", "garbage", "deaf", "wtx"])
+def test_t1_faults_are_mended_and_the_command_executed_once(fault):
+    chip = EchoChip()
+    with wired(chip, QUICK_T1) as (card, reader):
+        reader.power_on()
+        card.faults.blocks = Faults(**{fault: 1})
+        reader.power_on()
+        card_faults = Faults(**{fault: 1})
+        card.faults.blocks.__dict__.update(card_faults.__dict__)
+        assert reader.exchange(READ, 5) == bytes(range(16)) + b"\x90\x00"
+        assert reader.exchange(SELECT + bytes(30), 5) == b"\x90\x00"
+        assert chip.executed == [READ, SELECT + bytes(30)]
+
+
+@pytest.mark.parametrize("fault", ["wrong_edc", "lost", "garbage", "wtx"])
+def test_t1_faults_without_an_end_end_and_the_slot_recovers(fault):
+    chip = EchoChip()
+    with wired(chip, QUICK_T1) as (card, reader):
+        reader.power_on()
+        blocks = card.faults.blocks
+        setattr(blocks, fault, -1)
+        began = time.monotonic()
+        with pytest.raises(TransportError) as caught:
+            reader.exchange(READ, 2.5)
+        assert time.monotonic() - began < 5
+        assert caught.value.kind == "silent"
+        assert len(chip.executed) <= 1
+        setattr(blocks, fault, 0)
+        reader.power_on()
+        assert reader.exchange(READ, 5)[-2:] == b"\x90\x00"
+
+
+def test_t1_after_resynchronisation_the_card_keeps_its_power():
+    """The exchange has failed, its command is not sent again, the next one goes through."""
+    chip = EchoChip()
+    with wired(chip, QUICK_T1) as (card, reader):
+        reader.power_on()
+        card.faults.blocks.wrong_edc = 3
+        with pytest.raises(TransportError) as caught:
+            reader.exchange(READ, 5)
+        assert caught.value.kind == "silent"
+        assert reader.exchange(SELECT, 5) == b"\x90\x00"
+        assert chip.executed == [READ, SELECT]
+        assert card.resets == 1
+
+
+def test_t1_a_card_that_gives_up_a_chain_keeps_its_power():
+    chip = EchoChip()
+    with wired(chip, QUICK_T1) as (card, reader):
+        reader.power_on()
+        card.faults.blocks.abort = 1
+        with pytest.raises(TransportError, match="gave up"):
+            reader.exchange(SELECT + bytes(30), 5)
+        assert reader.exchange(READ, 5)[-2:] == b"\x90\x00"
+        assert chip.executed == [READ]
+
+
+# -- damaged characters: a pty has no parity, so its marks are put in here ---------------------------
+
+
+def spoil(monkeypatch, *, after):
+    """The reading after so many shows a damaged character, once; -1: from then on each."""
+    left = [after]
+    real = Marks.taken_off
+
+    def taken_off(self, raw):
+        found, is_damaged = real(self, raw)
+        left[0] -= 1
+        return found, is_damaged or left[0] == -1
+
+    monkeypatch.setattr(Marks, "taken_off", taken_off)
+
+
+def test_marks_of_damaged_characters_are_taken_off_however_they_are_cut():
+    """termios(3), PARMRK: FF 00 X is a bad X, FF FF is FF."""
+    raw = bytes.fromhex("01FFFF02FF0003FF00FFFFFF00")
+    assert Marks().taken_off(raw) == (bytes.fromhex("01FF0203FFFF00"), True)
+    for cut in range(1, len(raw)):
+        marks = Marks()
+        first, second = marks.taken_off(raw[:cut]), marks.taken_off(raw[cut:])
+        assert first[0] + second[0] == bytes.fromhex("01FF0203FFFF00")
+        assert first[1] or second[1]
+    assert Marks().taken_off(b"\xff\xff\xff\xff") == (b"\xff\xff", False)
+
+
+@pytest.mark.parametrize("after", range(1, 4))
+def test_t0_a_damaged_character_resets_the_card_once_and_sends_nothing_again(monkeypatch, after):
+    chip = EchoChip()
+    with wired(chip, Nature(ta1=0x18)) as (card, reader):
+        reader.power_on()
+        card.faults.character_s = 0.01  # so that each is read alone
+        spoil(monkeypatch, after=after)
+        with pytest.raises(TransportError, match="damaged") as caught:
+            reader.exchange(READ, 5)
+        assert caught.value.kind == "silent"
+        card.faults.character_s = 0.0
+        assert (card.resets, card._is_on) == (2, True)
+        assert chip.executed in ([], [READ])
+        assert reader.exchange(SELECT, 5) == b"\x90\x00"
+        assert chip.executed[-1] == SELECT
+        assert chip.executed.count(READ) <= 1
+
+
+def test_t1_a_damaged_character_is_a_damaged_block(monkeypatch):
+    chip = EchoChip()
+    with wired(chip, QUICK_T1) as (card, reader):
+        reader.power_on()
+        spoil(monkeypatch, after=1)
+        assert reader.exchange(READ, 5) == bytes(range(16)) + b"\x90\x00"
+        assert (chip.executed, card.resets) == ([READ], 1)
+
+
+def test_a_damaged_answer_to_reset_gets_a_warm_reset(monkeypatch):
+    with wired(EchoChip()) as (card, reader):
+        card.faults.character_s = 0.002
+        spoil(monkeypatch, after=4)
+        reader.power_on()
+        assert card.resets == 2
+
+
+def test_the_line_is_set_to_two_stop_bits_and_parity_of_the_convention():
+    """A pty takes no parity but keeps which one was meant."""
+    import termios
+
+    for nature, is_odd in ((Nature(), False), (Nature(is_inverse=True), True)):
+        with wired(EchoChip(), nature) as (card, reader):
+            reader.power_on()
+            iflag, _, cflag, *_ = termios.tcgetattr(card._master)
+            assert bool(cflag & termios.PARODD) is is_odd
+            assert cflag & termios.CSTOPB
+            assert iflag & termios.PARMRK
+            assert iflag & termios.INPCK
+
+
+# -- cards that come and go --------------------------------------------------------------------------
+
+
+class Leaving(EchoChip):
+    """Gone once it has got its second command."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_in = True
+
+    def is_there(self):
+        return self.is_in
+
+    def transmit(self, command):
+        answer = super().transmit(command)
+        if len(self.executed) == 2:
+            self.is_in = False
+            return b""
+        return answer
+
+
+@pytest.mark.parametrize("nature", [Nature(), QUICK_T1], ids=["T=0", "T=1"])
+def test_a_card_pulled_amid_a_command_is_removed_and_soon(nature):
+    chip = Leaving()
+    with wired(chip, nature) as (_, reader):
+        assert reader.cards_in_reach() == 1
+        reader.power_on()
+        reader.exchange(READ, 5)
+        began = time.monotonic()
+        with pytest.raises(TransportError) as caught:
+            reader.exchange(READ, 30)
+        assert caught.value.kind == "removed"
+        assert time.monotonic() - began < 2
+        assert reader.cards_in_reach() == 0
+        for act in (reader.power_on, lambda: reader.exchange(READ, 1)):
+            with pytest.raises(TransportError) as caught:
+                act()
+            assert caught.value.kind == "removed"
+
+
+def test_a_change_ends_the_wait():
+    chip = Leaving()
+    with wired(chip) as (_, reader):
+        assert reader.cards_in_reach() == 1
+        chip.is_in = False  # before the wait: it counts
+        began = time.monotonic()
+        reader.wait_change(10)
+        assert time.monotonic() - began < 2
+        assert reader.cards_in_reach() == 0
+        reader.wait_change(0.1)
+        assert time.monotonic() - began < 4
+
+
+def test_where_nothing_tells_of_a_card_it_is_asked_by_a_reset(hurried):
+    with wired(EchoChip()) as (card, reader):
+        card.is_blind = True
+        assert reader.cards_in_reach() == 1
+        assert not card._is_on
+        reader.power_on()
+        resets = card.resets
+        assert reader.cards_in_reach() == 1
+        assert card.resets == resets  # a powered card is not disturbed
+        reader.power_off()
+        card.faults.atr = 0
+        assert reader.cards_in_reach() == 0
+        began = time.monotonic()
+        reader.wait_change(0.05)
+        assert time.monotonic() - began < 1
+
+
+def test_a_uart_that_is_unplugged_comes_back(tmp_path):
+    """Devices open lazily: gone is a TransportError, again and again, until it is there."""
+    link = tmp_path / "ttySLOT"
+    reader = open_iso7816(str(link))
+    for _ in range(2):
+        with pytest.raises(TransportError) as caught:
+            reader.cards_in_reach()
+        assert caught.value.kind == "reader"
+    for _ in range(2):
+        with ContactCard(EchoChip()) as card:
+            reader._given_lines = reader._lines = card
+            link.symlink_to(card.device)
+            reader.power_on()
+            assert reader.exchange(READ, 5)[-2:] == b"\x90\x00"
+            link.unlink()
+        with pytest.raises(TransportError) as caught:
+            reader.exchange(READ, 2)
+        assert caught.value.kind == "reader"
+    reader.close()
+
+
+# -- the address -------------------------------------------------------------------------------------
+
+
+def test_the_address_says_how_the_slot_is_wired():
+    reader = registry.open_reader("iso7816:/dev/ttyAMA0?clock=4000000&echo=off&modem=smartmouse")
+    assert isinstance(reader, Iso7816Reader)
+    wiring = reader._wiring
+    assert (wiring.device, wiring.clock_hz, wiring.has_echo) == ("/dev/ttyAMA0", 4_000_000, False)
+    assert wiring.is_inverted
+    assert reader._initial_baud == 10_753
+    assert open_iso7816("/dev/x")._wiring.clock_hz == 3_571_200
+
+
+@pytest.mark.parametrize(
+    "rest", ["", "?echo=off", "/dev/x?echo=maybe", "/dev/x?speed=1", "/dev/x?clock=9000000",
+             "/dev/x?clock=", "/dev/x?fastest=-1", "/dev/x?modem=usb"]
+)  # fmt: skip
+def test_an_address_that_is_wrong_is_refused(rest):
+    with pytest.raises(ValueError, match="iso7816"):
+        open_iso7816(rest)
+
+
+def test_t0_status_words_61_and_6c_are_for_the_channel_above():
+    class Waiting(EchoChip):
+        def transmit(self, command):
+            self.executed.append(command)
+            if command[1] == 0xC0:
+                return b"\x01\x02\x90\x00" if command[4] == 2 else b"\x6c\x02"
+            return b"\x61\x05"
+
+    chip = Waiting()
+    with wired(chip) as (_, reader):
+        reader.power_on()
+        assert reader.exchange(SELECT, 5) == b"\x61\x05"
+        from firmware.apdu import CommandApdu
+
+        channel = open_channel(reader, 5)
+        answer = channel.transmit(CommandApdu(0, 0xA4, 4, 0, b"\x11\x22"))
+        assert (answer.data, answer.sw) == (b"\x01\x02", 0x9000)
+
+
+def test_the_reader_has_the_shape_of_channel_reader():
+    for name in (each for each in vars(Reader) if not each.startswith("_")):
+        assert hasattr(Iso7816Reader, name) or name == "name"
+    assert issubclass(ProtocolError, Exception)
+    assert characters.LATENCY_S < 1
+    assert os.path.exists("/dev/ptmx")
