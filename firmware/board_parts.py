@@ -22,7 +22,7 @@ def _address(*schemes: str) -> Any:
 @dataclass(frozen=True)
 class Reader:
     name: str = text(r"\S(.{0,30}\S)?", " 1 至 32 字的名称", "a name of 1 to 32 characters")
-    address: str = _address("sim", "pcsc", "ccid", "pn532", "replay")
+    address: str = _address("sim", "pcsc", "ccid", "iso7816", "pn532", "replay")
     kind: str = choice("contact", "contactless")
     power_pin: int | None = whole(0, 27, None)
     reset_pin: int | None = whole(0, 27, None)
@@ -32,7 +32,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Psam:
-    address: str = _address("sim", "pcsc", "ccid", "replay")
+    address: str = _address("sim", "pcsc", "ccid", "iso7816", "replay")
     terminal_number: str | None = text(
         "[0-9]{12}", " 12 位终端机编号", "a terminal number of 12 digits", None
     )

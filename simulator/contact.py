@@ -84,8 +84,9 @@ class ContactCard:
         self.faults = ContactFaults()
         self.resets = 0
         self.is_blind = False  # the slot cannot tell whether a card is in it
-        self.etu_s = 372 / clock_hz
+        self.agreed = 0x11  # F and D, as PPS1 codes them
         self._clock_hz = clock_hz
+        self._change_rate(0x11)
         self._has_echo = has_echo
         self._is_paced = is_paced
         self._master, self._slave = pty.openpty()
@@ -127,7 +128,7 @@ class ContactCard:
 
     def _switch(self, is_on: bool, in_reset: bool) -> None:
         with self._lock:
-            if (is_on, in_reset) == (self._is_on, self._in_reset):
+            if self._ended or (is_on, in_reset) == (self._is_on, self._in_reset):
                 return
             self._is_on, self._in_reset = is_on, in_reset
             self._switched += 1
@@ -161,7 +162,8 @@ class ContactCard:
     def _run(self) -> None:
         assert self.chip is not None
         self.resets += 1
-        self.etu_s = 372 / self._clock_hz
+        self.agreed = 0x11
+        self._change_rate(0x11)
         self._due_s = 0.0
         termios.tcflush(self._master, termios.TCIFLUSH)
         answer = self.chip.power_on()
@@ -175,7 +177,8 @@ class ContactCard:
         self._pause(800 / self._clock_hz)
         self._write(raw)
         if self.nature.ta2 is not None and not self.nature.ta2 & 0x10:
-            self._change_rate(self.nature.ta1 or 0x11)
+            self.agreed = self.nature.ta1 or 0x11
+            self._change_rate(self.agreed)
         self._serve(self.chip)
 
     def _serve(self, chip: Chip) -> None:
@@ -207,12 +210,17 @@ class ContactCard:
         elif self.faults.pps == "without":
             response = bytes([0xFF, pps0[0] & 0x0F, 0xFF ^ pps0[0] & 0x0F])
             pps1 = b""
+        self.agreed = pps1[0] if pps1 else 0x11
         self._write(response)
-        if pps1:
-            self._change_rate(pps1[0])
+        self._change_rate(self.agreed)
+
+    @property
+    def baud(self) -> int:
+        """What was agreed."""
+        return round(self._clock_hz / self.nature.divisor(self.agreed))
 
     def _change_rate(self, fi_di: int) -> None:
-        self.etu_s = self.nature.divisor(fi_di) / self._clock_hz
+        self._etu_s = self.nature.divisor(fi_di) / self._clock_hz
 
     # -- T=0 ---------------------------------------------------------------------------------------
 
@@ -286,7 +294,7 @@ class ContactCard:
 
     def _echo(self, part: bytes) -> None:
         if self._is_paced:
-            self._due_s += len(part) * ETU * self.etu_s
+            self._due_s += len(part) * ETU * self._etu_s
             self._pause(self._due_s - time.perf_counter())
         if self._has_echo:
             os.write(self._master, part)
@@ -294,7 +302,7 @@ class ContactCard:
     def _is_understood(self) -> bool:
         """The reader's rate is the card's (standard rates only), and it sends two stop bits."""
         _, _, cflag, _, _, speed, _ = termios.tcgetattr(self._master)
-        wanted = getattr(termios, f"B{round(1 / self.etu_s)}", None)
+        wanted = getattr(termios, f"B{round(1 / self._etu_s)}", None)
         return bool(cflag & termios.CSTOPB) and (wanted is None or speed == wanted)
 
     def _write(self, data: bytes) -> None:
@@ -306,7 +314,7 @@ class ContactCard:
             return
         self._due_s = max(self._due_s, time.perf_counter())
         for each in data:
-            self._due_s += ETU * self.etu_s + self.faults.character_s
+            self._due_s += ETU * self._etu_s + self.faults.character_s
             self._pause(self._due_s - time.perf_counter())
             os.write(self._master, bytes([each]))
 

@@ -109,6 +109,8 @@ class BlockCard:
             return self._send(0xC3, bytes([self.faults.extension]))
         command, self._command = self._command, b""
         answer = self._transmit(command)
+        if not answer:
+            return b""  # the card is gone
         self._answer = [answer[at : at + self.ifsd] for at in range(0, len(answer), self.ifsd)]
         return self._part()
 

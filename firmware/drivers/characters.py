@@ -20,6 +20,10 @@ ETU = 12
 # What Linux, a USB adapter and a busy machine may add to any wait.
 LATENCY_S = 0.25
 _AT_ONCE = 4096
+_NO_ECHO = (
+    "does not bring back what is sent: join RX and TX to the card's I/O, or write echo=off "
+    "in board.toml"
+)
 # Inverse convention (8.1): A is 1, and the first bit is the highest.
 _INVERTED = bytes(int(f"{each:08b}"[::-1], 2) ^ 0xFF for each in range(256))
 
@@ -118,13 +122,10 @@ class Characters:
         while len(came) < len(data):
             part = self.receive(len(data) - len(came), max(ends_s - time.monotonic(), 0))
             if not part:
-                raise TransportError(
-                    f"{self.name} does not bring back what is sent: join RX and TX to the card's "
-                    "I/O, or write echo=off in board.toml"
-                )
+                raise TransportError(f"{self.name} {_NO_ECHO}")
             came += part
-        if came != data:
-            raise DamagedCharacter
+            if not data.startswith(came):
+                raise DamagedCharacter(f"two talked at once, or the line {_NO_ECHO}")
 
     def _read(self, timeout_s: float) -> bytes:
         """What there is once there is something.  A mark may come in pieces, so that nothing is
@@ -144,7 +145,7 @@ class Characters:
             found, is_damaged = self._marks.taken_off(raw)
             if is_damaged and self._is_checked:
                 self.discard()
-                raise DamagedCharacter
+                raise DamagedCharacter("a character came with wrong parity")
             if found:
                 return found.translate(_INVERTED) if self._is_inverse else found
 

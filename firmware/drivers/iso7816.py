@@ -212,12 +212,10 @@ class Iso7816Reader:
         except TransportError as error:
             self._fail(error)
             raise
-        except DamagedCharacter:
+        except DamagedCharacter as error:
             self._reset_once()
             self._watch()
-            raise TransportError(
-                f"a character in {self.name} was damaged: the card was reset", "silent"
-            ) from None
+            raise TransportError(f"{self.name}: {error}; the card was reset", "silent") from None
         except (ProtocolError, Silence) as error:
             if not contact.is_usable:
                 self.power_off()

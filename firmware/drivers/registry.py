@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from firmware.drivers.ccid_reader import open_ccid
+from firmware.drivers.iso7816 import open_iso7816
 from firmware.drivers.lines import Lines
 from firmware.drivers.pad import Pad
 from firmware.drivers.pcsc import PcscReader
@@ -29,7 +30,7 @@ _BUILT_IN_READERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-_BARE_SLOTS: dict[str, Callable[[str, Lines | None], Any]] = {}
+_BARE_SLOTS: dict[str, Callable[[str, Lines | None], Any]] = {"iso7816": open_iso7816}
 """Schemes whose slot may have lines on pins of the header."""
 
 
@@ -47,7 +48,7 @@ def open_reader(address: str, lines: Lines | None = None) -> Any:
         )
     if scheme in _BUILT_IN_READERS:
         return _BUILT_IN_READERS[scheme](rest)
-    return _installed(READER_GROUP, scheme, sorted(_BUILT_IN_READERS))(rest)
+    return _installed(READER_GROUP, scheme, sorted({*_BUILT_IN_READERS, *_BARE_SLOTS}))(rest)
 
 
 def open_pad(address: str) -> Pad:
