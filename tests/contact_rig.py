@@ -12,6 +12,9 @@ from simulator.contact import ContactCard
 from simulator.contact_atr import Nature
 from simulator.slot import SimulatedSlot
 
+READ = bytes.fromhex("00B2010410")
+SELECT = bytes.fromhex("00A4040003112233")
+QUICK_T1 = Nature(protocol=1, ifsc=16, bwi=0, cwi=3)  # its short waits are soon over
 HISTORICAL = bytes.fromhex("0081544C0086840807230005C0")
 
 

@@ -1,6 +1,5 @@
 """Issue 6.2: a contact slot on a bare UART, against a card on a pty that misbehaves."""
 
-import termios
 import time
 from dataclasses import replace
 
@@ -9,19 +8,15 @@ import pytest
 from firmware.apdu import CommandApdu
 from firmware.channel import Reader, open_channel
 from firmware.drivers import contact, registry
-from firmware.drivers.characters import Marks
 from firmware.drivers.iso7816 import Iso7816Reader, open_iso7816
 from firmware.outcome import TransportError
-from simulator.contact import ContactCard, ContactFaults
+from simulator.contact import ContactFaults
 from simulator.contact_atr import Nature
-from tests.contact_rig import EchoChip, wired
+from tests.contact_rig import QUICK_T1, READ, SELECT, EchoChip, wired
 
 pytestmark = pytest.mark.timeout(60)
 
-READ = bytes.fromhex("00B2010410")
 READ_256 = bytes.fromhex("00B2010400")
-SELECT = bytes.fromhex("00A4040003112233")
-QUICK_T1 = Nature(protocol=1, ifsc=16, bwi=0, cwi=3)
 
 NATURES = {
     "T=0": (Nature(), False, 9600),
@@ -240,172 +235,6 @@ def test_t1_a_card_that_gives_up_a_chain_keeps_its_power():
             reader.exchange(SELECT + bytes(30), 5)
         assert reader.exchange(READ, 5)[-2:] == b"\x90\x00"
         assert chip.executed == [READ]
-
-
-# -- damaged characters: a pty has no parity, so its marks are put in here ------------------------
-
-
-def spoil(monkeypatch, *, after):
-    """The reading after so many shows a damaged character, once; -1: from then on each."""
-    left = [after]
-    real = Marks.taken_off
-
-    def taken_off(self, raw):
-        found, is_damaged = real(self, raw)
-        left[0] -= 1
-        return found, is_damaged or left[0] == -1
-
-    monkeypatch.setattr(Marks, "taken_off", taken_off)
-
-
-def test_marks_of_damaged_characters_are_taken_off_however_they_are_cut():
-    """termios(3), PARMRK: FF 00 X is a bad X, FF FF is FF."""
-    raw = bytes.fromhex("01FFFF02FF0003FF00FFFFFF00")
-    assert Marks().taken_off(raw) == (bytes.fromhex("01FF0203FFFF00"), True)
-    for cut in range(1, len(raw)):
-        marks = Marks()
-        first, second = marks.taken_off(raw[:cut]), marks.taken_off(raw[cut:])
-        assert first[0] + second[0] == bytes.fromhex("01FF0203FFFF00")
-        assert first[1] or second[1]
-    assert Marks().taken_off(b"\xff\xff\xff\xff") == (b"\xff\xff", False)
-
-
-@pytest.mark.parametrize("after", range(1, 4))
-def test_t0_a_damaged_character_resets_the_card_once_and_sends_nothing_again(monkeypatch, after):
-    chip = EchoChip()
-    with wired(chip, Nature(ta1=0x18)) as (card, reader):
-        reader.power_on()
-        card.faults.character_s = 0.01  # so that each is read alone
-        spoil(monkeypatch, after=after)
-        with pytest.raises(TransportError, match="parity") as caught:
-            reader.exchange(READ, 5)
-        assert caught.value.kind == "silent"
-        card.faults.character_s = 0.0
-        assert (card.resets, card._is_on) == (2, True)
-        assert chip.executed in ([], [READ])
-        assert reader.exchange(SELECT, 5) == b"\x90\x00"
-        assert chip.executed[-1] == SELECT
-        assert chip.executed.count(READ) <= 1
-
-
-def test_t1_a_damaged_character_is_a_damaged_block(monkeypatch):
-    chip = EchoChip()
-    with wired(chip, QUICK_T1) as (card, reader):
-        reader.power_on()
-        spoil(monkeypatch, after=1)
-        assert reader.exchange(READ, 5) == bytes(range(16)) + b"\x90\x00"
-        assert (chip.executed, card.resets) == ([READ], 1)
-
-
-def test_a_damaged_answer_to_reset_gets_a_warm_reset(monkeypatch):
-    with wired(EchoChip()) as (card, reader):
-        card.faults.character_s = 0.002
-        spoil(monkeypatch, after=4)
-        reader.power_on()
-        assert card.resets == 2
-
-
-def test_the_line_is_set_to_two_stop_bits_and_parity_of_the_convention():
-    """A pty takes no parity but keeps which one was meant."""
-    for nature, is_odd in ((Nature(), False), (Nature(is_inverse=True), True)):
-        with wired(EchoChip(), nature) as (card, reader):
-            reader.power_on()
-            iflag, _, cflag, *_ = termios.tcgetattr(card._master)
-            assert bool(cflag & termios.PARODD) is is_odd
-            assert cflag & termios.CSTOPB
-            assert iflag & termios.PARMRK
-            assert iflag & termios.INPCK
-
-
-# -- cards that come and go -----------------------------------------------------------------------
-
-
-class Leaving(EchoChip):
-    """Gone once it has got its second command."""
-
-    def __init__(self):
-        super().__init__()
-        self.is_in = True
-
-    def is_there(self):
-        return self.is_in
-
-    def transmit(self, command):
-        answer = super().transmit(command)
-        if len(self.executed) == 2:
-            self.is_in = False
-            return b""
-        return answer
-
-
-@pytest.mark.parametrize("nature", [Nature(), QUICK_T1], ids=["T=0", "T=1"])
-def test_a_card_pulled_amid_a_command_is_removed_and_soon(nature):
-    chip = Leaving()
-    with wired(chip, nature) as (_, reader):
-        assert reader.cards_in_reach() == 1
-        reader.power_on()
-        reader.exchange(READ, 5)
-        began = time.monotonic()
-        with pytest.raises(TransportError) as caught:
-            reader.exchange(READ, 30)
-        assert caught.value.kind == "removed"
-        assert time.monotonic() - began < 2
-        assert reader.cards_in_reach() == 0
-        for act in (reader.power_on, lambda: reader.exchange(READ, 1)):
-            with pytest.raises(TransportError) as caught:
-                act()
-            assert caught.value.kind == "removed"
-
-
-def test_a_change_ends_the_wait():
-    chip = Leaving()
-    with wired(chip) as (_, reader):
-        assert reader.cards_in_reach() == 1
-        chip.is_in = False  # before the wait: it counts
-        began = time.monotonic()
-        reader.wait_change(10)
-        assert time.monotonic() - began < 2
-        assert reader.cards_in_reach() == 0
-        reader.wait_change(0.1)
-        assert time.monotonic() - began < 4
-
-
-def test_where_nothing_tells_of_a_card_it_is_asked_by_a_reset(hurried):
-    with wired(EchoChip()) as (card, reader):
-        card.is_blind = True
-        assert reader.cards_in_reach() == 1
-        assert not card._is_on
-        reader.power_on()
-        resets = card.resets
-        assert reader.cards_in_reach() == 1
-        assert card.resets == resets  # a powered card is not disturbed
-        reader.power_off()
-        card.faults.atr = 0
-        assert reader.cards_in_reach() == 0
-        began = time.monotonic()
-        reader.wait_change(0.05)
-        assert time.monotonic() - began < 1
-
-
-def test_a_uart_that_is_unplugged_comes_back(tmp_path):
-    """Devices open lazily: gone is a TransportError, again and again, until it is there."""
-    link = tmp_path / "ttySLOT"
-    reader = open_iso7816(str(link))
-    for _ in range(2):
-        with pytest.raises(TransportError) as caught:
-            reader.cards_in_reach()
-        assert caught.value.kind == "reader"
-    for _ in range(2):
-        with ContactCard(EchoChip()) as card:
-            reader._given_lines = reader._lines = card
-            link.symlink_to(card.device)
-            reader.power_on()
-            assert reader.exchange(READ, 5)[-2:] == b"\x90\x00"
-            link.unlink()
-        with pytest.raises(TransportError) as caught:
-            reader.exchange(READ, 2)
-        assert caught.value.kind == "reader"
-    reader.close()
 
 
 # -- the address ----------------------------------------------------------------------------------
