@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from firmware import __version__, attached, identity, offspring, parts, supervise
 from firmware.authorize.inbox import Inbox
 from firmware.authorize.jobs import Jobs
-from firmware.authorize.unit import Unit
+from firmware.authorize.unit import Pad, Unit
 from firmware.board import Board, BoardError, load
 from firmware.card import region
 from firmware.card.region import RegionTable
@@ -36,6 +36,7 @@ from firmware.journal.schema import (
     JournalFullError,
 )
 from firmware.journal.store import Journal
+from firmware.menu import Menu
 from firmware.outcome import Fault, outcome
 from firmware.parts import AddressError
 from firmware.supervise import Supervisor
@@ -112,7 +113,9 @@ def _check(board: Board) -> int:
         os.close(_claim(board.unit.data_dir))  # a PSAM in use must not be reset
     header = parts.header(board)
     try:
-        return attached.check(board, lambda part: parts.slot(part, header), parts.pad)
+        return attached.check(
+            board, lambda part: parts.slot(part, header), lambda: parts.pad(board, header)
+        )
     finally:
         header.close()
 
@@ -140,13 +143,16 @@ def _run_card(board: Board, board_path: Path | None) -> int:
     header = parts.header(board)
     signals = parts.signals(board, header)
     display = Display([*parts.surfaces(board), *signals, supervisor], parts.language(board))
-    unit = build_unit(board, display, header, supervisor)
-    jobs = Jobs()
     keys = parts.keys(board, header)
+    pad = parts.pad(board, header, keys)
+    unit = build_unit(board, display, header, pad, supervisor)
+    jobs = Jobs()
     if keys is not None:
-        keys.when_cancelled = jobs.cancel
+        keys.when_cancelled = jobs.cancel_at_unit
+    presses = parts.presses(board, pad, keys)
+    menu = None if presses is None else Menu(unit, jobs, presses, display.next_language)
     looks = () if keys is None else (keys.look,)
-    terminal = Terminal(unit, Inbox(unit), jobs, looks=looks, supervisor=supervisor)
+    terminal = Terminal(unit, Inbox(unit), jobs, menu=menu, looks=looks, supervisor=supervisor)
     desk = Desk(unit, jobs, terminal.status, display, __version__)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: terminal.stop())
@@ -190,7 +196,11 @@ def _claim(data_dir: Path) -> int:
 
 
 def build_unit(
-    board: Board, display: Display, header: Pins, supervisor: Supervisor | None = None
+    board: Board,
+    display: Display,
+    header: Pins,
+    pad: Pad | None,
+    supervisor: Supervisor | None = None,
 ) -> Unit:
     """Open the devices, the key and the journal of that board; journal the start.
 
@@ -199,7 +209,6 @@ def build_unit(
     """
     recorder = None if supervisor is None else lambda command, answer: supervisor.beat()
     readers, psam = parts.readers(board, header), parts.psam(board, header, recorder)
-    pad = parts.pad(board)
     clock = _clock(board)
     keys = identity.key_store(board)
     journal = _open_journal(board, keys, clock)

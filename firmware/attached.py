@@ -23,7 +23,7 @@ class Pad(Protocol):
         """What it says of itself.  Raises OSError."""
 
 
-def check(board: Board, open_slot: OpenSlot, open_pad: Callable[[Board], Pad | None]) -> int:
+def check(board: Board, open_slot: OpenSlot, open_pad: Callable[[], Pad | None]) -> int:
     """Print a table; 0 when every device answers and the PSAM is this unit's, else 1."""
     print(f"board.toml is sound: unit {board.unit.id}, region {board.unit.region}")
     rows = [
@@ -34,7 +34,7 @@ def check(board: Board, open_slot: OpenSlot, open_pad: Callable[[Board], Pad | N
         rows.append(("pad", "-", (True, "none: this unit takes no PIN")))
     else:
         address = board.pad.address
-        rows.append(("pad", address, _row(partial(_pad, board, open_pad))))
+        rows.append(("pad", address, _row(partial(_pad, open_pad))))
     for name, address, (is_good, found) in rows:
         print(f"  {'ok ' if is_good else 'NOT'}  {name:12} {address:44} {found}")
     return 0 if all(is_good for _, _, (is_good, _) in rows) else 1
@@ -89,6 +89,6 @@ def _psam(board: Board, open_slot: OpenSlot) -> str:
     return told
 
 
-def _pad(board: Board, open_pad: Callable[[Board], Pad | None]) -> str:
-    pad = open_pad(board)
+def _pad(open_pad: Callable[[], Pad | None]) -> str:
+    pad = open_pad()
     return "none" if pad is None else pad.look()

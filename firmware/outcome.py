@@ -101,6 +101,7 @@ _ROWS = (
     (425, "SECOND_OPERATOR_NEEDED", CLERK),  # two different people, within two minutes
     (431, "HOST_SILENT", OFFICE),  # no MAC2 in time
     (441, "VALUES_REFUSED", CLERK),  # of a service act; the card was not changed
+    (442, "OVER_MENU_LIMIT", CLERK),  # of an amount typed at the unit
     # 5xx: a payment whose end was not seen
     (501, "NOT_TAKEN", CLERK),  # VOID by evidence
     (502, "PAYMENT_UNCERTAIN", OFFICE),

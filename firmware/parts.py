@@ -19,6 +19,7 @@ from firmware.display.window import Window
 from firmware.drivers import padkey
 from firmware.drivers.gpio import Pins, open_pins
 from firmware.drivers.gpio_lines import GpioLines
+from firmware.drivers.joined import JoinedKeys
 from firmware.drivers.keys import Keys
 from firmware.drivers.pad import Keys as PadKeys
 from firmware.drivers.pad import Pad
@@ -29,6 +30,8 @@ from firmware.psam import cipher
 from firmware.psam.session import PsamSession
 
 PAD_BAUD = 115200
+Presses = Callable[[float, Callable[[], bool]], str | None]
+"""As drivers/pad.py::Pad.key."""
 _PAD_CIPHERS = {
     3: BlockCipher(cipher.DES_BLOCK, cipher.des_encrypt, cipher.des_decrypt),
     4: BlockCipher(cipher.AES_BLOCK, cipher.aes_encrypt, cipher.aes_decrypt),
@@ -72,13 +75,30 @@ def psam(board: Board, pins: Pins, recorder: Recorder | None = None) -> PsamSess
     return PsamSession(power_on)
 
 
-def pad(board: Board) -> Pad | None:
+def pad(board: Board, pins: Pins, beside: Keys | None = None) -> Pad | None:
+    """beside: the keys beside the screen, which a matrix takes for its own."""
     if board.pad is None:
         return None
     if board.pad.address.startswith("epp:"):
         return Pad(_encrypting_pad(board, board.pad))
+    if board.pad.address.startswith("gpio:"):
+        return Pad(_matrix(board.pad, pins, beside))
     found: Pad = _device(open_pad, board.pad.address)
     return found
+
+
+def _matrix(named: board_keys.Pad, pins: Pins, beside: Keys | None) -> PadKeys:
+    from firmware.drivers.keyed import Keyboard, KeyedPad
+    from firmware.drivers.matrix import MatrixKeys
+    from firmware.drivers.matrix_wires import MatrixWires
+
+    assert named.rows is not None
+    assert named.columns is not None
+    assert named.keys is not None
+    found: Keyboard = MatrixKeys(MatrixWires(pins, named.rows, named.columns), named.keys)
+    if beside is not None:
+        found = JoinedKeys(found, beside)
+    return KeyedPad(found, named.key_s)
 
 
 def _encrypting_pad(board: Board, named: board_keys.Pad) -> PadKeys:
@@ -100,6 +120,20 @@ def _encrypting_pad(board: Board, named: board_keys.Pad) -> PadKeys:
     return EncryptingPad(
         lambda: open_uart(device, PAD_BAUD), key, named.format, algorithm, named.key_s
     )
+
+
+def presses(board: Board, pad: Pad | None, beside: Keys | None) -> Presses | None:
+    """The keys a person may press between PINs; None where nobody listens to any.
+
+    The simulator's are listened to for a menu only, for each question of them is a connection.
+    """
+    if pad is None or board.pad is None:
+        return None
+    if board.pad.address.startswith("gpio:"):
+        return pad.key
+    if board.menu is None and not board.pad.address.startswith("epp:"):
+        return None
+    return pad.key if beside is None else JoinedKeys(pad, beside).key
 
 
 def keys(board: Board, pins: Pins) -> Keys | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from firmware.authorize import condition, recovery
 from firmware.authorize.inbox import SCRUB_RECORDS, Inbox
@@ -20,17 +20,12 @@ from firmware.authorize.request import Request
 from firmware.authorize.result import outcome_of
 from firmware.authorize.service import Errand, ServiceCall, admitted, serve
 from firmware.authorize.services import SERVICES
+from firmware.authorize.trouble import outcome_of_trouble
 from firmware.authorize.unit import Unit, yuan
 from firmware.authorize.welcome import welcome
 from firmware.channel import Reader
 from firmware.journal.kinds import KIND_DAMAGE
-from firmware.journal.schema import (
-    JournalCorruptError,
-    JournalDamagedError,
-    JournalError,
-    JournalFullError,
-    OrderSettledError,
-)
+from firmware.journal.schema import JournalError
 from firmware.outcome import Outcome, TransportError, outcome
 from firmware.supervise import Supervisor
 
@@ -44,6 +39,16 @@ RESULT_S = 2.0
 NO_READER = -1
 
 
+class Menu(Protocol):
+    """firmware/menu.py::Menu: the keys a person may press between and before cards."""
+
+    @property
+    def is_open(self) -> bool: ...
+    def rest(self, seconds: float) -> None: ...
+    def is_cancel_pressed(self, seconds: float) -> bool: ...
+    def make_way(self) -> None: ...
+
+
 class Terminal:
     def __init__(
         self,
@@ -51,12 +56,12 @@ class Terminal:
         inbox: Inbox,
         jobs: Jobs,
         pause: Callable[[float], None] | None = None,
+        menu: Menu | None = None,
         looks: Sequence[Callable[[], object]] = (),
         supervisor: Supervisor | None = None,
     ):
-        """pause: sleeps that long or less; tests let a clock of their own pass instead.
-        looks: further chores, at the start and at each round."""
-        self._supervisor = supervisor or Supervisor()
+        """pause: sleeps that long or less; tests let a clock of their own pass instead.  menu: None
+        where the pad has no keys to press.  looks: further chores, at the start and each round."""
         self._unit = unit
         self._inbox = inbox
         self._psam = PsamWatch(unit)
@@ -64,6 +69,7 @@ class Terminal:
         self._is_stopping = False
         self._sleeps = pause or self._sleep
         self._looks = looks
+        self._menu = menu
         self._cards_seen = 0  # when they were last looked at; NO_READER
         self._must_leave = False
         self._served_at: float | None = None  # the card in reach was served then
@@ -134,8 +140,18 @@ class Terminal:
             self._do_chores()
             self._supervisor.beat()
             if not self._jobs:
-                self._pause(POLL_S)
+                self._rest()
         self._finish()
+
+    def _rest(self) -> None:
+        if self._menu is None:
+            self._pause(POLL_S)
+        else:
+            self._menu.rest(POLL_S)
+
+    @property
+    def _is_menu_open(self) -> bool:
+        return self._menu is not None and self._menu.is_open
 
     def _start(self) -> None:
         self._unit.show("STARTING")
@@ -189,7 +205,7 @@ class Terminal:
         try:
             act()
         except Exception as error:
-            result = _trouble(error)
+            result = outcome_of_trouble(error)
             self._unit.show(result.name)
             self._end(result)
             self._pause(CHORES_S)  # one that stays must not fill screen and log
@@ -235,6 +251,8 @@ class Terminal:
             self._show_idle("READER_MISSING" if cards is None else "")
         elif self._cards_seen == before:
             self._remind()
+        elif self._is_menu_open:
+            self._cards_seen = before  # greeted when the person is done
         elif len(cards) > 1:
             self._begin("idle")
             self._unit.show("TWO_CARDS")
@@ -242,6 +260,9 @@ class Terminal:
             self._greet(cards[0])
 
     def _show_idle(self, trouble: str) -> None:
+        if self._is_menu_open:
+            self._idle_shown = ""
+            return
         if self._unit.monotonic() < self._result_until:
             return
         message_id, fields = condition.idle_message(self._unit, self._psam.refused)
@@ -254,8 +275,8 @@ class Terminal:
 
     def _remind(self) -> None:
         """A card that should have been taken by now."""
-        if self._cards_seen > 1:
-            return  # TWO_CARDS says it
+        if self._cards_seen > 1 or self._is_menu_open:
+            return  # TWO_CARDS says it, or somebody reads something else
         if self._must_leave:
             message_id, due = "REMOVE_CARD", self._result_until
         elif self._served_at is not None:
@@ -292,6 +313,8 @@ class Terminal:
 
     def _serve_next(self) -> None:
         job = self._jobs.take()
+        if self._menu is not None:
+            self._menu.make_way()
         self._begin("serving")
         result, told = outcome("UNIT_FAULT"), dict[str, Any]()
         try:
@@ -311,7 +334,7 @@ class Terminal:
 
     def _broken_off(self, job: Job, error: Exception) -> Outcome:
         """What the journal knows of the order counts; while it knows nothing, what went wrong."""
-        result = _trouble(error)
+        result = outcome_of_trouble(error)
         if isinstance(job.work, ServiceCall):
             self._unit.show(result.name)
             return result
@@ -374,20 +397,8 @@ class Terminal:
             if prompt != shown:
                 self._unit.show(prompt, amount=amount)
                 shown = prompt
-            self._pause(POLL_S)
+            if self._menu is None:
+                self._pause(POLL_S)
+            elif self._menu.is_cancel_pressed(POLL_S):
+                self._jobs.cancel_at_unit()
         return outcome("REMOVE_CARD" if self._must_leave else "NO_CARD")
-
-
-def _trouble(error: Exception) -> Outcome:
-    """Log it; the outcome of a fault that no rule foresaw."""
-    if not isinstance(error, JournalError):
-        log.exception("the card loop met a fault of its own", exc_info=error)
-        return outcome("UNIT_FAULT")
-    log.error("journal: %s", error)
-    if isinstance(error, OrderSettledError):
-        return outcome("ORDER_SETTLED")
-    if isinstance(error, JournalFullError):
-        return outcome("DISK_FULL")
-    if isinstance(error, JournalDamagedError | JournalCorruptError):
-        return outcome("JOURNAL_DAMAGED")
-    return outcome("UNIT_FAULT")

@@ -10,6 +10,7 @@ from firmware.authorize.jobs import Answer, Jobs
 from firmware.authorize.request import Request
 from firmware.display.screen import Display
 from firmware.host.desk import Desk
+from firmware.menu import Menu
 from firmware.terminal import Terminal
 from simulator.slot import AFTER, Cut
 from tests.rig import Rig
@@ -31,7 +32,10 @@ class Loop:
         self.display = Display([])
         self.fields: list[tuple[str, dict[str, str]]] = []
         self.unit.show = self._show
-        self.terminal = Terminal(self.unit, self.inbox, self.jobs, self.hands.wait)
+        self.menu = None
+        if self.unit.board.menu is not None:
+            self.menu = Menu(self.unit, self.jobs, self._press, self.display.next_language)
+        self.terminal = Terminal(self.unit, self.inbox, self.jobs, self.hands.wait, self.menu)
         status = self.terminal.status
         self.desk = Desk(self.unit, self.jobs, status, self.display, "test")
 
@@ -42,6 +46,12 @@ class Loop:
     def _show(self, message_id: str, **fields: str) -> None:
         self.fields.append((message_id, fields))
         self.display.show(message_id, **fields)  # KeyError for an id without a text
+
+    def _press(self, seconds: float, interrupted: Callable[[], bool]) -> str | None:
+        key = self.world.holder.key(0, interrupted)
+        if key is None:
+            self.hands.wait(seconds)
+        return key
 
     @property
     def shown(self) -> list[str]:

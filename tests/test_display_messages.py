@@ -21,6 +21,8 @@ PROGRESS_IDS = {
     "OLD_PIN", "NEW_PIN", "NEW_PIN_AGAIN", "NEW_PIN_DIFFERED", "NEW_PIN_TOO_EASY", "NEW_PIN_FORCED",
     "INITIAL_PIN_WARNING", "REMOVE_PIN", "PIN_CHANGE_CHECKING", "PIN_CHANGED", "PIN_REMOVED",
     "PIN_UNBLOCKED", "PIN_RELOADED", "BLOCK_CHECKING", "BLOCKED",
+    "MENU_BALANCE", "MENU_SETTLEMENTS", "MENU_PIN", "MENU_AMOUNT", "MENU_LANGUAGE",
+    "ENTER_AMOUNT", "SETTLEMENT", "NO_SETTLEMENTS",
 }  # fmt: skip
 
 FIELDS = {
@@ -41,6 +43,9 @@ FIELDS = {
     "APPROVED_FOUND_LATER": {"amount", "order_no"},
     "APPROVED_UNCHECKED": {"amount"},
     "OVER_TRANSACTION_LIMIT": {"amount"},
+    "OVER_MENU_LIMIT": {"amount"},
+    "ENTER_AMOUNT": {"amount"},
+    "SETTLEMENT": {"number", "at", "amount"},
     "ORDER_MISMATCH": {"order_no"},
     "ORDER_SETTLED": {"order_no"},
     "LOADED": {"amount"},

@@ -20,6 +20,8 @@ LONGEST = {
     "tries_left": "15",
     "days": "365",
     "hours": "9999",
+    "number": "10",
+    "at": "26-11-22 09:30",
     "order_no": "HIS-2026-11-22-0000000000017",
 }
 """The longest plausible value of each field."""

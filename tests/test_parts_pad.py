@@ -10,6 +10,8 @@ import pytest
 
 from firmware import board as boards
 from firmware import parts
+from firmware.drivers.gpio import open_pins
+from firmware.drivers.pad import Pad
 from simulator.epp_device import EppDevice
 from tests.rig import Rig
 from tests.test_pin_secrecy import traces
@@ -28,7 +30,7 @@ class PadRig(Rig):
         key_file.write_text(KEY + "\n")
         key_file.chmod(0o600)
         self.pad_board = board_of(folder, self.device.path, f"format = {form}")
-        self.unit.pad = parts.pad(self.pad_board)
+        self.unit.pad = parts.pad(self.pad_board, open_pins())
         self.seen: list[int] = []
         self.unit.typed = lambda stars, left_s: self.seen.append(stars)
 
@@ -92,16 +94,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def opened(board: boards.Board) -> Pad | None:
+    return parts.pad(board, open_pins())
+
+
 def refusal(board: boards.Board) -> str:
     with pytest.raises(parts.AddressError) as caught:
-        parts.pad(board)
+        parts.pad(board, open_pins())
     assert KEY[:8] not in str(caught.value)
     return str(caught.value)
 
 
 def test_a_key_that_others_can_read_is_refused(folder: Path) -> None:
     board = board_of(folder, "/dev/none")
-    assert parts.pad(board) is not None, "the device itself may come later"
+    assert parts.pad(board, open_pins()) is not None, "the device itself may come later"
     (folder / "pad.key").chmod(0o640)
     assert "mode 0640" in refusal(board)
     (folder / "pad.key").unlink()
@@ -114,7 +120,7 @@ def test_a_file_without_a_key_is_refused(folder: Path) -> None:
 
 
 def test_production_takes_no_published_key(folder: Path) -> None:
-    assert parts.pad(board_of(folder, "/dev/none", profile="production")) is not None
+    assert opened(board_of(folder, "/dev/none", profile="production")) is not None
     (folder / "pad.key").write_text("00112233445566778899aabbccddeeff")
-    assert parts.pad(board_of(folder, "/dev/none")) is not None
+    assert opened(board_of(folder, "/dev/none")) is not None
     assert "test key" in refusal(board_of(folder, "/dev/none", profile="production"))

@@ -28,6 +28,8 @@ class Job:
     asked: str = ""
     """The order whose host was asked something in the middle of the job."""
     reply: Future[Mapping[str, Any]] | None = None
+    at_unit: bool = False
+    """Asked for by a person at the unit: no host cancels it."""
     has_begun: bool = False
     """A card is being served: from here on an INTENT may have been written."""
 
@@ -47,9 +49,9 @@ class Jobs:
         """How many wait; the one being served is not among them."""
         return len(self._waiting)
 
-    def submit(self, work: Request | ServiceCall) -> Answer | None:
+    def submit(self, work: Request | ServiceCall, *, at_unit: bool = False) -> Answer | None:
         """None when too many wait already, or the terminal is stopping."""
-        job = Job(work)
+        job = Job(work, at_unit=at_unit)
         with self._lock:
             if self._is_closed or len(self._waiting) >= MAX_WAITING:
                 return None
@@ -70,14 +72,23 @@ class Jobs:
     def cancel(self) -> bool:
         """End the wait for card or PIN of the job being served, else of the next; False: none.
 
-        After the INTENT no payment is cancelled, only the wait for its card to come back.
+        After the INTENT no payment is cancelled, only the wait for its card to come back.  A job
+        of the person at the unit is left alone.
         """
         with self._lock:
-            job = self.current or (self._waiting[0] if self._waiting else None)
-            if job is not None:
+            jobs = [each for each in (self.current, *self._waiting) if each is not None]
+            found = [each for each in jobs if not each.at_unit][:1]
+            for job in found:
                 job.is_cancelled = True
         self.came.set()
-        return job is not None
+        return bool(found)
+
+    def cancel_at_unit(self) -> None:
+        """As cancel(), by a key of the unit: the job being served, whoever asked for it."""
+        with self._lock:
+            if self.current is not None:
+                self.current.is_cancelled = True
+        self.came.set()
 
     def take(self) -> Job:
         """The next one becomes the current one.  Raises IndexError when none waits."""

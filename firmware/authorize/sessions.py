@@ -68,6 +68,12 @@ class Sessions:
         session.ends = self._monotonic() + self._rules.timeout_s
         return True
 
+    def newest(self) -> str | None:
+        """The code of whoever entered a password last and is still logged on."""
+        live = [each for code in list(self._open) if (each := self._live(code)) is not None]
+        found = max(live, key=lambda each: each.proved, default=None)
+        return None if found is None else found.operator.code
+
     def confirms(self, code: str) -> bool:
         """The password was entered within CONFIRM_S, and for no other act."""
         session = self._live(code)

@@ -30,6 +30,10 @@ class Pad(Protocol):
     ) -> Pin | Outcome:
         """The digits, or PIN_CANCELLED, or PIN_NOT_ENTERED."""
 
+    def key(self, timeout_s: float, interrupted: Callable[[], bool]) -> str | None:
+        """The next key while no PIN is asked for, one of board_keys.KEY_NAMES; None: none in that
+        time, or interrupted() is true.  Raises OSError."""
+
 
 class Show(Protocol):
     def __call__(self, message_id: str, **fields: str) -> None: ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from firmware.display.text import Text
 from firmware.display.texts_load import LOAD
+from firmware.display.texts_menu import MENU, MENU_OUTCOMES
 from firmware.display.texts_operators import OPERATORS
 from firmware.display.texts_payment import PAYMENT
 from firmware.display.texts_unit import UNIT
@@ -179,10 +180,11 @@ PROGRESS = {
         "如需使用，请重新启动终端。", "Start it again to use it.",
         "已停止服务\n使用请先启动", "Stopped\nStart it to use",
     ),
+    **MENU,
 }
 # fmt: on
 
-MESSAGES: dict[str, Text] = {**PROGRESS, **PAYMENT, **LOAD, **OPERATORS, **UNIT}
+MESSAGES: dict[str, Text] = {**PROGRESS, **PAYMENT, **LOAD, **MENU_OUTCOMES, **OPERATORS, **UNIT}
 
 
 def message(message_id: str) -> Text:

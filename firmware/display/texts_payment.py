@@ -168,7 +168,7 @@ PAYMENT = {
     "PIN_PAD_REFUSED": Text(
         "密码键盘未通过验证，未扣款。", "The PIN pad failed its check. Nothing was taken.",
         "请技术人员核对密码键盘及其密钥。", "Technician: check the PIN pad and its key.",
-        "密码键盘不符\n请找技术人员", "Not our PIN pad\nCall technician",
+        "密码键盘不符\n请找技术人员", "Bad PIN pad\nCall technician",
     ),
     "PIN_IS_INITIAL": Text(
         "密码仍为初始密码，未扣款。", "The PIN is still the initial one. Nothing was taken.",
