@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from firmware.drivers.joined import JoinedKeys
 from firmware.drivers.keys import Keys
 from firmware.secret import Pin
 from tests.rig import BOARD
-from tests.test_drivers_matrix import COLUMNS, ROWS, Time, Wires, keys_of, presses
+from tests.test_drivers_matrix import COLUMNS, ROWS, Wires, keys_of, presses
 
 PAD = """[pad]
 address = "gpio:matrix"
@@ -55,22 +56,34 @@ def board(folder: Path, more: str = "") -> boards.Board:
     return boards.parse(text, str(folder / "board.toml"))
 
 
+class Typist(Wires):
+    """Wires with a person at the keys, in real time: each key down for 60 ms, then up for 60."""
+
+    def __init__(self, *names: str):
+        super().__init__()
+        self._names, self._began = names, time.monotonic()
+
+    def input(self, pin: int) -> int:
+        at, part = divmod(time.monotonic() - self._began, 0.12)
+        is_down = part < 0.06 and at < len(self._names)
+        self.down = {self._names[int(at)]} if is_down else set()
+        return super().input(pin)
+
+
 @pytest.mark.parametrize("last", ["confirm", "beside"])
 def test_a_pin_from_the_matrix_of_board_toml(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
-    wires = Wires()
-    passing = Time(wires, list(presses(*"806427", "confirm" if last == "confirm" else "up")))
-    monkeypatch.setattr("firmware.drivers.matrix.time.monotonic", lambda: passing.now)
-    monkeypatch.setattr("firmware.drivers.matrix.time.sleep", passing.sleep)
-    monkeypatch.setattr("firmware.drivers.keyed.time.monotonic", lambda: passing.now)
+    wires = Typist(*"806427", "confirm" if last == "confirm" else "up")
     pins = Pins(lambda: wires)
     beside = Keys(pins, None, None)
     pad = parts.pad(board(tmp_path), pins, beside)
     assert pad is not None
+    stars: list[int] = []
     if last == "beside":
-        monkeypatch.setattr(beside, "get", lambda s: "confirm" if passing.now > 1.5 else None)
-    assert pad.read_pin(10, lambda: False) == Pin.from_digits("806427")
+        monkeypatch.setattr(beside, "get", lambda s: "confirm" if stars[-1:] == [6] else None)
+    found = pad.read_pin(10, lambda: False, lambda count, left_s: stars.append(count))
+    assert found == Pin.from_digits("806427")
     assert set(ROWS) == wires.driven, "at rest all rows are driven"
     assert not wires.driven & set(COLUMNS)
 

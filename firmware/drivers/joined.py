@@ -1,4 +1,4 @@
-"""The keys beside the screen joined to those of a pad: confirm and cancel may be pressed on either."""
+"""The keys beside the screen joined to those of a pad: confirm and cancel work on either."""
 
 from __future__ import annotations
 
