@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from firmware.authorize import condition, recovery
 from firmware.authorize.inbox import SCRUB_RECORDS, Inbox
@@ -21,7 +21,7 @@ from firmware.authorize.result import outcome_of
 from firmware.authorize.service import Errand, ServiceCall, admitted, serve
 from firmware.authorize.services import SERVICES
 from firmware.authorize.trouble import outcome_of_trouble
-from firmware.authorize.unit import Unit, yuan
+from firmware.authorize.unit import Menu, Unit, yuan
 from firmware.authorize.welcome import welcome
 from firmware.channel import Reader
 from firmware.journal.kinds import KIND_DAMAGE
@@ -37,16 +37,6 @@ PSAM_LOOK_S = 10.0
 RESULT_S = 2.0
 """A result stands on the screen for so long, even when its card was whisked away."""
 NO_READER = -1
-
-
-class Menu(Protocol):
-    """firmware/menu.py::Menu: the keys a person may press between and before cards."""
-
-    @property
-    def is_open(self) -> bool: ...
-    def rest(self, seconds: float) -> None: ...
-    def is_cancel_pressed(self, seconds: float) -> bool: ...
-    def make_way(self) -> None: ...
 
 
 class Terminal:
@@ -70,6 +60,7 @@ class Terminal:
         self._sleeps = pause or self._sleep
         self._looks = looks
         self._menu = menu
+        self._supervisor = supervisor or Supervisor()
         self._cards_seen = 0  # when they were last looked at; NO_READER
         self._must_leave = False
         self._served_at: float | None = None  # the card in reach was served then

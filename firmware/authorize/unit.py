@@ -35,6 +35,16 @@ class Pad(Protocol):
         time, or interrupted() is true.  Raises OSError."""
 
 
+class Menu(Protocol):
+    """firmware/menu.py::Menu: the keys a person may press between and before cards."""
+
+    @property
+    def is_open(self) -> bool: ...
+    def rest(self, seconds: float) -> None: ...
+    def is_cancel_pressed(self, seconds: float) -> bool: ...
+    def make_way(self) -> None: ...
+
+
 class Show(Protocol):
     def __call__(self, message_id: str, **fields: str) -> None: ...
 
