@@ -225,6 +225,7 @@ def build_unit(
         monotonic=time.monotonic,
         wait=time.sleep,
         typed=display.typed,
+        printer=parts.printer(board),
         region=_region(board),
         recorder=recorder,
     )

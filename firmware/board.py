@@ -1,9 +1,9 @@
 """board.toml -> frozen values: what this unit is, and nothing it is not.
 
 Anything unknown, missing, of the wrong type, out of range or at odds with another key raises
-BoardError with the dotted key, its line and what to do.  The parts `pad`, `menu`, `display` and
-the links of `uplink` are None where the file does not name them; every other section is there,
-with its defaults.
+BoardError with the dotted key, its line and what to do.  The parts `pad`, `menu`, `display`,
+`printer` and the links of `uplink` are None where the file does not name them; every other section
+is there, with its defaults.
 """
 
 # ruff: noqa: RUF009 - the calls in the dataclasses return dataclasses.field(...)
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from firmware.board_keys import Menu, Pad, check_menu, check_pad, pins_of
 from firmware.board_lines import Place, dotted, find_lines
-from firmware.board_parts import SLOT_PINS, Display, Pins, Psam, Reader
+from firmware.board_parts import SLOT_PINS, Display, Pins, Printer, Psam, Reader
 from firmware.board_schema import BoardError, File, part, parts, read, settings
 from firmware.board_sections import (
     Clock,
@@ -56,6 +56,7 @@ class Board:
     pad: Pad | None = part(Pad)
     menu: Menu | None = part(Menu)
     display: Display | None = part(Display)
+    printer: Printer | None = part(Printer)
     pins: Pins = settings(Pins)
     host: Host = settings(Host)
     uplink: Uplink = settings(Uplink)

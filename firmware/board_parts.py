@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firmware.board_schema import choice, flag, path, text, whole
+from firmware.board_schema import choice, flag, path, text, value, whole
 
 
 def _address(*schemes: str) -> Any:
@@ -71,3 +71,31 @@ class Pins:
 
 SLOT_PINS = ("power_pin", "reset_pin", "detect_pin")
 """Of a [[reader]] or the [psam]."""
+
+
+_COLUMNS = {(58, "gb18030"): 32, (80, "gb18030"): 48, (58, "raster"): 24, (80, "raster"): 36}
+
+
+@dataclass(frozen=True)
+class Printer:
+    address: str = text(
+        r"(?:serial|file):/\S+",
+        '地址 "serial:/dev/..." 或 "file:/dev/..."',
+        'an address "serial:/dev/..." or "file:/dev/..."',
+    )
+    baud: int = whole(1200, 921600, 9600)
+    paper_mm: int = value(
+        lambda found: type(found) is int and found in (58, 80), " 58 或 80", "58 or 80", 58
+    )
+    chinese: str = choice("gb18030", "raster", default="gb18030")
+    when: str = choice("always", "request", default="request")
+    title: str | None = text(
+        r"\S(.{0,30}\S)?", " 1 至 32 字的名称", "a name of 1 to 32 characters", None
+    )
+    asks_paper: bool = flag(True)
+    cut: bool = flag(False)
+
+    @property
+    def columns(self) -> int:
+        """Of usual characters, a Chinese one takes two: 8 dots a millimetre, 12 or 16 a column."""
+        return _COLUMNS[self.paper_mm, self.chinese]

@@ -14,6 +14,7 @@ from firmware import board_keys, board_parts
 from firmware.board import Board
 from firmware.channel import Channel, Reader, Recorder, open_channel
 from firmware.display.lamps import CARD_LAMP, ERROR_LAMP, Buzzer, Lamp
+from firmware.display.printing import Printing
 from firmware.display.screen import Surface
 from firmware.display.window import Window
 from firmware.drivers import padkey
@@ -169,6 +170,17 @@ def surfaces(board: Board) -> list[Surface]:
 
         found.append(Panel(board.display.panel_png))
     return found
+
+
+def printer(board: Board) -> Printing | None:
+    """Its device is opened at the first receipt."""
+    if board.printer is None:
+        return None
+    from firmware.drivers.thermal import ThermalPrinter
+
+    settings = board.printer
+    device = ThermalPrinter(settings.address, settings.baud, settings.asks_paper)
+    return Printing(device, settings, board.unit.id)
 
 
 def language(board: Board) -> str:

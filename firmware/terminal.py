@@ -181,6 +181,7 @@ class Terminal:
         self._chore(self._inbox.prune_if_due)
         self._chore(self._inbox.seal_if_due)
         self._chore(self._show_damage)
+        self._chore(self._settle_receipts)
 
     def _chore(self, act: Callable[[], object]) -> None:
         try:
@@ -204,6 +205,12 @@ class Terminal:
     def _look_at_psam(self) -> None:
         self._psam_at = self._unit.monotonic() + PSAM_LOOK_S
         self._psam.look()
+
+    def _settle_receipts(self) -> None:
+        """Trouble with paper is a hint, told when what stands on the screen may be replaced."""
+        if self._unit.receipts.settle(self._unit.monotonic() >= self._result_until):
+            self._unit.show("PRINTER_NOT_READY")
+            self._end(outcome("PRINTER_NOT_READY"))
 
     def _note_damage(self) -> None:
         """Damage that earlier starts have told is not told again."""
@@ -350,7 +357,9 @@ class Terminal:
         if isinstance(card, Outcome):
             return decline(self._unit, request, Declined(card))
         job.has_begun = True
-        return purchase(self._unit, card, request)
+        result = purchase(self._unit, card, request)
+        self._chore(lambda: self._unit.receipts.after(request.order_no))
+        return result
 
     def _service(self, job: Job, call: ServiceCall) -> tuple[Outcome, dict[str, Any]]:
         service = SERVICES[call.name]

@@ -12,6 +12,7 @@ from firmware.authorize.logon import check_logon, log_off, log_on
 from firmware.authorize.operators import RIGHT_BLOCK, RIGHT_PIN
 from firmware.authorize.pinchange import pin_change, pin_remove
 from firmware.authorize.presence import check_presence, presence
+from firmware.authorize.receipts import check_receipt, receipt_print
 from firmware.authorize.reload import check_identification, pin_reload, pin_unblock
 from firmware.authorize.service import Errand, Service
 from firmware.journal import kinds as rec
@@ -37,6 +38,7 @@ SERVICES: dict[str, Service | Errand] = {
         {"operator": str},
         validate=check_presence,
     ),
+    "receipt.print": Errand(receipt_print, {"order_no": str, "operator": str}, check_receipt),
     "operator.logon": Errand(log_on, {"code": str, "password": str}, check_logon),
     "operator.logoff": Errand(log_off, {"code": str}, check_logon),
     "pin.unblock": Service(

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from firmware.authorize.officekeys import OfficeKeys
 from firmware.authorize.operators import Operators
+from firmware.authorize.receipts import Printer, Receipts
 from firmware.authorize.sessions import Sessions
 from firmware.authorize.stoplist import StopList
 from firmware.board import Board
@@ -103,6 +104,8 @@ class Unit:
     sessions: Sessions = field(init=False)
     typed: Typed = lambda stars, left_s: None
     """Puts stars and the time left on the message that stands."""
+    printer: Printer | None = None
+    receipts: Receipts = field(init=False)
     is_cancelled: Callable[[], bool] = lambda: False
     ask_host: AskHost = lambda order_no, told, timeout_s: outcome("HOST_SILENT")
     recorder: Recorder | None = None
@@ -110,6 +113,7 @@ class Unit:
     """Card id and time7 of the newest payment."""
 
     def __post_init__(self) -> None:
+        self.receipts = Receipts(self, self.printer)
         self.sessions = Sessions(self.monotonic, self.board.operators)
         key = self.board.office.public_key
         first = OfficeKeys(chain=(key.signing,), sealing=key.sealing) if key else OfficeKeys()

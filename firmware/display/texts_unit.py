@@ -120,5 +120,15 @@ UNIT = {
         "Look the payment up before charging again; call the technician.",
         "终端内部故障\n请找技术人员", "Unit fault\nCall technician",
     ),
+    "PRINTER_NOT_READY": Text(
+        "小票没有打印，交易不受影响。", "The receipt was not printed. Payments are as they were.",
+        "请检查打印机和纸张，再补打小票。", "Check the printer and its paper, then print again.",
+        "小票没有打印\n请检查纸张", "No receipt\nCheck the paper",
+    ),
+    "NO_RECEIPT": Text(
+        "没有可打印的小票：此订单没有扣款。", "No receipt: nothing was taken for this order.",
+        "请核对订单号。", "Compare the order number.",
+        "没有小票\n请核对订单号", "No receipt\nCheck the order",
+    ),
 }
 # fmt: on
