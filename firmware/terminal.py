@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from firmware.authorize import condition, recovery
-from firmware.authorize.inbox import SCRUB_RECORDS, Inbox
+from firmware.authorize.damage import DamageWatch
+from firmware.authorize.inbox import Inbox
 from firmware.authorize.jobs import Job, Jobs
 from firmware.authorize.psamwatch import PsamWatch
 from firmware.authorize.purchase import Declined, check_before_card, decline, purchase
@@ -24,7 +25,6 @@ from firmware.authorize.trouble import outcome_of_trouble
 from firmware.authorize.unit import Menu, Unit, yuan
 from firmware.authorize.welcome import welcome
 from firmware.channel import Reader
-from firmware.journal.kinds import KIND_DAMAGE
 from firmware.journal.schema import JournalError
 from firmware.outcome import Outcome, TransportError, outcome
 from firmware.supervise import Supervisor
@@ -67,7 +67,7 @@ class Terminal:
         self._result_until = 0.0  # what is shown may be replaced then
         self._idle_shown = ""
         self._chores_at = self._psam_at = 0.0
-        self._damaged = 0
+        self._damage = DamageWatch(unit)
         self.state = "starting"
         unit.wait = self._pause
         unit.is_cancelled = self._is_cancelled
@@ -148,7 +148,7 @@ class Terminal:
         self._unit.show("STARTING")
         for look in (*self._looks, *self._inbox.looks):
             self._chore(look)
-        self._chore(self._note_damage)
+        self._chore(self._damage.begin)
         self._chore(self._look_at_psam)
         self.state = "idle"
         self._must_leave = bool(self._cards())
@@ -180,7 +180,7 @@ class Terminal:
         self._chore(self._inbox.scrub_if_due)
         self._chore(self._inbox.prune_if_due)
         self._chore(self._inbox.seal_if_due)
-        self._chore(self._show_damage)
+        self._chore(self._damage.look)
         self._chore(self._settle_receipts)
 
     def _chore(self, act: Callable[[], object]) -> None:
@@ -211,19 +211,6 @@ class Terminal:
         if self._unit.receipts.settle(self._unit.monotonic() >= self._result_until):
             self._unit.show("PRINTER_NOT_READY")
             self._end(outcome("PRINTER_NOT_READY"))
-
-    def _note_damage(self) -> None:
-        """Damage that earlier starts have told is not told again."""
-        journal = self._unit.journal
-        found = journal.records(max(journal.head()[0] - SCRUB_RECORDS, 0), SCRUB_RECORDS)
-        of_now = [each for each in found if (each.kind, each.boot) == (KIND_DAMAGE, journal.boot)]
-        self._damaged = len(journal.damaged_ranges()) - len(of_now)
-
-    def _show_damage(self) -> None:
-        found = len(self._unit.journal.damaged_ranges())
-        if found > self._damaged:
-            self._unit.show("JOURNAL_DAMAGED")
-        self._damaged = found
 
     # -- cards without a job ---------------------------------------------------------------------
 

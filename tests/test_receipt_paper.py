@@ -193,7 +193,7 @@ def test_d7_a_missing_printer_is_trouble_and_the_next_receipt_comes_out(tmp_path
 def test_d7_a_stuck_printer_takes_no_endless_queue() -> None:
     class Stuck:
         def begin(self) -> None:
-            time.sleep(5)
+            time.sleep(60)
 
     printing = Printing(Stuck(), settings(), "dev-0001")  # type: ignore[arg-type]
     began = time.monotonic()
