@@ -1,4 +1,4 @@
-"""Damage of the journal that this run has found: told on the screen once each time there is more."""
+"""Damage of the journal that this run has found: told on the screen whenever there is more."""
 
 from __future__ import annotations
 
