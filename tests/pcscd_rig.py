@@ -82,6 +82,7 @@ class PcscdRig:
         shutil.rmtree(FOLDER, ignore_errors=True)  # of a process that was killed
         (FOLDER / "run").mkdir(parents=True)
         Path("/run/pcscd").mkdir(exist_ok=True)  # the place to mount over
+        self.user_name: str | None = USER_READER  # None: that reader is not plugged in
         try:
             for _ in range(_TRIES):
                 self.user_port, self.psam_port = _free_ports()
@@ -97,14 +98,30 @@ class PcscdRig:
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
 
+    def kill(self) -> None:
+        """As its own crash would: nothing is said to anybody."""
+        self._process.kill()
+        self._process.wait(_END_S)
+
+    def start_again(self, user_name: str | None = USER_READER) -> None:
+        """After an end or kill(); user_name: of the first reader, None leaves it out."""
+        self._end()
+        self.user_name = user_name
+        self._process = self._start()
+        assert self._is_ready(), self.log()
+
     def stop(self) -> None:
         """Ends pcscd and removes its folder."""
         self._end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _readers(self) -> list[tuple[str, int]]:
+        psam = (PSAM_READER, self.psam_port)
+        return [psam] if self.user_name is None else [(self.user_name, self.user_port), psam]
+
     def _start(self) -> subprocess.Popen[bytes]:
         entries = []
-        for name, port in ((USER_READER, self.user_port), (PSAM_READER, self.psam_port)):
+        for name, port in self._readers():
             # A copy of the driver for each: one loaded copy keeps one table for all its readers.
             driver = self.folder / f"libifdvpcd-{port}.so"
             shutil.copyfile(DRIVER.resolve(), driver)
@@ -124,7 +141,7 @@ class PcscdRig:
 
     def _is_ready(self) -> bool:
         ends = time.monotonic() + _START_S
-        wanted = {self.user_port, self.psam_port}
+        wanted = {port for _, port in self._readers()}
         while time.monotonic() < ends and self._process.poll() is None:
             if self.socket_path.exists() and wanted <= _listening(self._process.pid):
                 return True

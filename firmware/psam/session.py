@@ -85,7 +85,7 @@ class PsamSession:
         try:
             self._channel = self._power_on()
         except (TransportError, ProtocolError) as error:
-            raise PsamFault(error.what, "PSAM_MISSING") from error
+            raise _fault_of(error) from error
         for algorithm in commands.ENVIRONMENTS:
             terminal = self._terminal_number(algorithm)
             if terminal is None:
@@ -339,8 +339,7 @@ class PsamSession:
             return self._channel.transmit(command)
         except TransportError as error:
             self._channel = None
-            name = "PSAM_SILENT" if error.kind == "silent" else "PSAM_MISSING"
-            raise PsamFault(error.what, name) from error
+            raise _fault_of(error) from error
         except ProtocolError as error:
             self._channel = None
             raise PsamFault(error.what, "PSAM_REFUSED") from error
@@ -350,6 +349,11 @@ class PsamSession:
         if answer.sw != SW_OK:
             raise PsamFault(str(StatusError(name, answer.sw)), "PSAM_REFUSED")
         return answer
+
+
+def _fault_of(error: TransportError) -> PsamFault:
+    """A PSAM that gives no answer, to a reset or a command, is there: it is mute, not missing."""
+    return PsamFault(error.what, "PSAM_SILENT" if error.kind == "silent" else "PSAM_MISSING")
 
 
 def _date(value: bytes) -> int:
