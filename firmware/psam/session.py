@@ -351,9 +351,10 @@ class PsamSession:
         return answer
 
 
-def _fault_of(error: TransportError) -> PsamFault:
+def _fault_of(error: TransportError | ProtocolError) -> PsamFault:
     """A PSAM that gives no answer, to a reset or a command, is there: it is mute, not missing."""
-    return PsamFault(error.what, "PSAM_SILENT" if error.kind == "silent" else "PSAM_MISSING")
+    is_mute = isinstance(error, TransportError) and error.kind == "silent"
+    return PsamFault(error.what, "PSAM_SILENT" if is_mute else "PSAM_MISSING")
 
 
 def _date(value: bytes) -> int:
