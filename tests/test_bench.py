@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import ingest, shim, syncs
+from tests.bench import ingest, shim, syncs, terminal_idle
 from tests.bench.figure import Figure, percentile, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +49,7 @@ ROWS = {
     "journal.rss_mb.1m",
     *ingest.ROWS,
     *shim.UNITS,
+    *terminal_idle.UNITS,
     "storm.lost",
     "storm.doubled",
     "storm.slowest_over_median",
@@ -60,7 +61,13 @@ ROWS = {
     for kind in ("1_0", "2_0_without_ef06", "3_0", "3_0_contactless")
 }
 MAY_BE_ZERO = {"machine.load", "storm.lost", "storm.doubled"}
-NEED_A_PROGRAM = {"purchase.syncs", "serial.vs_lrzsz", *ingest.ROWS, *shim.UNITS}
+NEED_A_PROGRAM = {
+    "purchase.syncs",
+    "serial.vs_lrzsz",
+    *ingest.ROWS,
+    *shim.UNITS,
+    *terminal_idle.UNITS,
+}
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +114,8 @@ def test_the_line_is_compared_with_lrzsz(written):
 
 
 @pytest.mark.pcscd
-def test_the_shim_is_compared_with_pyscard(written):
-    for name in shim.UNITS:
+def test_the_rows_over_a_real_pcscd_are_measured(written):
+    for name in (*shim.UNITS, *terminal_idle.UNITS):
         assert written[name]["value"] is not None, written[name]["note"]
         assert written[name]["reference"] > 0
 

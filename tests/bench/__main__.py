@@ -29,6 +29,7 @@ from tests.bench import (
     stoplist,
     storm,
     syncs,
+    terminal_idle,
     wire,
 )
 from tests.bench.figure import Figure, Figures, table, write
@@ -54,6 +55,8 @@ class Extent:
     shim_blocks: int = 100
     shim_exchanges: int = 400
     shim_imports: int = 41
+    insertions: int = 40
+    idle_s: float = 30.0
     office: ingest.Load = field(default_factory=ingest.Load)
 
 
@@ -72,6 +75,8 @@ QUICK = Extent(
     shim_blocks=3,
     shim_exchanges=60,
     shim_imports=2,
+    insertions=2,
+    idle_s=1.0,
     office=ingest.QUICK,
 )
 
@@ -91,7 +96,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
     large = _large_journal(folder, extent.records)
     with tempfile.TemporaryDirectory(dir=folder, prefix="run-") as name:
         parts = ("exchanges", "syncs", "pace", "floor", "daemon", "stops", "line")
-        parts += ("records", "journal", "office", "storm")
+        parts += ("records", "journal", "office", "storm", "idle")
         places = [Path(name, each) for each in parts]
         for place in places:
             place.mkdir()
@@ -107,6 +112,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
         rows |= journal.measure(places[8], many, few, extent.payments // 4, extent.starts)
         rows |= daemon.measure(places[4], large, extent.starts, extent.rest_s)
         rows |= shim.measure(extent.shim_blocks, extent.shim_exchanges, extent.shim_imports)
+        rows |= terminal_idle.measure(places[11], extent.insertions, extent.idle_s)
         rows |= wire.measure(extent.day_records)
         rows |= serialline.measure(places[6], extent.line_payments)
         rows |= storm.measure(places[10], folder, extent.storm_terminals)
