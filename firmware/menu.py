@@ -22,6 +22,7 @@ OPERATOR = "menu"
 """Stands in records where board.toml wants nobody logged on."""
 MAX_DIGITS = 8  # of an amount in fen: 999999.99 yuan
 MAX_SETTLEMENTS = 10
+RETRY_S = 10.0
 
 # States that show nothing of their own.
 CLOSED, WORKING = "closed", "working"
@@ -102,7 +103,7 @@ class Menu:
         self._settlements: list[dict[str, Any]] = []
         self._at = 0
         self._orders = 0
-        self._is_pad_gone = False
+        self._deaf_until = 0.0
         self.state = CLOSED
 
     def _offered(self) -> tuple[str, ...]:
@@ -142,16 +143,17 @@ class Menu:
         self._amount_fen = 0
 
     def _listen(self, seconds: float) -> str | None:
-        came = self._jobs.came
+        """A pad that is gone is left alone for a while: asking it may take its time."""
+        now, came = self._unit.monotonic(), self._jobs.came
+        if now < self._deaf_until:
+            self._unit.wait(seconds)
+            return None
         try:
             key = self._press(seconds, came.is_set)
         except OSError as error:
-            if not self._is_pad_gone:
-                log.warning("the PIN pad: %s", error)
-            self._is_pad_gone = True
-            self._unit.wait(seconds)
+            log.warning("no key is heard for %g s: %s", RETRY_S, error)
+            self._deaf_until = self._unit.monotonic() + RETRY_S
             return None
-        self._is_pad_gone = False
         came.clear()
         return key
 

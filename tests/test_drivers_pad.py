@@ -143,3 +143,47 @@ def test_the_host_or_a_pin_of_the_unit_ends_an_entry():
     asked = []
     result, _, _ = keyed("1", "2", cancelled=lambda: len(asked) > 3 or asked.append(1))
     assert result.name == "PIN_CANCELLED"
+
+
+@pytest.mark.parametrize(
+    ("presses", "name"),
+    [(("8", "0", "6", "4", "confirm"), None), (("8", "0", "cancel"), "PIN_CANCELLED"),
+     (("8", "0", "6"), "PIN_NOT_ENTERED"), (("8", "broken"), "PIN_PAD_MISSING")],
+)  # fmt: skip
+def test_every_buffer_of_an_entry_is_overwritten_however_it_ends(monkeypatch, presses, name):
+    """Not only emptied: a buffer that was emptied still lies in memory as it was."""
+    made = []
+
+    class Watched(bytearray):
+        overwritten = False
+
+        def clear(self):
+            self.overwritten = not any(self)
+            super().clear()
+
+        def __getitem__(self, at):
+            found = super().__getitem__(at)
+            if isinstance(at, slice):
+                made.append(found := Watched(found))
+            return found
+
+    def watched(*how):
+        made.append(Watched(*how))
+        return made[-1]
+
+    monkeypatch.setattr("firmware.drivers.keyed.bytearray", watched, raising=False)
+    keyboard = Keyboard(*((0.3, each) for each in presses))
+    key = keyboard.key
+    if "broken" in presses:
+
+        def broken(*how):
+            found = key(*how)
+            if found == "broken":
+                raise OSError("unplugged")
+            return found
+
+        monkeypatch.setattr(keyboard, "key", broken)
+    result = Pad(KeyedPad(keyboard, 5.0, lambda: keyboard.now)).read_pin(9, lambda: False)
+    assert getattr(result, "name", None) == name
+    assert len(made) == (2 if name is None else 1)
+    assert all(each.overwritten for each in made)

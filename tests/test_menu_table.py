@@ -263,12 +263,19 @@ def test_a_job_of_the_person_is_not_cancelled_by_a_host() -> None:
     assert isinstance(job, Job)
 
 
-def test_a_pad_that_is_gone_is_waited_for() -> None:
+def test_a_pad_that_is_gone_is_left_alone_for_a_while_and_comes_back() -> None:
     person = Person()
+    asked: list[float] = []
+    press = person.menu._press
 
     def broken(seconds: float, interrupted: Callable[[], bool]) -> str | None:
+        asked.append(person.now)
         raise OSError("unplugged")
 
     person.menu._press = broken
-    person.menu.rest(0.1)
-    assert person.now == pytest.approx(0.1), "it does not spin"
+    person.rest(25)
+    assert len(asked) == 3, "it neither spins nor makes the loop wait for the pad each time"
+    assert person.now > 20
+    person.menu._press = press
+    person.rest(menus.RETRY_S)
+    assert person.press("menu") == "MENU_BALANCE"

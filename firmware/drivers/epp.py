@@ -180,7 +180,7 @@ class EncryptingPad:
         try:
             while not interrupted():
                 if self._monotonic() > self._listens_until - LISTEN_S / 2:
-                    self._ask(epp.LISTEN, bytes((LISTEN_S,)), epp.LISTENING)
+                    self._ask(epp.LISTEN, bytes((LISTEN_S,)), epp.LISTENING, tries=1)
                     self._listens_until = self._monotonic() + LISTEN_S
                 left_s = ends - self._monotonic()
                 body = self._next(max(0.0, min(left_s, _POLL_S)))
@@ -201,13 +201,13 @@ class EncryptingPad:
 
     # -- the line --------------------------------------------------------------------------------
 
-    def _ask(self, code: int, data: bytes, wanted: int) -> epp.Body:
+    def _ask(self, code: int, data: bytes, wanted: int, tries: int = TRIES) -> epp.Body:
         """The answer of that code; the same question again when none came.  Raises TransportError,
         and KeysRefusedError when the pad refuses."""
         self._sequence = self._sequence % 0xFF + 1
         question = epp.encode(epp.Body(code, self._sequence, data))
         kept: list[epp.Body] = []
-        for _ in range(TRIES):
+        for _ in range(tries):
             self._open().write(question)
             ends = self._monotonic() + ANSWER_S
             while (left_s := ends - self._monotonic()) > 0:
