@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from firmware import __version__, attached, identity, offspring, parts, supervise
 from firmware.authorize.inbox import Inbox
 from firmware.authorize.jobs import Jobs
+from firmware.authorize.tamper import Tamper
 from firmware.authorize.unit import Pad, Unit
 from firmware.board import Board, BoardError, load
 from firmware.card import region
@@ -213,6 +214,7 @@ def build_unit(
     keys = identity.key_store(board)
     journal = _open_journal(board, keys, clock)
     identity.write_enrolment(board, journal.signer, clock)
+    switch = parts.case_switch(board, header)
     return Unit(
         board=board,
         journal=journal,
@@ -228,6 +230,7 @@ def build_unit(
         printer=parts.printer(board),
         region=_region(board),
         recorder=recorder,
+        tamper=None if switch is None else Tamper(journal, switch),
     )
 
 

@@ -126,6 +126,8 @@ _ROWS = (
     (610, "OLDER_STOP_LIST_HELD", OFFICE),  # a difference came whose base was never here
     (623, "OFFICE_FILE_REFUSED", OFFICE),  # a key, a stop, parameters, an update
     (624, "NEWER_OFFICE_FILE_HELD", OFFICE),
+    (625, "TAMPERED", TECHNICIAN),  # the case was opened; nothing is taken until it is cleared
+    (626, "CASE_SWITCH_MISSING", TECHNICIAN),  # nothing is taken while it cannot be read
     (627, "PRINTER_NOT_READY", CLERK),  # a hint: no payment waits for paper
     (628, "NO_RECEIPT", CLERK),  # no payment of that order number was taken
     (699, "UNIT_FAULT", TECHNICIAN),

@@ -18,6 +18,7 @@ from firmware.display.printing import Printing
 from firmware.display.screen import Surface
 from firmware.display.window import Window
 from firmware.drivers import padkey
+from firmware.drivers.case_switch import CaseSwitch
 from firmware.drivers.gpio import Pins, open_pins
 from firmware.drivers.gpio_lines import GpioLines
 from firmware.drivers.joined import JoinedKeys
@@ -143,6 +144,10 @@ def keys(board: Board, pins: Pins) -> Keys | None:
     if named.confirm_key is None and named.cancel_key is None:
         return None
     return Keys(pins, named.confirm_key, named.cancel_key)
+
+
+def case_switch(board: Board, pins: Pins) -> CaseSwitch | None:
+    return None if board.pins.tamper is None else CaseSwitch(pins, board.pins.tamper)
 
 
 def signals(board: Board, pins: Pins) -> list[Lamp | Buzzer]:

@@ -21,6 +21,7 @@ from firmware.authorize.request import Request
 from firmware.authorize.result import outcome_of
 from firmware.authorize.service import Errand, ServiceCall, admitted, serve
 from firmware.authorize.services import SERVICES
+from firmware.authorize.tamper import tell_of_case
 from firmware.authorize.trouble import outcome_of_trouble
 from firmware.authorize.unit import Menu, Unit, yuan
 from firmware.authorize.welcome import welcome
@@ -146,7 +147,7 @@ class Terminal:
 
     def _start(self) -> None:
         self._unit.show("STARTING")
-        for look in (*self._looks, *self._inbox.looks):
+        for look in (self._look_at_case, *self._looks, *self._inbox.looks):
             self._chore(look)
         self._chore(self._damage.begin)
         self._chore(self._look_at_psam)
@@ -172,7 +173,7 @@ class Terminal:
         if now >= self._psam_at:
             self._chore(self._look_at_psam)
         # The office's keys are among them: they verify receipts.
-        for look in (*self._looks, *self._inbox.looks):
+        for look in (self._look_at_case, *self._looks, *self._inbox.looks):
             self._chore(look)
         self._chore(self._inbox.collect)
         self._chore(lambda: recovery.write_overdue(self._unit))
@@ -212,6 +213,10 @@ class Terminal:
             self._unit.show("PRINTER_NOT_READY")
             self._end(outcome("PRINTER_NOT_READY"))
 
+    def _look_at_case(self) -> None:
+        if (refused := tell_of_case(self._unit)) is not None:
+            self._idle_shown = refused.name
+
     # -- cards without a job ---------------------------------------------------------------------
 
     def _cards(self) -> list[Reader] | None:
@@ -241,6 +246,9 @@ class Terminal:
         elif len(cards) > 1:
             self._begin("idle")
             self._unit.show("TWO_CARDS")
+        elif (refused := self._unit.look_at_case()) is not None:
+            self._begin("idle")
+            self._unit.show(refused.name)
         else:
             self._greet(cards[0])
 
@@ -379,7 +387,7 @@ class Terminal:
             if not cards:
                 self._must_leave = False
             elif not self._must_leave:
-                return cards[0]
+                return self._unit.look_at_case() or cards[0]
             prompt = "REMOVE_CARD" if self._must_leave else "INSERT_CARD"
             if prompt != shown:
                 self._unit.show(prompt, amount=amount)

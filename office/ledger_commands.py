@@ -25,6 +25,7 @@ _LISTS = {
     "chains": "余额不接 balances",
     "late": "迟到 late",
     "clock": "时钟 clock",
+    "tampers": "机壳 case",
     "uncertain": "未定 uncertain",
 }
 

@@ -13,7 +13,7 @@ from office.stoplist import own_file
 
 COST, PEOPLE = 1, 2  # keys of the body
 N, R, P = 1 << 14, 8, 1  # scrypt: 16 MiB, about 0.2 s on a unit (RFC 7914)
-RIGHTS = ("pay", "pin", "block")
+RIGHTS = ("pay", "pin", "block", "tamper")
 MIN_PASSWORD, MAX_PASSWORD, MAX_CODE, MAX_PEOPLE = 8, 64, 32, 1000
 
 Person = list[Any]

@@ -4,6 +4,7 @@
     duplicates   one purchase of a card reported as DONE twice
     late         batches that came more than `late_h` after their newest record
     clock        the unit's clock set by more than a minute, or time that runs backwards
+    tampers      the switch of a case: opened, and cleared by whom
     psam         a PSAM's serial that the records do not explain
     chains       a card whose balance is not what its payment before left
     uncertain    payments whose end nobody saw, resolved by the card's next visit or not
@@ -68,6 +69,7 @@ class Report:
     duplicates: list[dict[str, Any]] = field(default_factory=list)
     late: list[dict[str, Any]] = field(default_factory=list)
     clock: list[dict[str, Any]] = field(default_factory=list)
+    tampers: list[dict[str, Any]] = field(default_factory=list)
     psam: list[dict[str, Any]] = field(default_factory=list)
     chains: list[dict[str, Any]] = field(default_factory=list)
     uncertain: list[dict[str, Any]] = field(default_factory=list)
@@ -90,7 +92,8 @@ class Report:
             }
             for (unit, day), found in sorted(self.sites.items())
         ]
-        lists = {name: getattr(self, name) for name in (*ALARMING, "late", "clock", "uncertain")}
+        others = ("late", "clock", "tampers", "uncertain")
+        lists = {name: getattr(self, name) for name in (*ALARMING, *others)}
         return {"ok": not self.is_alarming, "records": self.records, "sites": sites, **lists}
 
 
@@ -145,6 +148,7 @@ class _Unit:
             self._made.records += 1
             self._check_clock(each)
             self._check_serial(each)
+            self._note_case(each)
         if each.kind in (rec.KIND_INTENT, rec.KIND_LOAD_INTENT):
             self._begun[each.number] = each
         if each.kind in COUNTED:
@@ -191,6 +195,18 @@ class _Unit:
                     "before_serial": None if before is None else before[0],
                 }
             )
+
+    def _note_case(self, each: Fact) -> None:
+        if each.kind != rec.KIND_TAMPER:
+            return
+        by = each.body.get(rec.KEY_OPERATOR)  # of a clearing
+        found = {
+            "unit": self.unit,
+            "number": each.number,
+            "time_ms": each.time_ms,
+            "what": each.body[rec.KEY_DETAIL],
+        }
+        self._made.tampers.append(found if by is None else found | {"operator": by})
 
     def _count(self, each: Fact) -> None:
         day = f"{local(each.time_ms):%Y-%m-%d}"

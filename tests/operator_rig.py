@@ -18,7 +18,7 @@ from firmware.terminal import Terminal
 from tests.loop_rig import Loop, issue, name_of
 
 OFFICE = Ed25519Signer(b"test office key, invented here!!")
-ALL = ["pay", "pin", "block"]
+ALL = ["pay", "pin", "block", "tamper"]
 PASSWORDS = {"ann": "test password of Ann", "bob": "test password of Bob", "cid": "test, Cid's"}
 RIGHTS = {"ann": ALL, "bob": ALL, "cid": ["pay"]}
 COST = [2, 1, 1]  # as cheap as scrypt goes

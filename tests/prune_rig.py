@@ -35,6 +35,7 @@ from firmware.journal.kinds import (
     KIND_LOAD_VOID,
     KIND_REPRINT,
     KIND_RULED,
+    KIND_SHIFT_OPEN,
     KIND_START,
     KIND_SUSPECT,
     KIND_TAMPER,
@@ -108,7 +109,7 @@ def send(journal: Journal, size: int = 1000) -> None:
 
 def pad(journal: Journal, count: int = KEEP) -> None:
     for _ in range(count):
-        journal.append(KIND_TAMPER, TAMPER, ride=True)
+        journal.append(KIND_SHIFT_OPEN, {kinds.KEY_OPERATOR: "x"}, ride=True)
     journal.flush()
 
 
@@ -172,7 +173,8 @@ def everything(kept: Kept) -> None:
     change = {kinds.KEY_PUBLIC_KEY: bytes(32), kinds.KEY_SIGNING_ALGORITHM: 8}
     kept.add(KIND_KEY_CHANGE, change, stays=True)
     kept.add(KIND_START, start_body(TEST_DEVICE_KEY.public_key), stays=True)
-    kept.add(KIND_TAMPER, TAMPER, stays=False)
+    kept.add(KIND_TAMPER, TAMPER | {kinds.KEY_CASE: 1}, stays=False)
+    kept.add(KIND_TAMPER, TAMPER | {kinds.KEY_CASE: 2}, stays=True)
 
 
 def five_old_payments(folder: Path, size: int = 3) -> Journal:

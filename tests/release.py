@@ -25,7 +25,7 @@ YEAR_MS = 365 * 86_400_000
 KEEP_NEWEST = 8
 FUTURE_KIND, FUTURE_KEY, FUTURE_NOTE = 99, 200, 201
 YOUNG_KINDS = (KIND_DAY_KEY, KIND_KEY_CHANGE)
-YOUNG_KEYS = (62, 63, 64, 65, 76)
+YOUNG_KEYS = (62, 63, 64, 65, 76, 90, 91)
 
 
 def become_older() -> None:
@@ -89,6 +89,8 @@ class Unit:
         append = self.journal.append
         append(KIND_DAY_KEY, {62: 1, 63: bytes(80)})
         append(KIND_SERVICE, {2: "clerk", 50: "act", 36: 1, 62: 1, 76: bytes(60)})
+        append(kinds.KIND_TAMPER, {50: "the case was opened", 90: 1, 91: 2})
+        append(kinds.KIND_TAMPER, {50: "cleared", 90: 2, 2: "clerk"})
         append(FUTURE_KIND, {FUTURE_KEY: "alone"})
         intent = append(kinds.KIND_INTENT, intent_body(f"ruled-{self.journal.boot}"))
         suspect = {**done_body(intent.number), 33: 2, 36: 503}

@@ -16,6 +16,7 @@ from firmware.journal.kinds import (
     KIND_LOAD_DONE,
     KIND_LOAD_INTENT,
     KIND_PSAM_SEEN,
+    KIND_TAMPER,
     KIND_UNCERTAIN,
     KIND_VOID,
 )
@@ -165,7 +166,7 @@ def test_a_sound_day_has_sums_and_no_finding(office, units):
     told = report(office.store).to_json()
     assert {name: told[name] for name in told if name not in ("sites", "records")} == {
         "ok": True, "gaps": [], "duplicates": [], "psam": [], "chains": [], "late": [],
-        "clock": [], "uncertain": [],
+        "clock": [], "tampers": [], "uncertain": [],
     }  # fmt: skip
     one, two = told["sites"]
     assert (one["unit"], one["day"], one["done"], one["void"]) == (UNIT_A, "2026-11-22", 1, 1)
@@ -202,6 +203,24 @@ def test_a_late_batch_and_a_clock_that_jumps(office, units):
     assert told["clock"] == [{"unit": UNIT_A, "number": 3, "what": "set", "step_ms": 61_000}]
     assert told["ok"], "something to look at, nothing lost"
     assert report(office.store, late_h=27).late == []
+
+
+def test_a_case_that_was_opened_and_who_cleared_it(office, units):
+    first, second = units
+    first.purchase("A1", serial=1)
+    first.add(KIND_TAMPER, {50: "the case was opened", 90: 1, 91: 1})
+    first.add(KIND_TAMPER, {50: "cleared", 90: 2, 2: "ann"})
+    second.add(KIND_TAMPER, {50: "of a release that knew no more"})
+    store(office, first, second)
+    told = report(office.store).to_json()
+    names = ("unit", "number", "what", "operator")
+    assert [tuple(map(each.get, names)) for each in told["tampers"]] == [
+        (UNIT_A, 3, "the case was opened", None),
+        (UNIT_A, 4, "cleared", "ann"),
+        (UNIT_B, 1, "of a release that knew no more", None),
+    ]
+    assert told["ok"]
+    assert len(report(office.store, unit=UNIT_A).tampers) == 2
 
 
 def test_time_that_runs_backwards_between_records(office, units, monkeypatch):

@@ -108,7 +108,11 @@ def test_no_hash_is_shown(counter: Counter) -> None:
 
 def test_m4_log_on_tells_name_and_rights_and_is_journaled(counter: Counter) -> None:
     assert counter.log_on("ann") == "SERVED"
-    assert counter.told == {"name": "Ann", "rights": ["block", "pay", "pin"], "timeout_s": 900}
+    assert counter.told == {
+        "name": "Ann",
+        "rights": ["block", "pay", "pin", "tamper"],
+        "timeout_s": 900,
+    }
     assert counter.call("operator.logoff", code="ann") == "SERVED"
     assert [(e.body[rec.KEY_OPERATOR], e.body[rec.KEY_DETAIL]) for e in counter.services()] == [
         ("ann", "operator.logon"),

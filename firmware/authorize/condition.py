@@ -17,6 +17,8 @@ MAX_HOURS_SHOWN = 9999
 
 def idle_message(unit: Unit, psam_refused: Outcome | None) -> tuple[str, dict[str, str]]:
     """READY, or what stands in the way of any payment; message id and its fields."""
+    if unit.tamper is not None and unit.tamper.refused is not None:
+        return unit.tamper.refused.name, {}
     if unit.is_stopped:
         return "UNIT_STOPPED", {}
     if psam_refused is not None:
@@ -65,6 +67,7 @@ def told(unit: Unit) -> dict[str, Any]:
             "trust": TRUST_NAMES[now.trust],
             "is_behind": unit.clock.is_behind,
         },
+        "case": _case(unit),
         "stop_list": _stop_list(unit),
         "office": _office(unit),
         "journal": _journal(unit),
@@ -80,6 +83,13 @@ def _psam(unit: Unit) -> dict[str, Any] | None:
         "up": unit.psam.is_up,
         "valid_until": identity.valid_until,
     }
+
+
+def _case(unit: Unit) -> str | None:
+    """None: no switch is wired."""
+    if unit.tamper is None:
+        return None
+    return "shut" if unit.tamper.refused is None else unit.tamper.refused.name
 
 
 def _stop_list(unit: Unit) -> dict[str, Any]:

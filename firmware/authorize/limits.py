@@ -11,6 +11,8 @@ from firmware.outcome import Outcome, outcome
 
 def check_rules(unit: Unit, request: Request) -> Outcome | None:
     """Everything that needs no card; the day's limit counts what the journal counts as taken."""
+    if (refused := unit.look_at_case()) is not None:
+        return refused
     if unit.is_stopped:
         return outcome("UNIT_STOPPED")
     if isinstance(unit.stop_list, Outcome):

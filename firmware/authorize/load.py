@@ -74,6 +74,8 @@ def load(desk: Desk) -> Outcome:
     reply = unit.ask_host(order_no, _asked(desk, begun, identity.terminal), HOST_S)
     if isinstance(reply, Outcome):
         return reply
+    if (refused := unit.look_at_case()) is not None:
+        return refused
     intent = unit.journal.append(
         rec.KIND_LOAD_INTENT, _intent_body(desk, begun, identity.terminal, key_index, reply)
     )

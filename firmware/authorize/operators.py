@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from firmware.secret import Password
 
-RIGHT_PAY, RIGHT_PIN, RIGHT_BLOCK = "pay", "pin", "block"
-"""Take a payment; unblock and reload a PIN; block a card or one of its applications."""
+RIGHT_PAY, RIGHT_PIN, RIGHT_BLOCK, RIGHT_TAMPER = "pay", "pin", "block", "tamper"
+"""Take a payment; unblock and reload a PIN; block a card or one of its applications; say that a
+case that was opened is as it should be."""
 
 MAX_CODE = 32
 _SALT, _DIGEST = 16, 32

@@ -104,6 +104,7 @@ def _prepare(
             or check_initial_pin(unit, visit, buffer, request)
             or offline.check_mode(unit, visit)  # 7
             or _check_totals(unit, visit, request)
+            or unit.look_at_case()
         )
         if refused is not None:
             return Declined(refused, visit)

@@ -116,12 +116,12 @@ def _check(
 
 
 def admitted(unit: Unit, name: str, service: Service, params: Mapping[str, Any]) -> Outcome | None:
-    """Before any card: the office's stop, and the two operators where the service needs them; their
-    confirmation is used up.  A refusal is shown and journaled.  Raises JournalError."""
-    refused = None
-    if unit.is_stopped and not service.is_enquiry:
+    """Before any card: the case, the office's stop, and the two operators where the service needs
+    them; their confirmation is used up.  A refusal is shown and journaled.  Raises JournalError."""
+    refused = unit.look_at_case()
+    if refused is None and unit.is_stopped and not service.is_enquiry:
         refused = outcome("UNIT_STOPPED")
-    elif service.right:
+    elif refused is None and service.right:
         refused = check_two(unit, params["operator"], params["second"], service.right)
         if refused is None:
             unit.sessions.spend(params["operator"])

@@ -15,6 +15,7 @@ from firmware.authorize.presence import check_presence, presence
 from firmware.authorize.receipts import check_receipt, receipt_print
 from firmware.authorize.reload import check_identification, pin_reload, pin_unblock
 from firmware.authorize.service import Errand, Service
+from firmware.authorize.tamper import tamper_clear
 from firmware.journal import kinds as rec
 
 _TWO: dict[str, type] = {"operator": str, "second": str}
@@ -41,6 +42,7 @@ SERVICES: dict[str, Service | Errand] = {
     "receipt.print": Errand(receipt_print, {"order_no": str, "operator": str}, check_receipt),
     "operator.logon": Errand(log_on, {"code": str, "password": str}, check_logon),
     "operator.logoff": Errand(log_off, {"code": str}, check_logon),
+    "tamper.clear": Errand(tamper_clear, {"operator": str}, check_logon),
     "pin.unblock": Service(
         pin_unblock,
         _TWO | _SEEN,

@@ -46,6 +46,20 @@ class Menu(Protocol):
     def make_way(self) -> None: ...
 
 
+class Tamper(Protocol):
+    """The switch of the case (tamper.py)."""
+
+    @property
+    def refused(self) -> Outcome | None:
+        """Why nothing may be taken, as of the last look."""
+
+    def look(self) -> Outcome | None:
+        """`refused`, after asking the switch.  Raises JournalError."""
+
+    def clear(self, operator: str) -> Outcome:
+        """SERVED, or why it stands.  Raises JournalError."""
+
+
 class Show(Protocol):
     def __call__(self, message_id: str, **fields: str) -> None: ...
 
@@ -109,6 +123,8 @@ class Unit:
     is_cancelled: Callable[[], bool] = lambda: False
     ask_host: AskHost = lambda order_no, told, timeout_s: outcome("HOST_SILENT")
     recorder: Recorder | None = None
+    tamper: Tamper | None = None
+    """None: no switch is wired."""
     last_moment: tuple[bytes, bytes] | None = None
     """Card id and time7 of the newest payment."""
 
@@ -119,6 +135,10 @@ class Unit:
         first = OfficeKeys(chain=(key.signing,), sealing=key.sealing) if key else OfficeKeys()
         self.office_keys = first
         self.sealer = Sealer(self.journal, lambda: self.office_keys.sealing)
+
+    def look_at_case(self) -> Outcome | None:
+        """Why nothing may be taken and no card be spoken to: the case.  Raises JournalError."""
+        return None if self.tamper is None else self.tamper.look()
 
     @property
     def is_stopped(self) -> bool:

@@ -94,6 +94,16 @@ UNIT = {
         "请与后台联系，查询余额等业务不受影响。", "Call the office; enquiries still work.",
         "本机已停用\n请联系后台", "Unit stopped\nCall the office",
     ),
+    "TAMPERED": Text(
+        "机壳曾被打开，已停止服务。", "The case was opened: nothing is taken.",
+        "请技术人员合上机壳、检查后解除。", "Technician: shut and check it, then clear it.",
+        "机壳曾被打开\n请找技术人员", "Case opened\nCall technician",
+    ),
+    "CASE_SWITCH_MISSING": Text(
+        "无法读取机壳开关，已停止服务。", "The switch of the case cannot be read.",
+        "请技术人员检查引脚与接线。", "Technician: check its pin and wiring.",
+        "机壳开关故障\n请找技术人员", "Case switch\nCall technician",
+    ),
     "OFFICE_FILE_REFUSED": Text(
         "后台文件验证未通过，未采用。", "A file from the office failed its check: not used.",
         "请后台重新签发该文件。", "Office: sign and send that file again.",

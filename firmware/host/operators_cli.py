@@ -1,4 +1,4 @@
-"""`sscterm`'s commands for operators: log-on, and the acts that need two of them."""
+"""`sscterm`'s commands for operators: log-on, the acts that need two of them, the case."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ def add_commands(commands: Any, pin: Any, card: Any, common: argparse.ArgumentPa
         one.set_defaults(method=f"pin.{act}", given=_TWO + _SEEN)
     one = _for_two(card, "block", common, "the whole card, for ever")
     one.set_defaults(method="card.block", given=_TWO)
+    tamper = commands.add_parser("tamper").add_subparsers(dest="act", required=True)
+    one = tamper.add_parser("clear", parents=[common], help="the case is shut and as it should be")
+    one.add_argument("--operator", required=True)
+    one.set_defaults(method="tamper.clear", given=("operator",))
     application = commands.add_parser("application").add_subparsers(dest="act", required=True)
     one = _for_two(application, "block", common, "one application of the card, for ever")
     one.add_argument("application", help="DF03 or DF04")

@@ -3,6 +3,7 @@
 sscterm status | purchase ORDER_NO --account 12.34 --operator 07 | balance | records | cancel
 sscterm pin change | pin remove | operator logon CODE | operator logoff CODE
 sscterm pin unblock | pin reload | card block | application block DF04 --operator A --second B
+sscterm tamper clear --operator A
 sscterm card dump [--json] | presence REQUEST_NO NONCE
 """
 

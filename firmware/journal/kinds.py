@@ -95,6 +95,8 @@ KEY_SEALED = 76
 KEY_SECOND = 80
 KEY_ID_KIND = 81
 KEY_ID_TAIL = 82
+KEY_CASE = 90
+KEY_CASE_SEEN = 91
 
 KEYS = {
     KEY_ORDER_NO: ("order_no", "text"),
@@ -165,6 +167,8 @@ KEYS = {
     KEY_SECOND: ("second", "text"),
     KEY_ID_KIND: ("id_kind", "text"),
     KEY_ID_TAIL: ("id_tail", "text"),
+    KEY_CASE: ("case", "uint"),
+    KEY_CASE_SEEN: ("case_seen", "uint"),
 }
 
 # --- kinds ---
@@ -229,7 +233,7 @@ KINDS = {
     KIND_START: Kind("START", frozenset({53, 54, 55})),
     KIND_PSAM_SEEN: Kind("PSAM_SEEN", frozenset({3, 4, 41}), frozenset({8, 50})),
     KIND_CLOCK: Kind("CLOCK", frozenset({60, 61})),
-    KIND_TAMPER: Kind("TAMPER", frozenset({50})),
+    KIND_TAMPER: Kind("TAMPER", frozenset({50}), frozenset({2, 90, 91})),
     KIND_SERVICE: Kind(
         "SERVICE", frozenset({2, 50, 36}), frozenset({5, 6, 62, 70, 71, 74, 75, 76, 80, 81})
     ),

@@ -29,6 +29,7 @@ from firmware.journal.kinds import (
     KIND_LOAD_VOID,
     KIND_RULED,
     KIND_START,
+    KIND_TAMPER,
     KIND_TOTALS,
     KIND_VOID,
 )
@@ -217,7 +218,7 @@ class Pruner:
                 group: tuple[object, ...] = (row.kind, body.get(KEY_PUBLIC_KEY))
             case k if k == KIND_APPLIED:
                 group = (row.kind, body.get(KEY_WHAT))
-            case k if k == KIND_DAY_KEY:
+            case k if k in (KIND_DAY_KEY, KIND_TAMPER):
                 group = (row.kind,)
             case _:
                 return True, []

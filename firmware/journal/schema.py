@@ -54,6 +54,7 @@ CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT RO
 
 # Of a load nothing is derived but this: a release that knows no loads must not have to mend it.
 LOADS = "CREATE INDEX IF NOT EXISTS records_loads ON records (number) WHERE kind = 9"
+TAMPERS = "CREATE INDEX IF NOT EXISTS records_tamper ON records (number) WHERE kind = 19"
 LOAD_STATE = (
     "coalesce((SELECT o.kind FROM records AS o WHERE o.intent = records.number"
     " AND o.kind BETWEEN 10 AND 12 ORDER BY o.number DESC LIMIT 1), 9)"
@@ -138,6 +139,7 @@ def connect(path: Path) -> sqlite3.Connection:
                 f"that made it; if there was none, rename it to {path.name}.damaged-header"
             )
         connection.execute(LOADS)
+        connection.execute(TAMPERS)
     except BaseException:
         connection.close()
         raise

@@ -231,6 +231,13 @@ class View:
                     return int(found.body[KEY_LAST])
         return 0
 
+    def newest_tamper(self) -> Record | None:
+        """The newest TAMPER record; raises JournalDamagedError."""
+        row = self.row(
+            "SELECT number, raw, damaged FROM records WHERE kind = 19 ORDER BY number DESC LIMIT 1"
+        )
+        return None if row is None else self._record(row)
+
     def damaged_ranges(self) -> list[tuple[int, int]]:
         """[first, last] of every DAMAGE record, in the order of the numbers."""
         rows = self.rows(
