@@ -50,6 +50,12 @@ ROWS = {
     *ingest.ROWS,
     *shim.UNITS,
     *terminal_idle.UNITS,
+    "t0.bytes_per_s",
+    "t0.pty_bytes_per_s",
+    "t1.bytes_per_s",
+    "t1.pty_bytes_per_s",
+    "pps.saved_ms",
+    "pps.saved_ms.without_ta1",
     "storm.lost",
     "storm.doubled",
     "storm.slowest_over_median",
@@ -60,7 +66,7 @@ ROWS = {
     for side in ("card", "psam")
     for kind in ("1_0", "2_0_without_ef06", "3_0", "3_0_contactless")
 }
-MAY_BE_ZERO = {"machine.load", "storm.lost", "storm.doubled"}
+MAY_BE_ZERO = {"machine.load", "pps.saved_ms.without_ta1", "storm.lost", "storm.doubled"}
 NEED_A_PROGRAM = {
     "purchase.syncs",
     "serial.vs_lrzsz",

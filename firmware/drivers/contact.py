@@ -26,6 +26,7 @@ _TURN_T0_ETU, _TURN_T1_ETU = 16, 22
 _SLICE_S = 0.05  # how often a wait looks whether the card is still there
 _INVERSE_TS = b"\x03"  # 3F as it stands on the line, first bit lowest
 _AT_ONCE = 512
+_ANNOUNCE_S = 5.0  # for S(IFS request), whatever BWT a card wants for its commands
 
 
 class Silence(Exception):
@@ -107,7 +108,7 @@ class Contact:
         self._character_wait_s = t1.character_wait_s(atr.cwi, etu_s)
         if self.protocol == 1:
             self._t1 = T1(atr.ifsc, has_crc=atr.has_crc)
-            self._carry(self._t1.announce(), time.monotonic() + 4 * self._block_wait_s + 1)
+            self._carry(self._t1.announce(), time.monotonic() + _ANNOUNCE_S)
             if self._t1.failure is not None:
                 raise Silence(self._t1.failure)
 
@@ -176,7 +177,7 @@ class Contact:
                 raw = self._block(self._block_wait_s * machine.waiting + sent_s, ends_s)
             except DamagedCharacter:
                 raw = b"\x00"  # no block: the machine asks again
-                self._quiet()
+                self._quiet(ends_s)
             if time.monotonic() >= ends_s:
                 raise Silence("no answer within the time")
             out = machine.received(raw) if raw else machine.silence()
@@ -199,11 +200,11 @@ class Contact:
         time.sleep((etu - ETU) * self._characters.etu_s)
         self._characters.discard()
 
-    def _quiet(self) -> None:
+    def _quiet(self, ends_s: float) -> None:
         """Let the card finish what it is saying."""
         for _ in range(t1_block.LONGEST):
             try:
-                if not self._characters.receive(_AT_ONCE, min(self._character_wait_s, _SLICE_S)):
+                if not self._receive(_AT_ONCE, ends_s, min(self._character_wait_s, _SLICE_S)):
                     return
             except DamagedCharacter:
                 continue

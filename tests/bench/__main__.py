@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench import (
+    contact,
     daemon,
     dump,
     exchanges,
@@ -57,6 +58,8 @@ class Extent:
     shim_imports: int = 41
     insertions: int = 40
     idle_s: float = 30.0
+    contact_exchanges: int = 4000
+    contact_purchases: int = 7
     office: ingest.Load = field(default_factory=ingest.Load)
 
 
@@ -77,6 +80,8 @@ QUICK = Extent(
     shim_imports=2,
     insertions=2,
     idle_s=1.0,
+    contact_exchanges=100,
+    contact_purchases=1,
     office=ingest.QUICK,
 )
 
@@ -96,7 +101,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
     large = _large_journal(folder, extent.records)
     with tempfile.TemporaryDirectory(dir=folder, prefix="run-") as name:
         parts = ("exchanges", "syncs", "pace", "floor", "daemon", "stops", "line")
-        parts += ("records", "journal", "office", "storm", "idle")
+        parts += ("records", "journal", "office", "storm", "idle", "contact")
         places = [Path(name, each) for each in parts]
         for place in places:
             place.mkdir()
@@ -113,6 +118,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
         rows |= daemon.measure(places[4], large, extent.starts, extent.rest_s)
         rows |= shim.measure(extent.shim_blocks, extent.shim_exchanges, extent.shim_imports)
         rows |= terminal_idle.measure(places[11], extent.insertions, extent.idle_s)
+        rows |= contact.measure(places[12], extent.contact_exchanges, extent.contact_purchases)
         rows |= wire.measure(extent.day_records)
         rows |= serialline.measure(places[6], extent.line_payments)
         rows |= storm.measure(places[10], folder, extent.storm_terminals)
