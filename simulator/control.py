@@ -200,6 +200,7 @@ REQUESTS: dict[str, Callable[..., Any]] = {
         release,
         disarm,
         type_pin,
+        press_keys,
         cancel_pin,
         forget_pins,
         misbehave,

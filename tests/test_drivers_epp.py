@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.drivers import epp, epp_frame
+from firmware.drivers import epp, epp_frame, padkey
 from firmware.drivers.epp import EncryptingPad
 from firmware.drivers.epp_frame import Body, Frames, encode
 from firmware.drivers.pad import Pad
@@ -180,6 +180,65 @@ def test_noise_and_frames_nobody_asked_for_change_nothing(bench: Bench) -> None:
     threading.Timer(0.3, bench.device.send_raw, [b"\x02\x00" + os.urandom(40) + strange]).start()
     threading.Timer(0.6, bench.holder.type_pin, [PIN]).start()
     assert bench.read() == Pin.from_digits(PIN)
+
+
+class Babbler:
+    """A line whose other end says what hypothesis wants, on a clock that only reading moves."""
+
+    def __init__(self, says: list[bytes]):
+        self.says = list(says)
+        self.now = 0.0
+
+    def read(self, maximum: int, timeout_s: float) -> bytes:
+        assert 0 <= timeout_s <= 1.0
+        self.now += 0.05
+        return self.says.pop(0)[:maximum] if self.says else b""
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+answers = st.builds(
+    lambda code, sequence, data: encode(Body(code, sequence, data)),
+    st.sampled_from([0x81, 0x82, 0x83, 0x84, 0x85, 0x91, 0x92, 0x93, 0x95, 0xFF]),
+    st.integers(1, 4),
+    st.one_of(st.binary(max_size=20), st.sampled_from([b"\1", b"\2", bytes(16)])),
+)
+
+
+def begun() -> list[bytes]:
+    """Right answers to BEGIN and ENTER, where every random number is zero."""
+    key = padkey.entry_key(CIPHERS[4], bytes(range(16)), bytes(8), bytes(8))
+    check = padkey.check_value(CIPHERS[4], key, b"pad" + bytes(16))
+    return [encode(Body(0x82, 1, bytes(8) + check)), encode(Body(0x83, 2))]
+
+
+@given(
+    st.lists(st.one_of(answers, st.binary(max_size=30)), max_size=60),
+    st.sampled_from(["keys", "entry", "in the entry"]),
+)
+def test_whatever_a_pad_says_it_ends_in_time_with_an_outcome(says: list[bytes], part: str) -> None:
+    line = Babbler(begun() + says if part == "in the entry" else says)
+    pad = Pad(
+        EncryptingPad(
+            lambda: line, Key(bytes(range(16))), 4, CIPHERS[4], 5, bytes, lambda: line.now
+        )
+    )
+    if part == "keys":
+        try:
+            found = pad.key(2.0, lambda: False)
+        except OSError:
+            found = None
+        assert found is None or found in KEYS
+    else:
+        found = pad.read_pin(5.0, lambda: False)
+        assert isinstance(found, Pin) or found.number in (204, 205, 206, 211)
+        if part == "in the entry" and not says:
+            assert found.name == "PIN_PAD_MISSING", "it was begun, and then nothing came"
+    assert line.now < 5 + epp._LATE_S + 3 * epp.TRIES * epp.ANSWER_S
 
 
 # -- keys in the clear -----------------------------------------------------------------------------

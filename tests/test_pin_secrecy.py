@@ -10,7 +10,7 @@ import io
 import json
 import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from firmware.authorize.request import Request
 from firmware.authorize.service import Desk, ServiceCall
 from firmware.authorize.visit import begin
 from firmware.card import commands
+from firmware.drivers.keyed import KeyedPad
+from firmware.drivers.pad import Pad
 from firmware.drivers.recorder import Transcript
 from firmware.outcome import Fault
 from firmware.secret import Pin
@@ -61,6 +63,7 @@ class Day:
         self.open_transcript, self.hidden_transcript = io.StringIO(), io.StringIO()
         self.said: list[str] = []
         self.orders = 0
+        self.starred: Callable[[int], object] = lambda stars: None
         self._record()
 
     def _record(self) -> None:
@@ -72,6 +75,11 @@ class Day:
             open_.recorder(command, answer)
 
         self.loop.unit.recorder = both
+        self.loop.unit.typed = self._typed
+
+    def _typed(self, stars: int, left_s: float) -> None:
+        self.starred(stars)
+        self.loop.display.typed(stars, left_s)
 
     def issue(self, serial: int, pin: str | None, **how: Any) -> Any:
         return self.loop.rig.region.issue_card(
@@ -170,6 +178,41 @@ def test_m2_neither_pin_nor_citizen_number_nor_rule_is_told(
     assert day.serve(card, "pay", INITIAL, WRONG) == "PIN_IS_INITIAL"
     check(day, heard, {INITIAL})
     assert "last_8" not in "".join(day.said).replace(repr(day.loop.rig.board), "")
+
+
+class OneByOne:
+    """The holder at a key matrix: what they type comes key by key."""
+
+    def __init__(self, holder: Any):
+        self._holder = holder
+        self._keys: list[str] = []
+
+    def key(self, timeout_s: float, interrupted: Any) -> str | None:
+        if not self._keys:
+            typed = self._holder.digits(timeout_s, interrupted)
+            self._keys = ["cancel"] if typed is None else [*typed.decode(), "confirm"]
+        return self._keys.pop(0)
+
+
+def test_m1_keys_of_a_matrix_leave_no_pin_anywhere(
+    tmp_path: Path, heard: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stars of every entry are drawn, counted and forgotten with the rest."""
+    monkeypatch.setattr("tests.rig.Pad", lambda holder: Pad(KeyedPad(OneByOne(holder), 5.0)))
+    day = Day(tmp_path, "ignore")
+    stars: list[int] = []
+    card = day.issue(1, FIRST)
+    for work, typed, name in (
+        ("pay", (WRONG, FIRST), "APPROVED"),
+        ("pin.change", (FIRST, SECOND, SECOND), "SERVED"),
+        ("balance", (SECOND,), "SERVED"),
+        ("pay", (WRONG,), "PIN_CANCELLED"),
+    ):
+        day.starred = stars.append
+        assert day.serve(card, work, *typed) == name
+        day.said += [repr(vars(day.loop.unit.pad)), repr(vars(day.loop.unit.pad._keys))]
+    assert max(stars) == 8
+    check(day, heard, {FIRST, SECOND, WRONG})
 
 
 @pytest.mark.parametrize("ins", [0x20, CHANGE_PIN])
