@@ -142,8 +142,8 @@ def _run_card(board: Board, board_path: Path | None) -> int:
     supervisor = supervise.from_environment()
     supervisor.warn_if_short(board.timing.exchange_s)
     header = parts.header(board)
-    signals = parts.signals(board, header)
-    display = Display([*parts.surfaces(board), *signals, supervisor], parts.language(board))
+    surfaces = [*parts.surfaces(board), *parts.signals(board, header), supervisor]
+    display = Display(surfaces, parts.language(board))
     keys = parts.keys(board, header)
     pad = parts.pad(board, header, keys)
     unit = build_unit(board, display, header, pad, supervisor)
@@ -167,8 +167,7 @@ def _run_card(board: Board, board_path: Path | None) -> int:
         if child is not None:
             child.stop()
         unit.journal.close()
-        for each in signals:
-            each.close()
+        display.close()
         header.close()
         os.close(claim)
     return EXIT_OK

@@ -16,9 +16,10 @@ import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from firmware.board_display import Display, check_panel, panel_pins
 from firmware.board_keys import Menu, Pad, check_menu, check_pad, pins_of
 from firmware.board_lines import Place, dotted, find_lines
-from firmware.board_parts import SLOT_PINS, Display, Pins, Printer, Psam, Reader
+from firmware.board_parts import SLOT_PINS, Pins, Printer, Psam, Reader
 from firmware.board_schema import BoardError, File, part, parts, read, settings
 from firmware.board_sections import (
     Clock,
@@ -113,6 +114,7 @@ def parse(text: str, source_name: str) -> Board:
     _check_devices(board, file)
     check_pad(board.pad, file)
     check_menu(board.menu, board.pad, file)
+    check_panel(board.display, file)
     _check_pins(board, file)
     _check_paths(board, file)
     _check_links(board, file)
@@ -162,7 +164,7 @@ def _pins(board: Board) -> list[tuple[Place, int]]:
     for place, slot in slots:
         wired = {name: getattr(slot, name) for name in SLOT_PINS}
         found += [((*place, name), pin) for name, pin in wired.items() if pin is not None]
-    return [*found, *pins_of(board.pad)]
+    return [*found, *pins_of(board.pad), *panel_pins(board.display)]
 
 
 def _check_pins(board: Board, file: File) -> None:

@@ -1,17 +1,14 @@
-"""The sections of board.toml that name the parts of a unit: readers, PSAM slot, display, pins.
+"""The sections of board.toml that name the parts of a unit: readers, PSAM slot, pins.
 
 Pins are BCM numbers.
 """
 
-# ruff: noqa: RUF009 - the calls in the dataclasses return dataclasses.field(...)
-
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from firmware.board_schema import choice, flag, path, text, value, whole
+from firmware.board_schema import choice, flag, text, value, whole
 
 
 def _address(*schemes: str) -> Any:
@@ -41,13 +38,6 @@ class Psam:
     reset_pin: int | None = whole(0, 27, None)
     detect_pin: int | None = whole(0, 27, None)
     detect_low: bool = flag(True)
-
-
-@dataclass(frozen=True)
-class Display:
-    language: str = choice("both", "zh", "en", default="both")
-    window: bool = flag(False)
-    panel_png: Path | None = path(None)
 
 
 @dataclass(frozen=True)

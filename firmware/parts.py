@@ -12,6 +12,7 @@ from typing import Any
 
 from firmware import board_keys, board_parts
 from firmware.board import Board
+from firmware.board_display import LETTERS, OLED, Panel
 from firmware.channel import Channel, Reader, Recorder, open_channel
 from firmware.display.lamps import CARD_LAMP, ERROR_LAMP, Buzzer, Lamp
 from firmware.display.printing import Printing
@@ -19,7 +20,7 @@ from firmware.display.screen import Surface
 from firmware.display.window import Window
 from firmware.drivers import padkey
 from firmware.drivers.case_switch import CaseSwitch
-from firmware.drivers.gpio import Pins, open_pins
+from firmware.drivers.gpio import Pins, load_library, open_pins
 from firmware.drivers.gpio_lines import GpioLines
 from firmware.drivers.joined import JoinedKeys
 from firmware.drivers.keys import Keys
@@ -165,16 +166,52 @@ def signals(board: Board, pins: Pins) -> list[Lamp | Buzzer]:
 
 def surfaces(board: Board) -> list[Surface]:
     """What messages are read on; none on a headless unit."""
-    if board.display is None:
+    display = board.display
+    if display is None:
         return []
     found: list[Surface] = []
-    if board.display.window:
+    if display.window:
         found.append(Window(sys.stdout))
-    if board.display.panel_png is not None:
-        from firmware.display.panel import Panel  # Pillow only where there is a panel
+    if display.panel_png is not None:
+        from firmware.display.panel import Picture  # only where there is a panel
 
-        found.append(Panel(board.display.panel_png))
+        found.append(Picture(display.panel_png, display.large))
+    if display.panel is not None:
+        found.append(panel(board, display.panel))
     return found
+
+
+def panel(board: Board, named: Panel) -> Surface:
+    """Drawn in a thread of its own.  Its drivers are imported where there is one."""
+    is_large = board.display is not None and board.display.large
+    from firmware.display import panel as panels
+    from firmware.display.slowpanel import SlowPanel
+
+    def gpio() -> Any:
+        return load_library(board.pins.chip)
+
+    if named.kind in LETTERS:
+        from firmware.drivers import hd44780
+
+        size = named.kind.removeprefix("hd44780-")
+        columns, rows = panels.TEXT_PANELS[size]
+        letters = hd44780.Hd44780(
+            hd44780.on_pins(named.pins, columns, rows, gpio)
+            if named.scheme == "gpio"
+            else hd44780.on_i2c(*named.i2c, columns, rows)
+        )
+        return SlowPanel(lambda shown: [panels.lines(shown, size)], letters.show)
+    from firmware.drivers import luma_panel
+
+    connect = (
+        luma_panel.on_i2c(*named.i2c)
+        if named.scheme == "i2c"
+        else luma_panel.on_spi(named.kind, *named.spi, named.pins, gpio)
+    )
+    light = luma_panel.backlight_on(named.pins[2], gpio) if len(named.pins) > 2 else None
+    dots = luma_panel.LumaPanel(named.kind, connect, named.upside_down, light)
+    kind = panels.MONO if named.kind in OLED else panels.COLOUR
+    return SlowPanel(lambda shown: panels.pictures(shown, kind, is_large), dots.show)
 
 
 def printer(board: Board) -> Printing | None:

@@ -56,6 +56,8 @@ ROWS = {
     "t1.pty_bytes_per_s",
     "pps.saved_ms",
     "pps.saved_ms.without_ta1",
+    "display.frame_ms.p50.128x64",
+    "display.frame_ms.p50.240x240",
     "storm.lost",
     "storm.doubled",
     "storm.slowest_over_median",

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from firmware import board
+from firmware.board_display import Display
 from firmware.board_keys import Menu
-from firmware.board_parts import Display
 from firmware.board_sections import Host, OfficeKey, Purchase
 
 EXAMPLE = Path(__file__).parent.parent / "board.toml"
@@ -91,6 +91,7 @@ def test_the_example_explains_every_key_and_its_optional_keys_are_right(tmp_path
         assert set(values[section]) == names(getattr(loaded, section)), section
     for link in ("serial", "http", "https", "nats", "drop"):
         assert set(values["uplink"][link]) == names(getattr(loaded.uplink, link)), link
+    assert set(values["display"]["panel"]) == names(loaded.display.panel)
 
 
 def test_defaults_and_absent_parts():
@@ -116,7 +117,7 @@ def test_paths_start_at_the_folder_of_the_file():
     loaded = board.parse(SMALL + extra, "/unit/board.toml")
     assert loaded.unit.data_dir == Path("/unit/data")
     assert loaded.host == Host(Path("/unit/data/unit.sock"), 0o600)
-    assert loaded.display == Display("both", False, Path("/tmp/panel.png"))
+    assert loaded.display == Display("both", False, False, Path("/tmp/panel.png"), None)
     named = board.parse(SMALL + '[host]\nsocket = "run/x.sock"\n', "/unit/board.toml")
     assert named.host == Host(Path("/unit/run/x.sock"), 0o660)
 

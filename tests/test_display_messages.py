@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from firmware.display.layout import width, wrap
+from firmware.display.layout import balanced, width, wrap
 from firmware.display.messages import MESSAGES, PROGRESS, message
-from firmware.display.pages import PICTURES, errors_page
+from firmware.display.pages import errors_page
 from firmware.outcome import outcomes
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -124,12 +124,6 @@ def test_the_errors_page_is_the_one_made_from_the_messages():
     assert errors_page().count("\n| ") == len(outcomes()) + 1
 
 
-def test_the_pictures_of_the_panel_are_there():
-    assert {each.stem for each in (DOCS / "img").glob("panel-*.png")} == {
-        f"panel-{name}" for name in PICTURES
-    }
-
-
 # --- layout ---
 
 
@@ -148,6 +142,20 @@ def test_the_pictures_of_the_panel_are_there():
 )
 def test_wrapping(text, columns, lines):
     assert wrap(text, columns) == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("请输入密码", ["请输入", "密码"]),
+        ("请取回社保卡", ["请取回", "社保卡"]),
+        ("未找到PSAM", ["未找到", "PSAM"]),
+        ("请输入", ["请输入"]),
+        ("", []),
+    ],
+)
+def test_no_character_stands_alone_where_a_line_is_divided(text, lines):
+    assert balanced(text, 8) == lines
 
 
 def test_wide_characters_take_two_columns():

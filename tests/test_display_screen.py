@@ -169,7 +169,7 @@ def test_fields_cannot_steer_a_terminal():
     display.show("CARD_READ", name="\x1b[2J王\n五\u202e")
     assert display.current.zh == "读卡成功：?[2J王?五?。"
     display.show("CARD_READ", name="x" * 10_000)
-    assert len(display.current.zh_panel) == LONGEST_FIELD
+    assert len(display.current.zh_panel.split("\n")[0]) == LONGEST_FIELD
 
 
 class Slow:

@@ -29,6 +29,14 @@ def wrap(text: str, columns: int) -> list[str]:
     return [line for line in lines if line]
 
 
+def balanced(text: str, columns: int) -> list[str]:
+    """As few lines as wrap() makes, of about the same length: no character stands alone."""
+    most = len(wrap(text, columns))
+    narrower = range(max(4, -(-width(text) // max(1, most))), columns)
+    fitting = (wrap(text, each) for each in narrower)
+    return next((lines for lines in fitting if len(lines) <= most), wrap(text, columns))
+
+
 def _cut(piece: str, columns: int) -> list[str]:
     parts = [""]
     for each in piece:

@@ -43,29 +43,29 @@ PROGRESS = {
     "CARD_READ": Text(
         "读卡成功：{name}。", "Card read: {name}.",
         "请核对是否为持卡人本人。", "Check that this is the holder.",
-        "{name}", "Card read\nCheck the name",
+        "{name}\n请核对姓名", "Card read\nCheck the name",
     ),
     "ENTER_PIN": Text(
         "请持卡人输入密码，还可输入 {tries_left} 次。",
         "Holder, please enter your PIN. Tries left: {tries_left}.",
         "请遮挡键盘，输入后按确认键。", "Cover the keypad, then press OK.",
-        "请输入密码\n还可输入 {tries_left} 次", "Enter your PIN\nTries left: {tries_left}",
+        "请输入密码\n还可输入{tries_left}次", "Enter your PIN\nTries left: {tries_left}",
     ),
     "PIN_WRONG_RETRY": Text(
         "密码错误，还可输入 {tries_left} 次。", "Wrong PIN. Tries left: {tries_left}.",
         "请核对后重新输入密码。", "Enter the PIN again.",
-        "密码错误请重输\n还可输入 {tries_left} 次", "Wrong, try again\nTries left: {tries_left}",
+        "密码错误重输\n还可输入{tries_left}次", "Wrong, try again\nTries left: {tries_left}",
     ),
     "OLD_PIN": Text(
         "请输入原密码，还可输入 {tries_left} 次。",
         "Enter your present PIN. Tries left: {tries_left}.",
         "请遮挡键盘，输入后按确认键。", "Cover the keypad, then press OK.",
-        "请输入原密码\n还可输入 {tries_left} 次", "Present PIN\nTries left: {tries_left}",
+        "请输入原密码\n还可输入{tries_left}次", "Present PIN\nTries left: {tries_left}",
     ),
     "NEW_PIN": Text(
         "请输入新密码，4 至 12 位数字。", "Enter the new PIN, 4 to 12 digits.",
         "请遮挡键盘，输入后按确认键。", "Cover the keypad, then press OK.",
-        "请输入新密码\n4 至 12 位数字", "Enter a new PIN\n4 to 12 digits",
+        "请输入新密码\n4至12位数字", "Enter a new PIN\n4 to 12 digits",
     ),
     "NEW_PIN_AGAIN": Text(
         "请再次输入新密码。", "Enter the new PIN once more.",
@@ -75,35 +75,35 @@ PROGRESS = {
     "NEW_PIN_DIFFERED": Text(
         "两次输入的新密码不一致。", "The two new PINs differ.",
         "请重新输入新密码，4 至 12 位数字。", "Enter the new PIN again, 4 to 12 digits.",
-        "两次输入不一致\n请重输新密码", "PINs differ\nNew PIN again",
+        "两次不一致\n请重输新密码", "PINs differ\nNew PIN again",
     ),
     "NEW_PIN_TOO_EASY": Text(
         "新密码不能是原密码或初始密码。", "The new PIN must not be the present or an initial one.",
         "请输入另一个新密码，4 至 12 位数字。", "Enter another new PIN, 4 to 12 digits.",
-        "新密码不能使用\n请换一个新密码", "Not that PIN\nEnter another",
+        "新密码不可用\n请另设新密码", "Not that PIN\nEnter another",
     ),
     "NEW_PIN_FORCED": Text(
         "密码仍为初始密码，须先修改才能付款。",
         "The PIN is still the initial one: change it to pay.",
         "请输入新密码，4 至 12 位数字。", "Enter a new PIN, 4 to 12 digits.",
-        "须修改初始密码\n请输入新密码", "Change your PIN\nEnter a new one",
+        "须改初始密码\n请输入新密码", "Change your PIN\nEnter a new one",
     ),
     "INITIAL_PIN_WARNING": Text(
         "密码仍为初始密码，风险由持卡人承担，请尽快修改。",
         "The PIN is still the initial one, at your own risk. Change it soon.",
         "如仍要付款，请再次输入密码确认。", "To pay all the same, enter the PIN once more.",
-        "仍是初始密码\n付款请再输一次", "Initial PIN:\nonce more to pay",
+        "仍是初始密码\n付款再输一次", "Initial PIN:\nonce more to pay",
     ),
     "REMOVE_PIN": Text(
         "为取消密码，请输入原密码，还可输入 {tries_left} 次。",
         "To remove the PIN, enter it. Tries left: {tries_left}.",
         "请遮挡键盘，输入后按确认键。", "Cover the keypad, then press OK.",
-        "取消密码请输入\n还可输入 {tries_left} 次", "PIN, to remove\nTries left: {tries_left}",
+        "取消须验密码\n还可输入{tries_left}次", "PIN, to remove\nTries left: {tries_left}",
     ),
     "PIN_CHANGE_CHECKING": Text(
         "正在核对密码是否已修改。", "Checking whether the PIN was changed.",
         "请插回原来的卡，请勿取走。", "Put the same card back and leave it.",
-        "正在核对密码\n请插回原来的卡", "Checking the PIN\nPut card back",
+        "正在核对密码\n请插回原卡", "Checking the PIN\nPut card back",
     ),
     "PIN_CHANGED": Text(
         "密码修改成功。", "The PIN was changed.",
@@ -133,17 +133,17 @@ PROGRESS = {
     "RECOVERY_PIN": Text(
         "为核对上一笔交易，请持卡人输入密码。", "Enter your PIN to check the last payment.",
         "本次输入不会扣款。", "This takes no money.",
-        "核对请输入密码\n不会再次扣款", "PIN, to check\nTakes no money",
+        "核对输入密码\n不会再次扣款", "PIN, to check\nTakes no money",
     ),
     "BALANCE": Text(
         "个人账户余额 {balance} 元。", "Balance of the account: {balance} yuan.",
         "查询完毕，请取回社保卡。", "Done, please take your card.",
-        "余额¥{balance}\n请取回社保卡", "Bal: {balance}\nTake your card",
+        "余额¥{balance}\n请取回社保卡", "Balance {balance}\nTake your card",
     ),
     "PSAM_WARNING": Text(
         "PSAM 卡将在 {days} 天后到期。", "The PSAM expires in {days} days.",
         "请尽早联系后台安排更换。", "Ask the office for a new one soon.",
-        "PSAM{days}天后到期\n请联系后台", "PSAM: {days} days\nAsk the office",
+        "PSAM剩{days}天\n请联系后台", "PSAM: {days} days\nAsk the office",
     ),
     "PIN_UNBLOCKED": Text(
         "密码已解锁，密码不变。", "The PIN is unlocked and is the same as before.",
@@ -158,7 +158,7 @@ PROGRESS = {
     "BLOCK_CHECKING": Text(
         "正在核对卡片是否已锁定。", "Checking whether the card was blocked.",
         "请插回原来的卡，请勿取走。", "Put the same card back and leave it.",
-        "正在核对\n请插回原来的卡", "Checking\nPut card back",
+        "正在核对\n请插回原卡", "Checking\nPut card back",
     ),
     "BLOCKED": Text(
         "已永久锁定。", "It is blocked for ever.",
@@ -173,7 +173,7 @@ PROGRESS = {
     "STOP_LIST_WARNING": Text(
         "停用名单过旧，已有 {hours} 小时。", "The stop list is too old: {hours} h.",
         "请后台下发新的停用名单。", "Ask the office for a new one.",
-        "名单已{hours}小时\n请联系后台", "List: {hours} h\nAsk the office",
+        "名单{hours}小时\n请联系后台", "List: {hours} h\nAsk the office",
     ),
     "STOPPED": Text(
         "终端已停止服务。", "The terminal has stopped.",

@@ -1,4 +1,4 @@
-"""The 128x64 panel of 1 bit a pixel, as a PNG file: four lines of 16 half-width columns.
+"""The panels and their pictures: what a message looks like on each, and as a PNG file.
 
 Pillow is imported when the first picture is drawn: a unit without a panel does not need it.
 """
@@ -6,82 +6,82 @@ Pillow is imported when the first picture is drawn: a unit without a panel does 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firmware.display.glyphs import HEIGHT, glyph
-from firmware.display.layout import width, wrap
+from firmware.display import compose_colour, compose_mono, compose_text
+from firmware.display.canvas import Canvas
 from firmware.display.screen import Shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-COLUMNS = 16
-LINES = 4
-COLUMN = 8  # pixels
-FIRST_NUMBER_SHOWN = 100  # lower ones are successes: nobody needs to quote them
+MONO, COLOUR = "128x64", "240x240"
+TEXT_PANELS = {"16x4": (16, 4), "20x2": (20, 2)}
+"""Kind of panel without dots -> its columns and rows."""
 
 
-def layout(shown: Shown, language: str) -> list[str]:
-    """The lines of the panel, at most LINES of at most COLUMNS; language "both", "zh" or "en".
-
-    "both" shows the short forms of both.  One language has room for its short headline and the
-    whole advice; where that is too long, for the short form.
-    """
-    if language == "both":
-        return _lines(shown.zh_panel) + _numbered(_lines(shown.en_panel), shown)
-    panel_text = shown.zh_panel if language == "zh" else shown.en_panel
-    headline = _lines(panel_text.split("\n")[0])
-    full = headline + wrap(shown.zh_next if language == "zh" else shown.en_next, COLUMNS)
-    return _numbered(full if len(full) <= LINES else _lines(panel_text), shown)
+def canvases(shown: Shown, kind: str, is_double: bool = False) -> list[Canvas]:
+    compose = compose_mono.compose if kind == MONO else compose_colour.compose
+    return compose(shown, is_double)
 
 
-def _lines(panel_text: str) -> list[str]:
-    return [line for part in panel_text.split("\n") for line in wrap(part, COLUMNS)]
+def pictures(shown: Shown, kind: str = MONO, is_double: bool = False) -> list[Image]:
+    """kind: MONO or COLOUR.  One, or those to be shown in turn; of mode "1" or "RGB"."""
+    return [picture(each) for each in canvases(shown, kind, is_double)]
 
 
-def _numbered(lines: list[str], shown: Shown) -> list[str]:
-    """The outcome's number at the right of the first line."""
-    if shown.number is None or shown.number < FIRST_NUMBER_SHOWN:
-        return lines
-    number = str(shown.number)
-    gap = COLUMNS - width(lines[0]) - len(number)
-    return [lines[0] + " " * gap + number, *lines[1:]] if gap > 0 else lines
+def lines(shown: Shown, size: str) -> list[str]:
+    """What a panel of letters shows; size: of TEXT_PANELS."""
+    return compose_text.compose(shown, *TEXT_PANELS[size])
 
 
-def render(shown: Shown, language: str) -> Image:
-    """A picture of mode "1"; lit pixels are 1."""
+def save(canvas: Canvas, path: Path) -> None:
+    """As a small PNG of its palette; OSError."""
     from PIL import Image
 
-    rows = bytearray(LINES * HEIGHT * COLUMNS)
-    for at, line in enumerate(layout(shown, language)[:LINES]):
-        _draw_line(rows, at * HEIGHT * COLUMNS, line)
-    return Image.frombytes("1", (COLUMNS * COLUMN, LINES * HEIGHT), bytes(rows))
+    image = Image.frombytes("P", (canvas.width, canvas.height), bytes(canvas.dots))
+    image.putpalette([value for colour in canvas.palette or () for value in colour])
+    image.save(path, optimize=True)
 
 
-def _draw_line(rows: bytearray, top: int, line: str) -> None:
-    """Copy the line's glyphs into rows of COLUMNS bytes; what passes the right edge is cut."""
-    column = 0
-    for character in line:
-        bits = glyph(character)
-        wide = len(bits) // HEIGHT
-        if column + wide > COLUMNS:
-            return
-        for y in range(HEIGHT):
-            start = top + y * COLUMNS + column
-            rows[start : start + wide] = bits[y * wide : (y + 1) * wide]
-        column += wide
+def picture(canvas: Canvas) -> Image:
+    """Mode "1" with lit dots 1, or "RGB" where there is a palette."""
+    from PIL import Image
+
+    size = (canvas.width, canvas.height)
+    if canvas.palette is None:
+        return Image.frombytes("1", size, bytes(canvas.dots), "raw", "1;8")
+    image = Image.frombytes("P", size, bytes(canvas.dots))
+    image.putpalette([value for colour in canvas.palette for value in colour])
+    return image.convert("RGB")
 
 
-class Panel:
-    """A surface that keeps a PNG of what the panel shows; readers never see half a picture."""
+def column(images: Sequence[Image], gap: int = 0) -> Image:
+    """One under the other."""
+    from PIL import Image
 
-    def __init__(self, path: Path):
+    width, height = images[0].size
+    together = Image.new(images[0].mode, (width, (height + gap) * len(images) - gap))
+    for at, each in enumerate(images):
+        together.paste(each, (0, at * (height + gap)))
+    return together
+
+
+class Picture:
+    """A surface that keeps a PNG of what a 128x64 panel shows; readers never see half a picture.
+
+    What the panel would show in turn stands one under the other.
+    """
+
+    def __init__(self, path: Path, is_double: bool = False):
         self._path = path
+        self._is_double = is_double
 
     def draw(self, shown: Shown) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self._path.with_name(f".{self._path.name}.new")
         with unfinished.open("wb") as file:
-            render(shown, shown.language).save(file, "PNG")
+            column(pictures(shown, MONO, self._is_double)).save(file, "PNG")
         os.replace(unfinished, self._path)

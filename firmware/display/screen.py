@@ -167,6 +167,13 @@ class Display:
             with self._state:
                 self._faults.pop(name, None)
 
+    def close(self) -> None:
+        """The last message gets to what is drawn in a thread of its own: panel, lamps, buzzer."""
+        for surface in self._surfaces:
+            close = getattr(surface, "close", None)
+            if close is not None:
+                close()
+
     @property
     def current(self) -> Shown | None:
         """What was shown last; None before the first message."""
@@ -193,11 +200,14 @@ def _number(message_id: str) -> int | None:
 
 
 def _amount(message_id: str, text: Text, fields: dict[str, str]) -> str:
-    """The amount the message is about: one it names, or what the card is asked for."""
+    """The amount the message is about: one it names, or what the card is asked for.
+
+    8 digits: an amount has 4 bytes, in fen.
+    """
     for name in ("balance", "amount"):
         found = fields.get(name, "")
         is_meant = name in text.field_names() or SIGNS[message_id] == INSERT
-        if is_meant and re.fullmatch(r"[0-9]+\.[0-9]{2}", found):
+        if is_meant and re.fullmatch(r"[0-9]{1,8}\.[0-9]{2}", found):
             return found
     return ""
 

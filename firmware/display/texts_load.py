@@ -9,7 +9,7 @@ LOAD = {
     "LOADED": Text(
         "圈存成功：{amount} 元。", "Loaded: {amount} yuan.",
         "请取回社保卡。", "Please take your card.",
-        "圈存成功\n请取回卡片", "Loaded\nTake your card",
+        "圈存成功\n请取回社保卡", "Loaded\nTake your card",
     ),
     "LOADED_FOUND_LATER": Text(
         "经核对，订单 {order_no} 已圈存 {amount} 元。",

@@ -40,7 +40,7 @@ MENU = {
     "SETTLEMENT": Text(
         "第 {number} 笔结算：{at}，共 {amount} 元。", "Settlement {number}: {at}, {amount} yuan.",
         "上下键翻看，取消键退出。", "Up and down to browse, cancel to leave.",
-        "{at}\n¥{amount}", "Settlement {number}\nUp/down: others",
+        "{at}\n上下键翻看", "Settlement {number}\nUp/down: others",
     ),
     "NO_SETTLEMENTS": Text(
         "卡内没有结算记录。", "The card holds no settlement.",

@@ -46,7 +46,7 @@ OPERATORS = {
         "密码没有锁定，还可输入 {tries_left} 次。",
         "The PIN is not locked. Tries left: {tries_left}.",
         "请持卡人使用原密码；忘记密码请办理重置。", "Use the PIN; if it is forgotten, reload it.",
-        "密码没有锁定\n还可输入 {tries_left} 次", "Not locked\nTries left: {tries_left}",
+        "密码没有锁定\n还可输入{tries_left}次", "Not locked\nTries left: {tries_left}",
     ),
     "PIN_STILL_LOCKED": Text(
         "密码仍为锁定，没有解锁。", "The PIN is still locked.",
@@ -61,7 +61,7 @@ OPERATORS = {
     "BLOCK_UNCERTAIN": Text(
         "卡片已被取走，是否锁定不能确定。", "The card left: whether it is blocked is not known.",
         "请插回原卡再办理一次。", "Put the same card back and start again.",
-        "是否锁定待定\n请插回原来的卡", "Block unsure\nPut card back",
+        "是否锁定待定\n请插回原卡", "Block unsure\nPut card back",
     ),
 }
 # fmt: on

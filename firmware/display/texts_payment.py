@@ -89,7 +89,7 @@ PAYMENT = {
     "ANOTHER_CARD": Text(
         "这不是刚才的那张卡。", "This is not the card from before.",
         "请插回原来的卡。", "Put the first card back.",
-        "不是同一张卡\n请插回原来的卡", "Another card\nUse the first",
+        "不是同一张卡\n请插回原卡", "Another card\nUse the first",
     ),
     "CARD_ONLINE_ONLY": Text(
         "此卡只能联机使用，未扣款。", "This card works online only. Nothing was taken.",
@@ -138,7 +138,7 @@ PAYMENT = {
         "密码错误，还可输入 {tries_left} 次，未扣款。",
         "Wrong PIN, tries left: {tries_left}. Nothing was taken.",
         "请核对密码后重新办理。", "Recall the PIN, then start again.",
-        "密码错误\n还可输入 {tries_left} 次", "Wrong PIN\nTries left: {tries_left}",
+        "密码错误\n还可输入{tries_left}次", "Wrong PIN\nTries left: {tries_left}",
     ),
     "PIN_LOCKED": Text(
         "密码已锁定，未扣款。", "The PIN is locked. Nothing was taken.",
@@ -179,7 +179,7 @@ PAYMENT = {
         "密码没有修改，未扣款。", "The PIN was not changed. Nothing was taken.",
         "请继续使用原来的密码；要修改请再办理一次。",
         "Use the PIN as it was; start again to change it.",
-        "密码没有修改\n请用原来的密码", "Not changed\nUse the old PIN",
+        "密码没有修改\n请用原密码", "Not changed\nUse the old PIN",
     ),
     "PIN_CHANGE_UNCERTAIN": Text(
         "密码是否已修改不能确定，还可输入 {tries_left} 次，未扣款。",
@@ -278,7 +278,7 @@ PAYMENT = {
     "PUT_CARD_BACK": Text(
         "交易未完成，卡片已被取走。", "The card left before the payment ended.",
         "请立即插回原卡核对；请勿再次收款。", "Put the same card back. Don't charge again.",
-        "交易未完成\n请插回原来的卡", "Not finished\nPut card back",
+        "交易未完成\n请插回原卡", "Not finished\nPut card back",
     ),
     "EARLIER_PAYMENT_OPEN": Text(
         "此卡上一笔交易尚未核对，本单未扣款。",
@@ -296,7 +296,7 @@ PAYMENT = {
     "UPDATE_OPEN": Text(
         "写卡未完成，卡内可能仍是旧数据。", "Writing did not end: the card may hold old values.",
         "请插回原来的卡，再办一次本业务。", "Put the same card back and start it again.",
-        "写卡未完成\n请插回原来的卡", "Not written\nPut card back",
+        "写卡未完成\n请插回原卡", "Not written\nPut card back",
     ),
 }
 # fmt: on

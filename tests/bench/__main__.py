@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.bench import (
     contact,
     daemon,
+    display,
     dump,
     exchanges,
     floor,
@@ -51,6 +52,7 @@ class Extent:
     starts: int = 7
     rest_s: float = 4.0  # beyond the quiet seconds after which the log is moved
     line_payments: int = 200  # three records each
+    frames: int = 50  # of each message of a payment
     day_records: int = 5000  # of one pharmacy
     storm_terminals: int = 10_000
     shim_blocks: int = 100
@@ -73,6 +75,7 @@ QUICK = Extent(
     starts=1,
     rest_s=0.2,
     line_payments=20,
+    frames=2,
     day_records=600,
     storm_terminals=20,
     shim_blocks=3,
@@ -120,6 +123,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
         rows |= terminal_idle.measure(places[11], extent.insertions, extent.idle_s)
         rows |= contact.measure(places[12], extent.contact_exchanges, extent.contact_purchases)
         rows |= wire.measure(extent.day_records)
+        rows |= display.measure(extent.frames)
         rows |= serialline.measure(places[6], extent.line_payments)
         rows |= storm.measure(places[10], folder, extent.storm_terminals)
     rows["machine.load"] = _load(before)
