@@ -11,7 +11,7 @@ class ulist(list):  # type: ignore[type-arg]
             for item in initlist:
                 if item not in unique:
                     unique.append(item)
-        list.__init__(self, unique)
+        super().__init__(unique)
 
     def __add__(self, other):
         new = self._new_of(other)
@@ -21,7 +21,7 @@ class ulist(list):  # type: ignore[type-arg]
     def __iadd__(self, other):
         new = self._new_of(other)
         self._tell(new)
-        list.extend(self, new)
+        super().extend(new)
         return self
 
     def __radd__(self, other):
@@ -30,21 +30,21 @@ class ulist(list):  # type: ignore[type-arg]
 
     def append(self, item):
         if item not in self:
-            list.append(self, item)
+            super().append(item)
             self.__onadditem__(item)
 
     def insert(self, i, item):
         if item not in self:
-            list.insert(self, i, item)
+            super().insert(i, item)
             self.__onadditem__(item)
 
     def pop(self, i=-1):
-        item = list.pop(self, i)
+        item = super().pop(i)
         self.__onremoveitem__(item)
         return item
 
     def remove(self, item):
-        list.remove(self, item)
+        super().remove(item)
         self.__onremoveitem__(item)
 
     def __onadditem__(self, item):

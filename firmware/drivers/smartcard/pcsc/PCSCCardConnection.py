@@ -3,7 +3,7 @@
 from .. import scard
 from ..CardConnection import CardConnection
 from ..Exceptions import CardConnectionException, NoCardException, SmartcardException
-from .dropped import Held, close_with
+from .dropped import Held, close_with, leave
 
 _NO_CARD = (scard.SCARD_W_REMOVED_CARD, scard.SCARD_E_NO_SMARTCARD)
 # What an old context answers while pcscd is away, and after it came back.
@@ -47,7 +47,12 @@ def _names(mask):
 
 
 class PCSCCardConnection(CardConnection):
-    """hcard, hcontext: for the functions of scard; None when unconnected, released."""
+    """hcard, hcontext: for the functions of scard; None when unconnected, released.
+
+    deadline_s: not pyscard's, see DeadlineCardConnection; None: no call has one.
+    """
+
+    deadline_s: "float | None" = None
 
     def __init__(self, reader):
         """Raises CardConnectionException without pcscd."""
@@ -58,9 +63,7 @@ class PCSCCardConnection(CardConnection):
         self._active = None
         hresult, hcontext = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
         _check(hresult, "Failed to establish context")
-        self.hcontext = hcontext
-        self._held = Held(hcontext)
-        close_with(self, self._held)
+        self._hold(hcontext)
 
     def connect(self, protocol=None, mode=None, disposition=None):
         """protocol: mask of *_protocol, else setProtocol()'s, else T=0 or T=1.  mode:
@@ -90,7 +93,7 @@ class PCSCCardConnection(CardConnection):
         protocols = translateprotocolmask(protocol or self.defaultprotocol)
         mode = scard.SCARD_SHARE_SHARED if mode is None else mode
         disposition = scard.SCARD_RESET_CARD if disposition is None else disposition
-        hresult, active = scard.SCardReconnect(self.hcard, mode, protocols, disposition)
+        hresult, active = self._call(scard.SCardReconnect, self.hcard, mode, protocols, disposition)
         if hresult != scard.SCARD_S_SUCCESS:
             self._drop()
         _check_card(hresult, "Unable to reconnect", protocols)
@@ -104,7 +107,8 @@ class PCSCCardConnection(CardConnection):
         CardConnection.disconnect(self)
         hcard = self.hcard
         self.hcard = self._held.hcard = None
-        _check(scard.SCardDisconnect(hcard, self.disposition), "Failed to disconnect")
+        hresult = self._call(scard.SCardDisconnect, hcard, self.disposition)
+        _check(hresult, "Failed to disconnect")
 
     def release(self):
         """disconnect(), and give the context back: this object cannot connect again."""
@@ -121,7 +125,7 @@ class PCSCCardConnection(CardConnection):
     def getATR(self):
         """The ATR as a list of ints."""
         self._need_card()
-        hresult, _, _, _, atr = scard.SCardStatus(self.hcard)
+        hresult, _, _, _, atr = self._call(scard.SCardStatus, self.hcard)
         _check(hresult, "Failed to get status")
         return atr
 
@@ -140,7 +144,10 @@ class PCSCCardConnection(CardConnection):
         hcard = self.hcard
         if hcard is None:
             raise CardConnectionException("Card not connected")
-        hresult, response = scard.SCardTransmit(hcard, header, command)
+        if self.deadline_s is None:
+            hresult, response = scard.SCardTransmit(hcard, header, command)
+        else:
+            hresult, response = self._call(scard.SCardTransmit, hcard, header, command)
         if hresult:
             _check(hresult, "Failed to transmit with protocol " + _names(header))
         if len(response) < 2:
@@ -151,7 +158,7 @@ class PCSCCardConnection(CardConnection):
     def doControl(self, controlCode, command=None):
         """Raises SmartcardException."""
         self._need_card()
-        hresult, response = scard.SCardControl(self.hcard, controlCode, command or [])
+        hresult, response = self._call(scard.SCardControl, self.hcard, controlCode, command or [])
         if hresult != scard.SCARD_S_SUCCESS:
             raise SmartcardException("Failed to control", hresult)
         return response
@@ -159,7 +166,7 @@ class PCSCCardConnection(CardConnection):
     def doGetAttrib(self, attribId):
         """Raises SmartcardException."""
         self._need_card()
-        hresult, response = scard.SCardGetAttrib(self.hcard, attribId)
+        hresult, response = self._call(scard.SCardGetAttrib, self.hcard, attribId)
         if hresult != scard.SCARD_S_SUCCESS:
             raise SmartcardException("Failed to getAttrib", hresult)
         return response
@@ -167,12 +174,13 @@ class PCSCCardConnection(CardConnection):
     def beginTransaction(self):
         """Raises CardConnectionException."""
         self._need_card()
-        _check(scard.SCardBeginTransaction(self.hcard), "Failed to lock")
+        _check(self._call(scard.SCardBeginTransaction, self.hcard), "Failed to lock")
 
     def endTransaction(self, disposition=scard.SCARD_LEAVE_CARD):
         """Raises CardConnectionException."""
         self._need_card()
-        _check(scard.SCardEndTransaction(self.hcard, disposition), "Failed to unlock")
+        hresult = self._call(scard.SCardEndTransaction, self.hcard, disposition)
+        _check(hresult, "Failed to unlock")
 
     def connect_exclusively(self, protocol=None):
         """Not pyscard's.  Connect again so that nobody else can; raises CardConnectionException,
@@ -186,14 +194,38 @@ class PCSCCardConnection(CardConnection):
 
     def _ask_for_card(self, mode, protocols):
         """SCardConnect's answer; with a new context where pcscd was restarted."""
-        answer = scard.SCardConnect(self.hcontext, str(self.reader), mode, protocols)
+        arguments = (str(self.reader), mode, protocols)
+        answer = self._call(scard.SCardConnect, self.hcontext, *arguments)
         if answer[0] in _AWAY:
             hresult, hcontext = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
             if hresult == scard.SCARD_S_SUCCESS:
                 scard.SCardReleaseContext(self.hcontext)
                 self.hcontext = self._held.hcontext = hcontext
-                answer = scard.SCardConnect(hcontext, str(self.reader), mode, protocols)
+                answer = self._call(scard.SCardConnect, hcontext, *arguments)
         return answer
+
+    def _call(self, function, *arguments):
+        """function(*arguments), within the deadline if there is one."""
+        if self.deadline_s is None:
+            return function(*arguments)
+        from ..bounded import TooLate, call
+
+        held = self._held
+        try:
+            return call(function, arguments, self.deadline_s, held.let_go)
+        except TooLate:
+            pass
+        # The context is busy: it is closed when the call ends.  A new one takes its place.
+        leave(held)
+        self.hcard = None
+        self._hold(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)[1] or None)
+        message = "No answer within %s s" % self.deadline_s
+        raise CardConnectionException(message, scard.SCARD_E_TIMEOUT)
+
+    def _hold(self, hcontext):
+        self.hcontext = hcontext
+        self._held = Held(hcontext)
+        close_with(self, self._held)
 
     def _take(self, hcard, active):
         self.hcard = self._held.hcard = hcard

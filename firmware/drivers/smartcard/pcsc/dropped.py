@@ -25,6 +25,11 @@ class Held:
         if hcontext is not None:
             scard.SCardReleaseContext(hcontext)
 
+    def let_go(self):
+        """close(), without disturbing the others who share the card."""
+        self.disposition = scard.SCARD_LEAVE_CARD
+        self.close()
+
 
 def close_with(owner, held):
     """Close `held`, to which `owner` alone refers, when owner is gone."""
@@ -39,3 +44,8 @@ def close_with(owner, held):
         held.close()
 
     _watched[key] = ref(owner, close)
+
+
+def leave(held):
+    """It is no longer to be closed with its owner: a call still runs on it."""
+    _watched.pop(id(held), None)
