@@ -58,6 +58,11 @@ class EppDevice:
         os.close(self._ours)
         os.close(self._theirs)
 
+    @property
+    def is_idle(self) -> bool:
+        """It takes no PIN now."""
+        return self._entry is None
+
     def send_raw(self, data: bytes) -> None:
         """Noise on the line, or a frame that nobody asked for."""
         with self._writing:
@@ -180,6 +185,7 @@ class EppDevice:
         try:
             digits = self._holder.digits(timeout_s, is_over, typed)
         except TimeoutError:
+            self._entry = None
             self._send(0x93, entry, b"\x02")
             return
         if is_over():

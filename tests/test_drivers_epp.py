@@ -110,6 +110,7 @@ def test_it_ends_by_the_pad_the_host_and_the_time(bench: Bench) -> None:
     clerk = threading.Event()
     threading.Timer(0.2, clerk.set).start()
     assert bench.read(cancelled=clerk.is_set).name == "PIN_CANCELLED"
+    assert bench.device.is_idle, "it takes no more digits"
     began = time.monotonic()
     assert bench.read(timeout_s=1.0).name == "PIN_NOT_ENTERED"
     assert time.monotonic() - began < 4
@@ -127,6 +128,8 @@ def test_a_pad_with_another_key_is_refused_before_anybody_types(bench: Bench) ->
     pad = Pad(bench.opened(bytes(range(16))))
     assert pad.read_pin(5, lambda: False).name == "PIN_PAD_REFUSED"
     assert bench.holder.times_asked == 0
+    asked = [each.code for each in Frames().feed(bytes(bench.device.received))]
+    assert asked == [epp_frame.BEGIN], "no entry is begun with a pad that is not ours"
 
 
 def test_a_damaged_block_is_no_pin(bench: Bench) -> None:

@@ -187,3 +187,18 @@ def test_every_buffer_of_an_entry_is_overwritten_however_it_ends(monkeypatch, pr
     assert getattr(result, "name", None) == name
     assert len(made) == (2 if name is None else 1)
     assert all(each.overwritten for each in made)
+
+
+def test_clear_overwrites_what_was_typed_at_once(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "firmware.drivers.keyed.bytearray",
+        lambda *how: made.append(bytearray(*how)) or made[-1],
+        raising=False,
+    )
+    held = []
+    keyboard = Keyboard(*((0.3, each) for each in ("8", "0", "clear", "6", "cancel")))
+    Pad(KeyedPad(keyboard, 5.0, lambda: keyboard.now)).read_pin(
+        9, lambda: False, lambda stars, left: held.append((stars, bytes(made[0]).rstrip(b"\0")))
+    )
+    assert list(dict.fromkeys(held)) == [(0, b""), (1, b"8"), (2, b"80"), (1, b"6")]

@@ -14,6 +14,7 @@ from firmware.authorize.service import ServiceCall
 from firmware.journal import kinds as rec
 from simulator.slot import AFTER, Cut
 from tests.loop_rig import DEBIT, Loop, issue, name_of, open_intent
+from tests.operator_rig import PASSWORDS, Counter
 
 NEW = "86421357"
 
@@ -135,6 +136,25 @@ def test_an_amount_needs_an_operator_where_payments_need_one(tmp_path: Path) -> 
     press(loop, 0.5, "menu", "4", "confirm", *"8650", "confirm")
     assert "OPERATOR_NOT_LOGGED_ON" in loop.run(3)
     assert bodies(loop)[-1][rec.KEY_OPERATOR] == "menu"
+
+
+def test_an_amount_is_that_of_whoever_logged_on_last(tmp_path: Path) -> None:
+    menu = "[menu]\namount_entry = true\nmax_fen = 20000"
+    counter = Counter(tmp_path, f"required = true\n{menu}")
+    for code in ("ann", "cid"):
+        assert counter.call("operator.logon", code=code, password=PASSWORDS[code]) == "SERVED"
+    card = issue(counter)
+    for result in ("APPROVED", "OPERATOR_NOT_LOGGED_ON"):
+        counter.start()
+        press(counter, 0.5, "menu", "4", "confirm", *"1000", "confirm")
+        counter.plan(1, counter.insert(card.label))
+        types(counter, "123456")
+        counter.plan(4, counter.remove())
+        assert result in counter.run(8)
+        counter.hands.wait(900)  # both are logged off by then
+    operators = [each[rec.KEY_OPERATOR] for each in bodies(counter) if rec.KEY_ORDER_NO in each]
+    assert (operators[0], operators[-1]) == ("cid", "menu")
+    assert card.balance_fen == 99_000
 
 
 def test_cancel_while_the_card_is_waited_for(loop: Loop) -> None:

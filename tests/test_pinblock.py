@@ -100,6 +100,28 @@ def test_another_key_another_pan_or_another_length_is_no_block(form: int) -> Non
         assert "806427" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [
+        (4, "441234aaaaaaaaa9"), (4, "441234aaaaaaaaaf"), (4, "341234aaaaaaaaaa"),
+        (4, "431234aaaaaaaaaa"), (4, "4d1234567890123a"), (4, "44123baaaaaaaaaa"),
+        (3, "341234abcdefab90"), (3, "441234abcdefabcd"), (3, "33123aabcdefabcd"),
+    ],
+)  # fmt: skip
+def test_a_field_with_one_wrong_nibble_is_no_pin_field(form: int, field: str) -> None:
+    """Control, length, a digit, the fill."""
+    pan, clear = "1234567890123456789", bytes.fromhex(field)
+    if form == 4:
+        inner = int.from_bytes(cipher.aes_encrypt(KEY, clear + bytes(8)), "big")
+        mixed = inner ^ int.from_bytes(pinblock.pan_field_4(pan), "big")
+        block, algorithm = cipher.aes_encrypt(KEY, mixed.to_bytes(16, "big")), AES_
+    else:
+        mixed = int.from_bytes(clear, "big") ^ int(pan[-13:-1], 16)
+        block, algorithm = cipher.des_encrypt(KEY, mixed.to_bytes(8, "big")), DES
+    with pytest.raises(ValueError, match="no PIN block"):
+        pinblock.decipher(form, algorithm, KEY, block, pan)
+
+
 @given(st.binary(min_size=16, max_size=16), pans)
 def test_no_bytes_make_it_fall_over(block: bytes, pan: str) -> None:
     for form, algorithm in ((4, AES_), (3, DES)):
