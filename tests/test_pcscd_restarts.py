@@ -242,7 +242,10 @@ def test_a_psam_that_is_mute_at_rest_is_told_and_serves_when_it_speaks(
     at.issue()
     at.psam_slot.arm(Cut(SELECT, 1, LOST))
     until(lambda: "PSAM_SILENT" in at.loop.shown)
+    told = at.loop.terminal.status()["psam"]
+    assert told is None or told["up"] is False
     at.shows("READY")
+    assert at.loop.terminal.status()["psam"]["up"] is True
     at.pays("A-1")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -333,6 +334,24 @@ def test_a_cable_that_is_pulled_is_a_reader_fault(hsu: Bench) -> None:
     hsu.serial.stop()
     assert kind_of(hsu.reader.exchange, READ, 0.3) == "reader"
     hsu.serial = None
+
+
+def test_a_chip_that_is_plugged_in_again_is_found_at_its_name(tmp_path: Path) -> None:
+    """Issue 6.8: /dev/serial/by-id/... leads to another tty after a re-plug."""
+    by_id = tmp_path / "usb-PN532"
+    slot, tag = SimulatedSlot("field"), Tag()
+    slot.insert(tag)
+    reader = open_pn532(str(by_id))
+    for _ in range(2):
+        end = SerialPn532(Pn532(slot))
+        by_id.symlink_to(end.device)
+        assert reader.cards_in_reach() == 1
+        assert reader.power_on() == ATS
+        assert reader.exchange(READ, 1.0) == OK
+        end.stop()
+        by_id.unlink()
+        assert kind_of(reader.cards_in_reach) == "reader"
+        assert kind_of(reader.cards_in_reach) == "reader"
 
 
 def test_another_chip_is_refused_by_name(hsu: Bench) -> None:

@@ -89,6 +89,25 @@ def test_m14_an_answer_lost_between_chip_and_terminal_is_found_by_evidence(tap: 
     assert card.memory.balance_fen == 100_000 - 2000
 
 
+@pytest.mark.parametrize("at", range(1, CARD_EXCHANGES + 1))
+def test_m14_an_answer_that_stays_away_at_any_exchange_is_paid_once_or_not_at_all(
+    tap: Tap, at: int
+) -> None:
+    """The card has executed the command; the chip never says so.  It is never said again."""
+    card = tap.card(slot="contactless", generation="3.0", contactless=True)
+    tap.chip.misbehave(Misdeed(NO_ANSWER, EXCHANGE, at))
+
+    result = tap.pay()
+
+    journal = tap.unit.journal
+    paid = "DONE" in tap.kinds()
+    assert paid == (result.name in ("APPROVED", "APPROVED_FOUND_LATER"))
+    assert card.memory.balance_fen == 100_000 - (1000 if paid else 0)
+    assert tap.debits() == (1 if "INTENT" in tap.kinds() else 0)
+    assert list(journal.open_intents()) == []
+    assert tap.pay().name == "APPROVED"  # the reader goes on
+
+
 def exchanges(tap: Tap) -> list[bytes]:
     return [each for each in tap.chip.commands if each[:1] == b"\x40"]
 
