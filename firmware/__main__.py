@@ -6,6 +6,7 @@ import argparse
 import fcntl
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -174,7 +175,11 @@ def _run_card(board: Board, board_path: Path | None) -> int:
 
 
 def _make_private(data_dir: Path) -> None:
-    """What the processes write is theirs alone; a group may only pass through to the socket."""
+    """What the processes write is theirs alone; a group may only pass through to the socket.
+
+    No core dump: one would hold a PIN, and systemd's watchdog ends a process by SIGABRT.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(0o077)
     if not data_dir.exists():
         data_dir.mkdir(parents=True)

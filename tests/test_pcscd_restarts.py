@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.pcscd, pytest.mark.timeout(90)]
 
 SOON_S = 30.0  # reached only when something is broken
 DEBIT, SELECT, INIT_SAM, CREDIT_SAM = 0x2C, 0xA4, 0x70, 0x72
+VERIFY, UPDATE_RECORD = 0x20, 0xDC
 BALANCE_FEN, PRICE_FEN = 100_000, 1000
 TAP = "SSC Contactless Tap"
 
@@ -211,6 +212,42 @@ def test_m14_pcscd_killed_between_intent_and_debit_takes_nothing(
     at.pays("A-2")
     assert at.kinds() == ["INTENT", "VOID", "INTENT", "DONE"]
     assert card.memory.balance_fen == BALANCE_FEN - PRICE_FEN
+
+
+def test_m14_pcscd_killed_before_intent_takes_nothing(site: Callable[..., Site]) -> None:
+    at = site()
+    card = at.issue()
+    at.slot.hold(VERIFY, AFTER)
+    answer = at.begin("A-1")
+    assert at.slot.wait_held(SOON_S)
+    at.pcscd.kill()
+    until(answer.done)
+    assert name_of(answer) == "READER_MISSING"
+    assert at.kinds() == ["DECLINED"]
+    at.pcscd.start_again()
+    at.shows("CARD_READ")
+    at.pays("A-2")
+    assert card.memory.balance_fen == BALANCE_FEN - PRICE_FEN
+
+
+def test_m14_pcscd_killed_after_done_leaves_the_totals_for_the_next_visit(
+    site: Callable[..., Site],
+) -> None:
+    at = site()
+    card = at.issue()
+    at.slot.hold(UPDATE_RECORD, AFTER)
+    answer = at.begin("A-1")
+    assert at.slot.wait_held(SOON_S)
+    at.pcscd.kill()
+    until(answer.done)
+    assert name_of(answer) == "APPROVED"
+    assert at.kinds() == ["INTENT", "DONE"]
+    assert "TOTALS" not in at.loop.rig.kinds()
+    at.pcscd.start_again()
+    at.shows("CARD_READ")
+    at.pays("A-2")
+    assert at.loop.rig.kinds().count("TOTALS") == 2  # the open ones, then its own
+    assert card.memory.balance_fen == BALANCE_FEN - 2 * PRICE_FEN
 
 
 def test_m14_pcscd_killed_during_debit_is_paid_once(site: Callable[..., Site]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -78,11 +79,26 @@ def service(tmp_path: Path) -> Iterator[Service]:
     made.end()
 
 
+@pytest.mark.parametrize("name", [CARD, UPLINK])
+def test_systemd_knows_every_word_of_the_unit_files(tmp_path: Path, name: str) -> None:
+    text = here(documented(name), tmp_path / "board.toml").replace("pcscd.socket", "")
+    (tmp_path / name).write_text(text)
+    command = ["systemd-analyze", "--man=no", "verify", str(tmp_path / name)]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ours = [line for line in told.stderr.splitlines() if name in line]
+    assert ours == []
+    (tmp_path / name).write_text(text.replace("RestartSec", "RestartSecond"))
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "RestartSecond" in told.stderr
+
+
 def test_both_services_start_say_what_they_do_and_stop(service: Service) -> None:
     systemd = service.systemd
     assert systemd.control("start", CARD, UPLINK).returncode == 0  # returns after READY=1
     assert systemd.show(CARD, "ActiveState") == systemd.show(UPLINK, "ActiveState") == "active"
     service.says(CARD, "READY")
+    limits = Path(f"/proc/{service.pid(CARD)}/limits").read_text()
+    assert re.search(r"Max core file size +0 +0 ", limits)  # a dump would hold a PIN
     assert service.control is not None
     service.control.insert(slot="user", label="card-1")
     service.says(CARD, "CARD_READ")  # not whose it is
