@@ -49,6 +49,13 @@ class Reader(Protocol):
         """Give the slot back."""
 
 
+class Telling(Protocol):
+    """A Reader that can do without being asked again and again."""
+
+    def when_changed(self, tell: Callable[[], None]) -> None:
+        """Call tell() soon after a card came or went, or the reader did; from any thread."""
+
+
 class Channel(Protocol):
     def transmit(self, command: CommandApdu) -> ResponseApdu: ...
 

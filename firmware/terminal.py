@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from firmware.authorize import condition, recovery
+from firmware.authorize.arrivals import POLL_S, Rest
 from firmware.authorize.damage import DamageWatch
 from firmware.authorize.inbox import Inbox
 from firmware.authorize.jobs import Job, Jobs
@@ -32,7 +33,6 @@ from firmware.supervise import Supervisor
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.1
 CHORES_S = 1.0
 PSAM_LOOK_S = 10.0
 RESULT_S = 2.0
@@ -62,6 +62,7 @@ class Terminal:
         self._looks = looks
         self._menu = menu
         self._supervisor = supervisor or Supervisor()
+        self._rest = Rest(self._pause, menu)
         self._cards_seen = 0  # when they were last looked at; NO_READER
         self._must_leave = False
         self._served_at: float | None = None  # the card in reach was served then
@@ -132,14 +133,10 @@ class Terminal:
             self._do_chores()
             self._supervisor.beat()
             if not self._jobs:
-                self._rest()
+                is_empty = self._cards_seen == 0
+                is_empty = is_empty and self._unit.monotonic() >= self._result_until
+                self._rest.until_the_next_look(is_empty)
         self._finish()
-
-    def _rest(self) -> None:
-        if self._menu is None:
-            self._pause(POLL_S)
-        else:
-            self._menu.rest(POLL_S)
 
     @property
     def _is_menu_open(self) -> bool:
@@ -152,6 +149,7 @@ class Terminal:
         self._chore(self._damage.begin)
         self._chore(self._look_at_psam)
         self.state = "idle"
+        self._rest.listen(self._unit.readers, self._jobs.came.set)
         self._must_leave = bool(self._cards())
         self._guarded(self._watch_cards)
 

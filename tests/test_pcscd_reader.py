@@ -3,6 +3,8 @@
 The shim below it: tests/both/test_shim_pcscd.py.
 """
 
+import contextlib
+import queue
 import threading
 import time
 
@@ -204,6 +206,48 @@ def test_pcscd_stopped_is_a_reader_fault_and_started_again_all_is_well(rig, card
     wait_for(reader, 1)
     assert reader.power_on() == ATR_T0
     assert reader.exchange(READ, 2.0)
+
+
+def test_it_tells_of_cards_and_of_pcscd_by_itself(rig, card, slot):
+    reader = slot()
+    told = queue.SimpleQueue()
+    reader.when_changed(lambda: told.put(None))
+
+    def tells(cards, seconds=5):
+        """Within so many seconds; a wake-up too many is allowed, one too few is not."""
+        ends = time.monotonic() + seconds
+        while True:
+            told.get(timeout=max(0.01, ends - time.monotonic()))
+            with contextlib.suppress(TransportError):
+                if reader.cards_in_reach() == cards:
+                    return
+
+    tells(0)  # once it watches
+    first = card()
+    tells(1)
+    reader.power_on()
+    reader.power_off()
+    first.pull()
+    tells(0)
+    with pytest.raises(queue.Empty):
+        told.get(timeout=1)  # use and power are no change
+    rig._end()
+    told.get(timeout=5)
+    assert kind_of(reader.cards_in_reach) == "reader"
+    rig.start_again()
+    card(atr=ATR_T1)
+    tells(1)
+
+
+def test_a_closed_reader_tells_nothing_more(rig, card, slot):
+    reader = slot()
+    told = queue.SimpleQueue()
+    reader.when_changed(lambda: told.put(None))
+    told.get(timeout=5)
+    reader.close()
+    card()
+    time.sleep(1.5)
+    assert told.qsize() <= 1  # the wait that was already on its way
 
 
 def test_a_card_that_another_program_holds_is_a_reader_fault(card, slot):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from firmware.authorize.limits import is_stop_list_aged, stop_list_hours
@@ -49,7 +49,7 @@ def _psam_days_left(unit: Unit) -> int | None:
         return None
     today = unit.clock.local(unit.clock.now().epoch_ms).date()
     try:
-        last = datetime.strptime(str(unit.psam.identity.valid_until), "%Y%m%d").date()
+        last = date.fromisoformat(str(unit.psam.identity.valid_until))
     except ValueError:
         return None
     return (last - today).days

@@ -58,6 +58,7 @@ class Inbox:
         self._touched = unit.monotonic()
         self._is_settled = False
         self._is_out = self._is_checked = False
+        self._oldest: tuple[int, int] | None = None  # last sealed record; time of the one after it
         self._checked = 0  # the number of the last batch in out/ that was compared
         self._prune_at = 0.0
         self._refusals = Refusals(unit)
@@ -141,10 +142,12 @@ class Inbox:
         sealed = int(journal.row("SELECT coalesce(max(last), 0) FROM batches")[0])
         if journal.head()[0] - sealed >= rules.batch_records:
             return True
-        oldest = journal.records(sealed, 1)
-        if not oldest:
-            return False
-        age_ms = self._unit.clock.now().epoch_ms - oldest[0].time_ms
+        if self._oldest is None or self._oldest[0] != sealed:
+            found = journal.records(sealed, 1)
+            if not found:
+                return False
+            self._oldest = (sealed, found[0].time_ms)
+        age_ms = self._unit.clock.now().epoch_ms - self._oldest[1]
         return not 0 <= age_ms < rules.seal_after_s * 1000  # or a clock that was set back
 
     # -- coming down -----------------------------------------------------------------------------

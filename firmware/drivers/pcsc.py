@@ -8,6 +8,7 @@ it does after pcscd was restarted.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -22,6 +23,9 @@ POWER_ON_S = 12.0
 CALL_S = 3.0
 # pcscd looks for cards each 0.4 s: so long a fault may be a removal that it has not seen yet.
 SETTLE_S = 0.6
+# The watch of a reader asks again so often, also where nothing changed.
+WATCH_S = 20.0
+_REOPEN_S = 1.0
 
 _REMOVED = (scard.SCARD_W_REMOVED_CARD, scard.SCARD_E_NO_SMARTCARD)
 _MUTE = (scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_W_UNPOWERED_CARD)
@@ -47,6 +51,12 @@ class PcscReader:
         self._lost: Worker | None = None  # still inside a call to a silent card
         self._seen_state: int | None = None
         self._is_block = False
+        self._closed = threading.Event()
+
+    def when_changed(self, tell: Callable[[], None]) -> None:
+        """Implements channel.Telling, by a context and a thread of its own."""
+        name = f"watch:{self._pattern}"
+        threading.Thread(target=self._watch, args=(tell,), name=name, daemon=True).start()
 
     def cards_in_reach(self) -> int:
         state = self._seen_state = self._call(_Slot.state, CALL_S)
@@ -88,9 +98,26 @@ class PcscReader:
         return answer
 
     def close(self) -> None:
+        self._closed.set()
         worker, self._slot, self._worker = self._worker, None, None
         if worker is not None:
             worker.end(CALL_S)
+
+    def _watch(self, tell: Callable[[], None]) -> None:
+        while not self._closed.is_set():
+            slot = _Slot(self._pattern)
+            try:
+                slot.open()
+                state = slot.state()
+                tell()
+                while not self._closed.is_set():
+                    before, state = state, slot.wait_change(state, WATCH_S)
+                    if _card_of(state) != _card_of(before):
+                        tell()
+            except TransportError:
+                tell()  # whoever looks now learns why
+            slot.close()
+            self._closed.wait(_REOPEN_S)
 
     def _call(self, function: Callable[[_Slot], Any], deadline_s: float) -> Any:
         """Run function(slot) in the slot's thread, a new one if there is none."""
