@@ -46,7 +46,7 @@ class _Block:
 
     @property
     def height(self) -> int:
-        return self.font.height + GAP
+        return self.font.height + (3 * GAP if self.font.is_figures else GAP)
 
 
 def compose(shown: Shown, is_double: bool = False) -> list[Canvas]:
@@ -95,12 +95,12 @@ def _height(blocks: list[_Block]) -> int:
 
 def _room(shown: Shown) -> int:
     """For the words, under the smallest band."""
-    return HEIGHT - LEAST_BAND - 2 * BAR - (STARS if shown.sign == PIN else 0)
+    return HEIGHT - LEAST_BAND - 2 * BAR - (STARS if wording.has_stars(shown) else 0)
 
 
 def _screen(shown: Shown, blocks: list[_Block]) -> Canvas:
     canvas = Canvas(WIDTH, HEIGHT, PALETTE)
-    room = HEIGHT - BAR - _height(blocks) - (STARS if shown.sign == PIN else 0)
+    room = HEIGHT - BAR - _height(blocks) - (STARS if wording.has_stars(shown) else 0)
     is_pin = shown.sign == PIN
     band = next(
         (each for each in (LARGE_BAND, SMALL_BAND) if each + MARGIN <= room and not is_pin),
@@ -110,9 +110,10 @@ def _screen(shown: Shown, blocks: list[_Block]) -> Canvas:
     top = band + (room - band) // 2
     for block in blocks:
         left = (WIDTH - block.font.width(block.text)) // 2
-        canvas.text(left, top + GAP // 2, block.text, block.font, block.colour)
+        inset = (block.height - block.font.height) // 2
+        canvas.text(left, top + inset, block.text, block.font, block.colour)
         top += block.height
-    if is_pin:
+    if wording.has_stars(shown):
         _stars(canvas, shown, top)
     _bar(canvas, shown)
     return canvas

@@ -40,14 +40,7 @@ def _both(shown: Shown) -> Canvas | None:
     """Chinese over English; None where they have not room for each other."""
     headline, then = wording.short(shown, "en")
     if wording.amount(shown):
-        chinese = wording.short(shown, "zh")[0]
-        if LEFT + TEXT.width(chinese) + LITTLE.width(headline) + LINE > WIDTH:
-            return None
-        canvas = _begun(shown)
-        _amount(canvas, shown, "zh")
-        canvas.text(WIDTH - LITTLE.width(headline), 5, headline, LITTLE, LIT)
-        canvas.text(LEFT, HEIGHT - BAR - LITTLE.height, then, LITTLE, LIT)
-        return canvas
+        return _both_with_amount(shown, headline, then)
     lines = _flow(wording.short(shown, "zh"))
     if len(lines) > 2:
         return None
@@ -56,6 +49,23 @@ def _both(shown: Shown) -> Canvas | None:
     _write(canvas, lines, top)
     for at, line in enumerate((headline, then)):
         canvas.text(LEFT, top + 34 + at * LITTLE_LINE, line, LITTLE, LIT)
+    return canvas
+
+
+def _both_with_amount(shown: Shown, headline: str, then: str) -> Canvas | None:
+    """English to the right of the Chinese headline, else all of it in the lowest line."""
+    canvas = _begun(shown)
+    _amount(canvas, shown, "zh")
+    lowest = HEIGHT - BAR - LITTLE.height
+    chinese = TEXT.width(wording.short(shown, "zh")[0])
+    if LEFT + chinese + LITTLE_LINE + LITTLE.width(headline) <= WIDTH:
+        canvas.text(WIDTH - LITTLE.width(headline), 5, headline, LITTLE, LIT)
+        canvas.text(LEFT, lowest, then, LITTLE, LIT)
+        return canvas
+    sentence = f"{headline} {then}" if then[0].islower() else f"{headline}. {then}"
+    if LITTLE.width(sentence) > WIDTH:
+        return None
+    canvas.text(0, lowest, sentence, LITTLE, LIT)
     return canvas
 
 

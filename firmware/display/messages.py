@@ -33,7 +33,7 @@ PROGRESS = {
     "INSERT_CARD": Text(
         "请插入社保卡，或贴近感应区。", "Insert the social security card, or tap it.",
         "操作完成前请勿取走卡片。", "Leave the card until told to take it.",
-        "请插入社保卡\n或贴近感应区", "Insert your card\nor tap it",
+        "请插入社保卡\n或贴近感应区", "Insert your card\nor tap",
     ),
     "READING_CARD": Text(
         "正在读卡。", "Reading the card.",

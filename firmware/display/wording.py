@@ -26,6 +26,11 @@ def stars(shown: Shown) -> int:
     return 0 if amount(shown) else min(shown.entry.stars, MOST_STARS)
 
 
+def has_stars(shown: Shown) -> bool:
+    """Whether there must be room for them."""
+    return shown.sign == PIN and not amount(shown)
+
+
 def short(shown: Shown, language: str) -> list[str]:
     """Headline and instruction in "zh" or "en"; the amount is left out where it is drawn large."""
     text = shown.zh_panel if language == "zh" else shown.en_panel
