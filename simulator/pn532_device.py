@@ -21,6 +21,7 @@ NO_ACK = "no_ack"  # the chip did not hear it
 REFUSE = "refuse"  # it sends NACK, which no chip should
 NO_ANSWER = "no_answer"  # ACK, then nothing until it is aborted
 LOST_ACK = "lost_ack"  # the answer without its ACK
+TWIN = "twin"  # the answer before comes once more, ahead of the ACK
 BAD_CHECKSUM = "bad_checksum"  # once; NACK fetches the good one
 HALF = "half"  # the frame stops in the middle; NACK fetches it whole
 NOISE = "noise"  # bytes before and between the frames
@@ -137,11 +138,14 @@ class Pn532:
         if answer is None:
             self._last = SYNTAX
             return [ACK, SYNTAX]
+        before = self._last
         good = self._last = _wrap(bytes((0xD5, body[1] + 1)) + answer)
         if how == NO_ANSWER:
             return [ACK]
         if how == LOST_ACK:
             return [good]
+        if how == TWIN:
+            return [before, ACK, good]
         if how == BAD_CHECKSUM:
             return [ACK, good[:-2] + bytes((good[-2] ^ 0x10, 0))]
         if how == HALF:

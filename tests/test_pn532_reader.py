@@ -11,9 +11,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from firmware.drivers import pn532_reader
+from firmware.drivers import pn532_link, pn532_reader
 from firmware.outcome import ProtocolError, TransportError
 from tests.pn532_rig import ATS, DIAGNOSE, OK, READ, Bench, Tag, kind_of
+
+
+@pytest.fixture(autouse=True)
+def on_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulated chip is a thread: here it may take longer to its ACK than a real one."""
+    monkeypatch.setattr(pn532_link, "ACK_S", 1.0)
 
 
 @pytest.fixture(params=["hsu", "i2c"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.drivers import pn532_link
 from firmware.drivers.pn532_reader import open_pn532
 from simulator.pn532_device import LEAVE, NO_ANSWER, Misdeed, Pn532
 from simulator.pn532_lines import SerialPn532
@@ -22,7 +23,7 @@ class Tap(Rig):
     """A terminal whose only reader is a PN532 on a pty; its PSAM stays in the simulator's slot."""
 
     def __init__(self, folder: Path, kind: str = "A"):
-        super().__init__(folder)
+        super().__init__(folder, edit={"exchange_s = 0.2": "exchange_s = 0.6"})
         self.end = SerialPn532(Pn532(self.world.slot("contactless"), kind))
         self.chip = self.end.chip
         self.tap = open_pn532(self.end.device)
@@ -37,6 +38,12 @@ class Tap(Rig):
     def debits(self) -> int:
         """DEBIT commands that the chip was given."""
         return sum(1 for each in self.chip.commands if each[:1] == b"\x40" and each[3:4] == b"\x2c")
+
+
+@pytest.fixture(autouse=True)
+def on_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulated chip is a thread: here it may take longer to its ACK than a real one."""
+    monkeypatch.setattr(pn532_link, "ACK_S", 1.0)
 
 
 @pytest.fixture

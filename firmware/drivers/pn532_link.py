@@ -1,7 +1,8 @@
 """A PN532 on a serial line (HSU) or on I2C: one command, its ACK, its answer, each in its time.
 
 A command that reaches a card is written once and never again: an answer that was garbled on the
-way is asked for again by NACK, which the chip serves from its buffer (UM0701-02 6.2.1.4).
+way is asked for again by NACK, which the chip serves from its buffer (UM0701-02 6.2.1.4).  An
+answer counts only after the ACK of its own command: one that came twice never answers the next.
 """
 
 from __future__ import annotations
@@ -140,7 +141,10 @@ class Chip:
         raise TransportError(f"the PN532 at {self.name} does not take a command: check its wires")
 
     def _answer(self, code: int, ends: float, ack_s: float) -> bytes | None:
-        """None when the chip gave neither ACK nor answer in ack_s."""
+        """None when the chip gave no ACK in ack_s.
+
+        What comes before the ACK answers an earlier command: a line keeps the order.
+        """
         ack_ends = min(ends, time.monotonic() + ack_s)
         is_taken, nacks = False, 0
         while True:
@@ -154,7 +158,8 @@ class Chip:
                 self._parser.clear()
                 frames = [pn532.Frame(pn532.KIND_DAMAGED)]
             for frame in frames:
-                if frame.kind == pn532.KIND_ANSWER and frame.body[0] == code + 1:
+                is_answer = frame.kind == pn532.KIND_ANSWER and frame.body[0] == code + 1
+                if is_answer and is_taken:
                     return frame.body[1:]
                 if frame.kind in (pn532.KIND_SYNTAX, pn532.KIND_NACK):
                     raise TransportError(f"the PN532 at {self.name} refuses command {code:02X}")
