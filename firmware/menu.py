@@ -127,8 +127,11 @@ class Menu:
             self.close()
 
     def is_cancel_pressed(self, seconds: float) -> bool:
-        """Let that time pass while a card is waited for, or less when the cancel key came."""
-        return self._listen(seconds) == "cancel"
+        """Let that time pass while a card is waited for, or less when a key came."""
+        key = self._listen(seconds)
+        if key == "language":
+            self._next_language()
+        return key == "cancel"
 
     def make_way(self) -> None:
         """A job begins: unless it is the menu's own, the menu is closed."""

@@ -34,7 +34,7 @@ def shown(stand: Stand) -> list[dict[str, Any]]:
 
 def test_an_amount_is_typed_and_the_balance_read_while_hosts_ask_too(stand: Stand) -> None:
     assert stand.control is not None
-    stand.shows("READY")
+    stand.shows("READY_MENU")
     press(stand, "menu", "4", "confirm", *"8650", "confirm")
     stand.shows("INSERT_CARD")
     stand.control.type_pin(digits="123456")
@@ -55,7 +55,7 @@ def test_an_amount_is_typed_and_the_balance_read_while_hosts_ask_too(stand: Stan
 
 
 def test_the_cancel_key_ends_a_host_s_wait_for_a_card(stand: Stand) -> None:
-    stand.shows("READY")
+    stand.shows("READY_MENU")
     asked = purchase(stand)
     stand.shows("INSERT_CARD")
     press(stand, "cancel")

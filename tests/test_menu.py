@@ -57,8 +57,8 @@ def test_the_balance_and_the_last_settlements_by_keys_alone(loop: Loop) -> None:
     loop.plan(5, loop.remove())
     shown = loop.run(10)
     assert shown == [
-        "READY", "MENU_BALANCE", "INSERT_CARD", "READING_CARD", "ENTER_PIN", "BALANCE",
-        "SETTLEMENT", "SETTLEMENT", "SETTLEMENT", "READY",
+        "READY_MENU", "MENU_BALANCE", "INSERT_CARD", "READING_CARD", "ENTER_PIN", "BALANCE",
+        "SETTLEMENT", "SETTLEMENT", "SETTLEMENT", "READY_MENU",
     ]  # fmt: skip
     assert dict(loop.fields)["BALANCE"]["balance"] == "970.00"
     seen = [fields["amount"] for name, fields in loop.fields if name == "SETTLEMENT"]
@@ -71,7 +71,7 @@ def test_the_settlements_at_once_and_a_card_without_any(loop: Loop) -> None:
     loop.plan(1, loop.insert(card.label))
     types(loop, "123456")
     loop.plan(4, loop.remove())
-    assert loop.run(30)[-2:] == ["NO_SETTLEMENTS", "READY"]
+    assert loop.run(30)[-2:] == ["NO_SETTLEMENTS", "READY_MENU"]
 
 
 def test_m3_the_pin_is_changed_by_keys_alone(loop: Loop) -> None:
@@ -81,7 +81,7 @@ def test_m3_the_pin_is_changed_by_keys_alone(loop: Loop) -> None:
     types(loop, "123456", NEW, NEW)
     loop.plan(4, loop.remove())
     shown = loop.run(8)
-    assert shown[-5:] == ["OLD_PIN", "NEW_PIN", "NEW_PIN_AGAIN", "PIN_CHANGED", "READY"]
+    assert shown[-5:] == ["OLD_PIN", "NEW_PIN", "NEW_PIN_AGAIN", "PIN_CHANGED", "READY_MENU"]
     assert card.memory.pin.hex() == NEW
     body = bodies(loop)[-1]
     assert (body[rec.KEY_OPERATOR], body[rec.KEY_DETAIL]) == ("menu", "pin: changed")
@@ -96,7 +96,7 @@ def test_m14_an_amount_typed_at_the_unit_is_paid_as_any_other(loop: Loop) -> Non
     shown = loop.run(9)
     assert shown[-7:] == [
         "ENTER_AMOUNT", "INSERT_CARD", "READING_CARD", "ENTER_PIN", "WORKING_LEAVE_CARD",
-        "APPROVED", "READY",
+        "APPROVED", "READY_MENU",
     ]  # fmt: skip
     assert card.balance_fen == 100_000 - 8650
     intent = next(each for each in bodies(loop) if rec.KEY_ORDER_NO in each)
@@ -160,7 +160,7 @@ def test_an_amount_is_that_of_whoever_logged_on_last(tmp_path: Path) -> None:
 def test_cancel_while_the_card_is_waited_for(loop: Loop) -> None:
     press(loop, 0.5, "menu", "confirm")
     press(loop, 1.2, "cancel")
-    assert loop.run(6) == ["READY", "MENU_BALANCE", "INSERT_CARD", "CANCELLED", "READY"]
+    assert loop.run(6) == ["READY_MENU", "MENU_BALANCE", "INSERT_CARD", "CANCELLED", "READY_MENU"]
 
 
 def test_cancel_at_the_pad_ends_a_host_s_wait_too(loop: Loop) -> None:
@@ -168,6 +168,15 @@ def test_cancel_at_the_pad_ends_a_host_s_wait_too(loop: Loop) -> None:
     press(loop, 1, "cancel")
     loop.run(3)
     assert name_of(answer) == "CANCELLED"
+
+
+def test_the_language_key_works_while_a_card_is_waited_for(loop: Loop) -> None:
+    loop.ask()
+    press(loop, 1, "language")
+    loop.plan(1.5, lambda: seen.append(loop.display._language))
+    seen: list[str] = []
+    loop.run(2)
+    assert seen == ["zh"]
 
 
 def test_a_host_s_cancel_leaves_the_person_s_job_alone(loop: Loop) -> None:
@@ -187,7 +196,7 @@ def test_a_host_s_job_closes_the_menu(loop: Loop) -> None:
     loop.plan(1.5, loop.insert(card.label))
     types(loop, "123456")
     shown = loop.run(5)
-    assert shown[:4] == ["READY", "MENU_BALANCE", "MENU_SETTLEMENTS", "INSERT_CARD"]
+    assert shown[:4] == ["READY_MENU", "MENU_BALANCE", "MENU_SETTLEMENTS", "INSERT_CARD"]
     assert name_of(asked[0]) == "APPROVED"
 
 
@@ -209,7 +218,7 @@ def test_a_card_put_in_while_somebody_reads_the_menu_is_greeted_afterwards(loop:
     loop.plan(1, loop.insert(card.label))
     loop.plan(1.5, lambda: loop.fields.append(("still", {})))
     press(loop, 2, "cancel")
-    assert loop.run(4) == ["READY", "MENU_BALANCE", "still", "CARD_READ"]
+    assert loop.run(4) == ["READY_MENU", "MENU_BALANCE", "still", "CARD_READ"]
 
 
 def test_a_card_with_an_open_payment_is_settled_when_the_menu_closes(loop: Loop) -> None:
@@ -224,7 +233,7 @@ def test_a_card_with_an_open_payment_is_settled_when_the_menu_closes(loop: Loop)
 def test_back_to_ready_when_nobody_presses_a_key(loop: Loop) -> None:
     press(loop, 0.5, "menu", "down")
     loop.plan(20, lambda: loop.fields.append(("still", {})))
-    assert loop.run(22) == ["READY", "MENU_BALANCE", "MENU_SETTLEMENTS", "still", "READY"]
+    assert loop.run(22) == ["READY_MENU", "MENU_BALANCE", "MENU_SETTLEMENTS", "still", "READY_MENU"]
 
 
 def test_the_language_key_switches_at_once_and_for_this_holder(loop: Loop) -> None:

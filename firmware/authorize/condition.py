@@ -40,7 +40,7 @@ def idle_message(unit: Unit, psam_refused: Outcome | None) -> tuple[str, dict[st
         return "PSAM_WARNING", {"days": str(days)}
     if unit.board.stop_list.max_age_h is not None:
         return "READY_LIST_AGE", age
-    return "READY", {}
+    return ("READY" if unit.board.menu is None else "READY_MENU"), {}
 
 
 def _psam_days_left(unit: Unit) -> int | None:

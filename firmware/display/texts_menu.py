@@ -7,6 +7,11 @@ from firmware.display.text import Text
 
 # fmt: off
 MENU = {
+    "READY_MENU": Text(
+        "终端就绪，查询、改密请按菜单键。", "Ready. For enquiries press menu.",
+        "收款请从收费系统发起。", "A payment starts at the cash register.",
+        "终端就绪\n查询请按菜单键", "Ready\nEnquiries: menu",
+    ),
     "MENU_BALANCE": Text(
         "1 查询余额。", "1 Balance of the account.",
         "确认键进入，上下键选择，取消键退出。", "OK: choose. Up, down: others. Cancel: leave.",
