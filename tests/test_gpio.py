@@ -14,6 +14,7 @@ MODULE = "tests.uml.pins"
 
 
 @pytest.mark.uml
+@pytest.mark.timeout(300)  # the first one boots and runs them all
 @pytest.mark.parametrize("name", kernel.checks(pins))
 def test_pins(name: str, record_property: pytest.RecordProperty) -> None:
     told = kernel.hold(MODULE, name)

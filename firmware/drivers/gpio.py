@@ -17,6 +17,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -191,6 +192,7 @@ class Input:
             log.warning("pin %d: no edges here, it is polled: %s", self.pin, error)
             self.has_edges = False
             self._settler.poll(self)
+        time.sleep(self.debounce_s)  # the resistor charges the line, and what hangs on it
         self._is_claimed = True
 
     def release(self) -> None:

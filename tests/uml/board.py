@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,11 +23,30 @@ def _file(pin: int, name: str) -> Path:
     return Path(os.environ["SIM"]) / f"sim_gpio{pin}" / name
 
 
-def until(holds: Callable[[], bool], deadline_s: float = 5.0) -> bool:
+def until(holds: Callable[[], bool], deadline_s: float = 5.0, every_s: float = 0.002) -> bool:
     """Whether it does so in time."""
     end = time.monotonic() + deadline_s
     while not holds():
         if time.monotonic() > end:
             return False
-        time.sleep(0.002)
+        time.sleep(every_s)
     return True
+
+
+class Held:
+    """Switches of the world, which hold their pins whatever resistor the chip switches on: gpio-sim
+    lets the last of the two decide, so the world says it again and again."""
+
+    def __init__(self, **levels: bool):
+        """pin23=False: low."""
+        self._levels = {int(name.removeprefix("pin")): level for name, level in levels.items()}
+        threading.Thread(target=self._hold, daemon=True).start()
+
+    def set(self, pin: int, is_high: bool) -> None:
+        self._levels[pin] = is_high
+
+    def _hold(self) -> None:
+        while True:
+            for pin, is_high in list(self._levels.items()):
+                pull(pin, is_high)
+            time.sleep(0.01)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # PID 1 inside User Mode Linux.  Its root is the host's, read-only; /run is its own.
-# From the command line of the kernel: PYTHON, PYTHONPATH, MODULE.  What it writes is the console.
+# From the command line of the kernel: PYTHON, PYTHONPATH, MODULE, SEED.  What it writes is the console.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys

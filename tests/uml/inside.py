@@ -8,18 +8,23 @@ pins do not do what it says.
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
+import os
+import struct
 import sys
 import threading
 import time
 import traceback
 
 MARK = "uml: "
-CHECK_S = 20.0
+CHECK_S = 120.0
+RNDADDENTROPY = 0x40085203  # linux/random.h
 
 
 def main() -> None:
+    seed_random(bytes.fromhex(os.environ["SEED"]))
     module = importlib.import_module(sys.argv[1])
     for name in [name for name in vars(module) if name.startswith("check_")]:
         told: dict[str, object] = {"name": name, "trouble": "it did not end"}
@@ -27,6 +32,12 @@ def main() -> None:
         thread.start()
         thread.join(CHECK_S)
         print("\n" + MARK + json.dumps(told), flush=True)
+
+
+def seed_random(seed: bytes) -> None:
+    """A kernel without hardware gathers too little for os.urandom, which would wait for minutes."""
+    with open("/dev/random", "wb") as device:
+        fcntl.ioctl(device, RNDADDENTROPY, struct.pack("ii", 8 * len(seed), len(seed)) + seed)
 
 
 def run(check, told: dict[str, object]) -> None:
