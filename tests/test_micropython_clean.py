@@ -21,10 +21,10 @@ CLEAN = [
 ]
 
 # What the unix port offers of the standard library, and the project's own.
-MODULES = {"_thread", "array", "struct", "sys", "time", "binascii", "hashlib", "firmware"}
+MODULES = {"_thread", "struct", "sys", "time", "binascii", "hashlib", "firmware"}
 # What one module imports where it is there: chosen by ImportError, or by what `sys` has.
 BINDINGS = {
-    "pcsclite.py": {"ctypes", "ffi", "uctypes"},
+    "pcsclite.py": {"array", "ctypes", "ffi", "uctypes"},
     "dropped.py": {"_weakref"},
     "deprecated.py": {"warnings"},
     "aliases.py": {"importlib"},

@@ -94,6 +94,8 @@ def is_imported(module: str, name: str) -> bool:
             ("smartcard.Card", "readers"),
             ("smartcard.CardType", "readers"),
             ("smartcard.CardRequest", "PCSCCardRequest"),
+            ("smartcard.pcsc.PCSCReader", "CardConnectionDecorator"),
+            ("smartcard.pcsc.PCSCReader", "PCSCCardConnection"),
             ("smartcard.Observer", "synchronize"),
             ("smartcard.ReaderMonitoring", "synchronize"),
             ("smartcard.pcsc.PCSCReaderGroups", "error"),

@@ -21,15 +21,20 @@ _STATE_SIZE = (5 * WORD + MAX_ATR + WORD - 1) // WORD * WORD
 
 
 def _open(path):
-    """(load, address): load(result type, name, argument types) -> C function, address(buffer) ->
-    int.  The interpreter's own binding is imported here: not before the first call."""
+    """(load, address, words): load(result type, name, argument types) -> C function; address(buf)
+    -> int; words(ints) -> DWORDs in a row, to be read and written by index.
+
+    The interpreter's own binding is imported here: not before the first call.
+    """
     try:
         import ctypes
     except ImportError:
+        from array import array
+
         import ffi  # type: ignore[import-not-found]
         import uctypes  # type: ignore[import-not-found]
 
-        return ffi.open(path).func, uctypes.addressof
+        return ffi.open(path).func, uctypes.addressof, lambda values: array("L", values)
 
     types = {"l": ctypes.c_long, "L": ctypes.c_ulong, "P": ctypes.c_void_p, "s": ctypes.c_char_p}
     library = ctypes.CDLL(path)
@@ -43,7 +48,10 @@ def _open(path):
     def address(buffer):
         return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
 
-    return load, address
+    def words(values):
+        return memoryview(bytearray(struct.pack("%dL" % len(values), *values))).cast("L")
+
+    return load, address, words
 
 
 class PcscLite:
@@ -51,10 +59,8 @@ class PcscLite:
 
     def __init__(self, path=PATH):
         import _thread
-        from array import array
 
-        self._words = array
-        load, self._address = _open(path)
+        load, self._address, self._words = _open(path)
         self._establish = load("l", "SCardEstablishContext", "LPPP")
         self._release = load("l", "SCardReleaseContext", "l")
         self._is_valid = load("l", "SCardIsValidContext", "l")
@@ -76,7 +82,7 @@ class PcscLite:
         # SCARD_IO_REQUEST of each protocol, and its address.
         self._headers = {}
         for protocol in (1, 2, 4):
-            header = array("L", [protocol, 2 * WORD])
+            header = self._words([protocol, 2 * WORD])
             self._headers[protocol] = (self._address(header), header)
         # Answers not in use, one for each transmit() that runs at the same time.
         self._answers: "list[tuple[bytearray, int, object, int]]" = []
@@ -211,7 +217,7 @@ class PcscLite:
 
     def _word(self, value=0):
         """A DWORD that the library writes, and its address."""
-        word = self._words("L", [value])
+        word = self._words([value])
         return word, self._address(word)
 
     def _take(self):

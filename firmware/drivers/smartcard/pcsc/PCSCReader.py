@@ -1,22 +1,17 @@
-"""A reader known to pcscd."""
+"""A reader known to pcscd.
+
+What listing readers does not need, connections and exceptions, is imported when it is used.
+"""
 
 from .. import scard
-from ..CardConnectionDecorator import CardConnectionDecorator
-from ..Exceptions import CardServiceNotFoundException, CardServiceStoppedException
 from ..reader.Reader import Reader
-from .PCSCCardConnection import PCSCCardConnection
-from .PCSCExceptions import (
-    AddReaderToGroupException,
-    EstablishContextException,
-    IntroduceReaderException,
-    ListReadersException,
-    RemoveReaderFromGroupException,
-)
 
 
 class PCSCReader(Reader):
     def addtoreadergroup(self, groupname):
         """Raises IntroduceReaderException: pcsc-lite has one group."""
+        from .PCSCExceptions import AddReaderToGroupException, IntroduceReaderException
+
         with _Context() as hcontext:
             hresult = scard.SCardIntroduceReader(hcontext, self.name, self.name)
             if hresult not in (scard.SCARD_S_SUCCESS, scard.SCARD_E_DUPLICATE_READER):
@@ -27,6 +22,8 @@ class PCSCReader(Reader):
 
     def removefromreadergroup(self, groupname):
         """Raises RemoveReaderFromGroupException."""
+        from .PCSCExceptions import RemoveReaderFromGroupException
+
         with _Context() as hcontext:
             hresult = scard.SCardRemoveReaderFromGroup(hcontext, self.name, groupname)
             if hresult != scard.SCARD_S_SUCCESS:
@@ -34,6 +31,9 @@ class PCSCReader(Reader):
 
     def createConnection(self):
         """A connection that is not connected yet; raises CardConnectionException without pcscd."""
+        from ..CardConnectionDecorator import CardConnectionDecorator
+        from .PCSCCardConnection import PCSCCardConnection
+
         return CardConnectionDecorator(PCSCCardConnection(self.name))
 
     class Factory:
@@ -51,13 +51,21 @@ class PCSCReader(Reader):
             )
         if hresult == scard.SCARD_E_NO_READERS_AVAILABLE:
             return []
-        if hresult == scard.SCARD_E_SERVICE_STOPPED:
-            raise CardServiceStoppedException(hresult=hresult)
-        if hresult == scard.SCARD_E_NO_SERVICE:
-            raise CardServiceNotFoundException(hresult=hresult)
         if hresult != scard.SCARD_S_SUCCESS:
-            raise ListReadersException(hresult)
+            raise _cannot_list(hresult)
         return [PCSCReader(name) for name in names]
+
+
+def _cannot_list(hresult):
+    """The exception of a list that failed."""
+    from ..Exceptions import CardServiceNotFoundException, CardServiceStoppedException
+    from .PCSCExceptions import ListReadersException
+
+    if hresult == scard.SCARD_E_SERVICE_STOPPED:
+        return CardServiceStoppedException(hresult=hresult)
+    if hresult == scard.SCARD_E_NO_SERVICE:
+        return CardServiceNotFoundException(hresult=hresult)
+    return ListReadersException(hresult)
 
 
 class _Context:
@@ -66,6 +74,8 @@ class _Context:
     def __enter__(self):
         hresult, self._hcontext = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
         if hresult != scard.SCARD_S_SUCCESS:
+            from .PCSCExceptions import EstablishContextException
+
             raise EstablishContextException(hresult)
         return self._hcontext
 
