@@ -200,6 +200,7 @@ def test_a_ulist_keeps_its_items_apart():
 
 
 def test_groups_of_the_base_class_take_names_alone():
+    readergroups.instance = None  # one for the process: another test's may be there
     groups = readergroups([])
     raises(BadReaderGroupException, groups.addreadergroup, 1)
     raises(BadReaderGroupException, groups.removereadergroup, 1)
