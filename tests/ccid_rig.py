@@ -42,7 +42,7 @@ def bench(folder: Path, model: str = "", **how: Any) -> Iterator[Bench]:
     made = Bench(folder, model, **how)
     with made.device:
         yield made
-    made.reader._wire.close()
+    made.reader.close()
 
 
 def fault_of(call: Callable[..., Any], *arguments: Any) -> tuple[str, float]:

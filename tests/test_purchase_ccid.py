@@ -44,7 +44,8 @@ def terminal(
         user, psam = (open_ccid(f"{folder}/reader#{slot}?{model}") for slot in (0, 1))
         rig.attach(user, psam)
         yield rig, device
-        user._wire.close()
+        user.close()
+        psam.close()
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -68,6 +68,8 @@ class CcidReader:
     def __init__(self, wire: CcidWire, slot: int, model: Model):
         self.name = f"ccid:{wire.device}#{slot}"
         self._wire = wire
+        wire.join()
+        self._is_open = True
         self._slot = slot
         self._model = model
         self._card: Card | None = None
@@ -128,8 +130,11 @@ class CcidReader:
         return self._card.exchange(command, deadline_s)
 
     def close(self) -> None:
-        """The line stays open for the other slots, until the last reader on it is forgotten."""
-        self.power_off()
+        """Twice is once.  The line stays open while another slot uses it."""
+        if self._is_open:
+            self.power_off()
+            self._is_open = False
+            self._wire.leave()
 
     # --- what ccid_card.Link wants
 

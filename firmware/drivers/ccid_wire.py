@@ -58,6 +58,7 @@ class CcidWire:
         self._unframer = Unframer()
         self._events: list[Event] = []
         self._seq = 0
+        self._users = 0
         self._changes = [0] * _MAX_SLOTS
 
     def changes(self, slot: int) -> int:
@@ -104,10 +105,17 @@ class CcidWire:
         finally:
             self._lock.release()
 
-    def close(self) -> None:
-        """Twice is once; the next command opens the line again."""
+    def join(self) -> None:
+        """One more slot uses the line."""
         with self._lock:
-            self._drop()
+            self._users += 1
+
+    def leave(self) -> None:
+        """One slot less; the last one closes the line.  A later command opens it again."""
+        with self._lock:
+            self._users -= 1
+            if self._users <= 0:
+                self._drop()
 
     # --- the lock is held from here on
 
@@ -177,7 +185,7 @@ class CcidWire:
 
     def _opened(self) -> Uart:
         if self._uart is None:
-            self._uart = open_uart(self.device, BAUD)
+            self._uart = open_uart(self.device, BAUD, stop_bits=2)
             self._unframer, self._events = Unframer(), []
             self.openings += 1
         return self._uart
