@@ -44,6 +44,7 @@ WAYS = (
     "huge",  # a length that no message has comes first
     "unknown_kind",  # the answer is a message no reader may send
     "busy",  # the slot is busy
+    "pulled",  # the card leaves first, and the reader has not noticed when it answers
     "mute",  # does nothing
     "mute_after",  # does it, and says nothing
     "vanish",  # does it, and is unplugged
@@ -192,6 +193,9 @@ class CcidDevice:
             return
         if self._due(message, "busy"):
             answer = self._head(message, _DATA, 0x40, 0xE0)
+        elif self._due(message, "pulled"):
+            self.slots[message[5]].slot.remove()
+            answer = self._head(message, _DATA, 0x40 | ACTIVE, _MUTE)
         else:
             answer = self._execute(message)
         before = self._last

@@ -238,6 +238,32 @@ def test_d2_a_card_pulled_in_the_middle_is_removed(line: Bench) -> None:
     assert works(line)
 
 
+def test_d2_a_card_whose_removal_the_reader_sees_too_late_is_removed_not_mute(line: Bench) -> None:
+    line.reader.power_on()
+    line.device.misbehave("pulled", XFR)
+    assert fault_of(line.reader.exchange, GET_CHALLENGE, 5.0)[0] == "removed"
+
+
+def test_d2_a_card_exchanged_without_power_is_a_change_because_the_reader_says_so(
+    line: Bench,
+) -> None:
+    """Present before, present after, never powered: no look at the slot could tell."""
+    line.reader.cards_in_reach()
+    slot = line.world.slot("user")
+
+    def exchange() -> None:
+        slot.remove()
+        time.sleep(0.03)
+        line.put_back()
+
+    timer = threading.Timer(LOOK_S / 10, exchange)
+    timer.start()
+    began = time.monotonic()
+    line.reader.wait_change(5.0)
+    assert time.monotonic() - began < LOOK_S + SLACK_S
+    timer.join()
+
+
 @pytest.mark.parametrize("notifies", [True, False], ids=["told", "found"])
 def test_d2_a_card_that_comes_or_goes_ends_the_wait(tmp_path: Path, notifies: bool) -> None:
     with bench(tmp_path, notifies=notifies) as line:
