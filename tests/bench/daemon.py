@@ -219,9 +219,17 @@ def _idle(unit: Unit, rest_s: float) -> dict[str, tuple[float, float]]:
     """Memory of the daemon's processes once it rested, as _memory wants it."""
     with _daemon(unit) as (process, _, _):
         time.sleep(rest_s)
-        threads = Path(f"/proc/{process.pid}/task").iterdir()
-        (uplink,) = [child for each in threads for child in (each / "children").read_text().split()]
-        return {"card process": _memory_of(process.pid), "uplink process": _memory_of(int(uplink))}
+        (uplink,) = children(process.pid)
+        return {"card process": _memory_of(process.pid), "uplink process": _memory_of(uplink)}
+
+
+def children(pid: int) -> list[int]:
+    """Of whichever thread; one may end while it is asked."""
+    found: list[int] = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found += map(int, (thread / "children").read_text().split())
+    return found
 
 
 def _bare_rss_mb() -> float:

@@ -21,6 +21,7 @@ from firmware.host.sscterm import AnswerLost, Unreachable, call
 from simulator.client import ControlClient
 from simulator.region import Region
 from tests import pcscd_rig
+from tests.bench.daemon import children
 from tests.bench.figure import Figure, spread
 from tests.vpcd_card import VpcdCard
 
@@ -200,8 +201,8 @@ class _Quiet:
 def _idle(
     process: subprocess.Popen[bytes], rig: pcscd_rig.PcscdRig, idle_s: float
 ) -> dict[str, Figure]:
-    _until(lambda: len(_children(process.pid)) == 1)
-    (uplink,) = _children(process.pid)
+    _until(lambda: len(children(process.pid)) == 1)
+    (uplink,) = children(process.pid)
     sleeper = (sys.executable, "-c", "import time\nwhile True: time.sleep(1)")
     with contextlib.ExitStack() as ends:
         bare = subprocess.Popen(sleeper)
@@ -225,14 +226,6 @@ def _idle(
 def _cpu_ms(pid: int) -> float:
     """Processor time of a process since its start, by its own clock (clock_getcpuclockid(3))."""
     return time.clock_gettime_ns(~pid << 3 | 2) / 1e6
-
-
-def _children(pid: int) -> list[int]:
-    """Of whichever thread."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(each) for each in (task / "children").read_text().split()]
-    return found
 
 
 # --- the processes ---
