@@ -116,7 +116,10 @@ def _check(board: Board) -> int:
     header = parts.header(board)
     try:
         return attached.check(
-            board, lambda part: parts.slot(part, header), lambda: parts.pad(board, header)
+            board,
+            lambda part: parts.slot(part, header),
+            lambda: parts.pad(board, header),
+            parts.thermal(board),
         )
     finally:
         header.close()

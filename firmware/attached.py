@@ -18,12 +18,19 @@ from firmware.psam.session import PsamSession
 OpenSlot = Callable[[board_parts.Reader | board_parts.Psam], Reader]
 
 
-class Pad(Protocol):
+class Looked(Protocol):
+    """A pad, a printer."""
+
     def look(self) -> str:
-        """What it says of itself.  Raises OSError."""
+        """What it says of itself.  Raises OSError, TransportError."""
 
 
-def check(board: Board, open_slot: OpenSlot, open_pad: Callable[[], Pad | None]) -> int:
+def check(
+    board: Board,
+    open_slot: OpenSlot,
+    open_pad: Callable[[], Looked | None],
+    printer: Looked | None,
+) -> int:
     """Print a table; 0 when every device answers and the PSAM is this unit's, else 1."""
     print(f"board.toml is sound: unit {board.unit.id}, region {board.unit.region}")
     rows = [
@@ -35,6 +42,8 @@ def check(board: Board, open_slot: OpenSlot, open_pad: Callable[[], Pad | None])
     else:
         address = board.pad.address
         rows.append(("pad", address, _row(partial(_pad, open_pad))))
+    if board.printer is not None and printer is not None:
+        rows.append(("printer", board.printer.address, _row(printer.look)))
     for name, address, (is_good, found) in rows:
         print(f"  {'ok ' if is_good else 'NOT'}  {name:12} {address:44} {found}")
     return 0 if all(is_good for _, _, (is_good, _) in rows) else 1
@@ -89,6 +98,6 @@ def _psam(board: Board, open_slot: OpenSlot) -> str:
     return told
 
 
-def _pad(open_pad: Callable[[], Pad | None]) -> str:
+def _pad(open_pad: Callable[[], Looked | None]) -> str:
     pad = open_pad()
     return "none" if pad is None else pad.look()

@@ -28,6 +28,7 @@ from firmware.drivers.pad import Keys as PadKeys
 from firmware.drivers.pad import Pad
 from firmware.drivers.pinblock import BlockCipher
 from firmware.drivers.registry import open_pad, open_reader
+from firmware.drivers.thermal import ThermalPrinter
 from firmware.journal import ownfile
 from firmware.psam import cipher
 from firmware.psam.session import PsamSession
@@ -214,15 +215,19 @@ def panel(board: Board, named: Panel) -> Surface:
     return SlowPanel(lambda shown: panels.pictures(shown, kind, is_large), dots.show)
 
 
-def printer(board: Board) -> Printing | None:
+def thermal(board: Board) -> ThermalPrinter | None:
     """Its device is opened at the first receipt."""
-    if board.printer is None:
+    named = board.printer
+    if named is None:
         return None
-    from firmware.drivers.thermal import ThermalPrinter
+    return ThermalPrinter(named.address, named.baud, named.asks_paper)
 
-    settings = board.printer
-    device = ThermalPrinter(settings.address, settings.baud, settings.asks_paper)
-    return Printing(device, settings, board.unit.id)
+
+def printer(board: Board) -> Printing | None:
+    device = thermal(board)
+    if device is None or board.printer is None:
+        return None
+    return Printing(device, board.printer, board.unit.id)
 
 
 def language(board: Board) -> str:

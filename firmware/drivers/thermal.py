@@ -32,6 +32,15 @@ class ThermalPrinter:
         self._asks_paper = asks_paper and self._scheme == "serial"
         self._printer: Any = None
 
+    def look(self) -> str:
+        """Whether it is there, and has paper."""
+        try:
+            self._do(self._open)
+            self.check_paper()
+        finally:
+            self.close()
+        return "has paper" if self._asks_paper else "is there; it is not asked for paper"
+
     def begin(self) -> None:
         """Open the device, ask for paper, put the printer into its first state."""
         self._do(self._open)
@@ -73,7 +82,7 @@ class ThermalPrinter:
             try:
                 printer.close()
             except Exception:  # the line is gone: so is what waited in it
-                return
+                printer._device = False  # or python-escpos tries again when it is collected
 
     def _open(self) -> None:
         self.close()
