@@ -348,6 +348,10 @@ def test_status_tells_what_was_shown_since(loop: Loop) -> None:
     assert [each["id"] for each in told["shown"]] == ["STARTING", "READY", "STOPPED"]
     last = told["shown"][1]["count"]
     assert [each["id"] for each in call(loop, "status", shown_after=last)["shown"]] == ["STOPPED"]
+    assert set(told["display"]) == {
+        "count", "id", "number", "zh", "en", "zh_next", "en_next", "zh_panel", "en_panel", "sign",
+        "amount", "language",
+    }, "not how many digits of a PIN were typed"  # fmt: skip
     assert told["unit"] == "TEST-UNIT"
     assert told["psam"]["up"]
     assert told["clock"]["trust"] == "rtc"

@@ -223,8 +223,8 @@ def test_letters_behind_a_pcf8574(bus: Any) -> None:
     with pytest.raises(OSError, match="Remote I/O"):
         panel.show(TEXTS[0])
     bus.chip, bus.is_plugged = Hd44780Chip(), True
-    panel.show(TEXTS[0])
-    assert bus.chip.lines(16, 4) == TEXTS[0], "a new one is set up again, and written whole"
+    panel.show(TEXTS[-1])
+    assert bus.chip.lines(16, 4) == TEXTS[-1], "a new one is set up again, and written whole"
 
 
 def test_letters_on_six_pins(gpio: Gpio) -> None:

@@ -52,6 +52,11 @@ class Canvas:
             shown = row[skipped:room].translate(table)
             self.dots[start : start + len(shown)] = shown
 
+    def block(self, left: int, top: int, width: int, height: int, colour: int) -> None:
+        """As fill, and it must not meet a text."""
+        self.placed.append(Placed("", left, top, width, height))
+        self.fill(left, top, width, height, colour)
+
     def picture(self, left: int, top: int, dots: Bitmap, colour: int, ground: int = 0) -> None:
         self.placed.append(Placed("", left, top, len(dots[0]), len(dots)))
         self.stamp(left, top, dots, colour, ground)

@@ -144,7 +144,7 @@ def _stars(canvas: Canvas, shown: Shown, top: int) -> None:
 def _bar(canvas: Canvas, shown: Shown) -> None:
     if shown.entry.seconds_left is not None:
         long = WIDTH * shown.entry.seconds_left // shown.entry.seconds
-        canvas.fill(0, HEIGHT - BAR, long, BAR, BRIGHT)
+        canvas.block(0, HEIGHT - BAR, long, BAR, BRIGHT)
 
 
 def _doubled(shown: Shown) -> list[Canvas]:

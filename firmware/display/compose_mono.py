@@ -102,7 +102,7 @@ def _begun(shown: Shown, top: int = 0) -> Canvas:
 def _bar(canvas: Canvas, shown: Shown) -> None:
     if shown.entry.seconds_left is not None:
         long = WIDTH * shown.entry.seconds_left // shown.entry.seconds
-        canvas.fill(0, HEIGHT - BAR, long, BAR, LIT)
+        canvas.block(0, HEIGHT - BAR, long, BAR, LIT)
 
 
 def _amount(canvas: Canvas, shown: Shown, language: str) -> None:
@@ -153,7 +153,8 @@ def _doubled(shown: Shown) -> list[Canvas]:
             texts.insert(1, amount)
         pages += [_page(lines) for text in texts for lines in _pages(text, language)]
     for page in pages:
-        _bar(page, shown)
+        if all(each.top + each.height <= HEIGHT - BAR for each in page.placed):
+            _bar(page, shown)  # two lines of Chinese fill the glass
     return pages
 
 
