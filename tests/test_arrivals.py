@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from firmware import terminal
-from firmware.authorize.arrivals import EMPTY_S, POLL_S
+from firmware.authorize.arrivals import EMPTY_S, POLL_S, Rest
 from firmware.authorize.jobs import Jobs
 from firmware.terminal import Terminal
 from tests.loop_rig import Loop, issue, with_psam
@@ -64,6 +65,27 @@ def test_one_reader_that_cannot_tell_is_asked_often(loop: Loop) -> None:
     loop.run(5)
     assert len(told.wakes) == 1
     assert told.between(0, 5) == {POLL_S}
+
+
+@pytest.mark.parametrize(
+    ("is_open", "is_empty", "tells", "rest_s"),
+    [
+        (False, True, True, EMPTY_S),
+        (True, True, True, POLL_S),
+        (False, False, True, POLL_S),
+        (False, True, False, POLL_S),
+    ],
+)
+def test_a_menu_that_is_closed_listens_as_long(
+    is_open: bool, is_empty: bool, tells: bool, rest_s: float
+) -> None:
+    rests: list[float] = []
+    menu = SimpleNamespace(is_open=is_open, rest=rests.append)
+    reader = SimpleNamespace(**({"when_changed": lambda tell: None} if tells else {}))
+    rest = Rest(lambda seconds: pytest.fail("the menu passes the time"), menu)
+    rest.listen([reader], lambda: None)
+    rest.until_the_next_look(is_empty)
+    assert rests == [rest_s]
 
 
 def test_what_is_told_ends_the_rest_at_once(loop: Loop) -> None:

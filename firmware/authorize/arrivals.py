@@ -14,7 +14,7 @@ EMPTY_S = 1.0
 
 class Rest:
     def __init__(self, pause: Callable[[float], None], menu: Menu | None):
-        """pause: sleeps that long, or until it is woken.  menu: its keys are asked meanwhile."""
+        """pause: sleeps that long, or until it is woken; so does menu, listening to its keys."""
         self._pause = pause
         self._menu = menu
         self._are_telling = False
@@ -31,7 +31,7 @@ class Rest:
 
     def until_the_next_look(self, is_empty: bool) -> None:
         """is_empty: no card, and nothing on the screen that must be replaced in time."""
-        if self._menu is not None:
-            self._menu.rest(POLL_S)
-        else:
-            self._pause(EMPTY_S if is_empty and self._are_telling else POLL_S)
+        is_open = self._menu is not None and self._menu.is_open
+        may_sleep = is_empty and self._are_telling and not is_open
+        pass_time = self._pause if self._menu is None else self._menu.rest
+        pass_time(EMPTY_S if may_sleep else POLL_S)

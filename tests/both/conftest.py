@@ -30,7 +30,9 @@ class BothModule(pytest.Module):
         functions = [each for each in super().collect() if isinstance(each, pytest.Function)]
         yield from functions
         for each in functions:
-            yield MicropythonItem.from_parent(self, name=f"{each.name}[micropython]")
+            item = MicropythonItem.from_parent(self, name=f"{each.name}[micropython]")
+            item.add_marker(pytest.mark.timeout(3 * micropython.DEADLINE_S))  # the first runs all
+            yield item
 
 
 class MicropythonItem(pytest.Item):
