@@ -11,8 +11,11 @@ from firmware.drivers import pn532_link
 from firmware.drivers.pn532_reader import open_pn532
 from simulator.pn532_device import LEAVE, NO_ANSWER, Misdeed, Pn532
 from simulator.pn532_lines import SerialPn532
+from simulator.region import Region
 from simulator.slot import Cut
+from simulator.world import World
 from tests.rig import Rig
+from tests.test_daemon import Stand, purchase, told
 
 DEBIT = 0x2C
 EXCHANGE = 0x40
@@ -142,3 +145,31 @@ def test_a_card_of_type_b_is_read_and_cannot_pay_without_historical_bytes(tmp_pa
         assert rig.pay().name == "CARD_UNREADABLE"
     finally:
         rig.stop()
+
+
+def test_m14_the_daemon_pays_through_the_address_in_its_board(tmp_path: Path) -> None:
+    world = World(Region("510100"))  # the keys are those of the simulator process
+    card = world.region.issue_card(
+        2, balance_fen=100_000, generation="3.0", contactless=True, pin="123456"
+    )
+    end = SerialPn532(Pn532(world.slot("contactless")))
+    stand = Stand(tmp_path, reader=f"pn532:{end.device}")
+    try:
+        control = stand.start_simulator()
+        daemon = stand.start_daemon()
+        stand.shows("READY")
+        control.type_pin(digits="123456")
+        paying = purchase(stand)
+        stand.shows("INSERT_CARD")
+        world.insert("contactless", card.label)
+        assert told(paying)["state"] == "DONE"
+        assert card.memory.balance_fen == 100_000 - 1000
+        stand.shows("APPROVED")
+        world.slot("contactless").remove()
+        stand.shows("READY")
+        end.stop()
+        stand.shows("READER_MISSING")
+        daemon.terminate()
+        assert daemon.wait(20) == 0
+    finally:
+        stand.end()
