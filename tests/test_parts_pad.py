@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from firmware import attached, parts
 from firmware import board as boards
-from firmware import parts
+from firmware.channel import Reader
 from firmware.drivers.gpio import open_pins
 from firmware.drivers.pad import Pad
+from firmware.outcome import TransportError
 from simulator.epp_device import EppDevice
 from tests.rig import Rig
 from tests.test_pin_secrecy import traces
@@ -81,6 +83,23 @@ def test_a_pad_that_goes_mute_declines_and_takes_no_try(
     rig.device.is_mute = False
     assert rig.pay(pin=PIN).name == "APPROVED"
     assert card.balance_fen == 99_000
+
+
+def test_check_asks_the_pad_what_it_is(
+    rig: PadRig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`python -m firmware --check`; its readers are not attached here."""
+    monkeypatch.setattr("firmware.drivers.epp.ANSWER_S", 0.05)
+
+    def nothing(part: object) -> Reader:
+        raise TransportError("not attached")
+
+    for mute, said in ((False, "ok   pad"), (True, "NOT  pad")):
+        rig.device.is_mute = mute
+        attached.check(rig.pad_board, nothing, lambda: parts.pad(rig.pad_board, open_pins()), None)
+        (line,) = [each for each in capsys.readouterr().out.splitlines() if " pad " in each]
+        assert said in line
+        assert ("an encrypting pad, PIN blocks" in line) == (not mute)
 
 
 # -- the key file ----------------------------------------------------------------------------------
