@@ -19,6 +19,7 @@ from firmware.drivers.smartcard.ExclusiveConnectCardConnection import ExclusiveC
 from firmware.drivers.smartcard.ExclusiveTransmitCardConnection import (
     ExclusiveTransmitCardConnection,
 )
+from firmware.drivers.smartcard.pcsc.PCSCCardConnection import PCSCCardConnection
 from firmware.drivers.smartcard.Session import Session
 from firmware.drivers.smartcard.sw.ErrorCheckingChain import ErrorCheckingChain
 from firmware.drivers.smartcard.sw.ISO7816_4_SW1ErrorChecker import ISO7816_4_SW1ErrorChecker
@@ -240,6 +241,19 @@ def test_a_silent_card_is_bounded_and_the_next_one_works():
         assert connection.transmit(READ)[1:] == (0x90, 0)
         assert card.commands() == [bytes(READ)]
     connection.release()
+
+
+def test_a_deadline_of_the_class_is_one_of_every_connection():
+    with Card() as card:
+        with reader().createConnection() as connection:
+            PCSCCardConnection.deadline_s = 0.4
+            try:
+                connection.connect()
+                error = raises(CardConnectionException, connection.transmit, list(SAY_NOTHING))
+                assert error.hresult == scard.SCARD_E_TIMEOUT
+                card.pull()
+            finally:
+                PCSCCardConnection.deadline_s = None
 
 
 def test_a_dropped_connection_lets_its_card_go_on_cpython():

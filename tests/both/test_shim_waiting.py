@@ -107,7 +107,7 @@ def test_an_event_is_a_card_that_came_or_went_and_no_other_change():
         assert short.waitforcardevent() == [card]
         connection = card.createConnection()
         connection.connect()
-        connection.disconnect()
+        raises(CardRequestTimeoutException, short.waitforcardevent)  # in use is no event
         connection.release()
         raises(CardRequestTimeoutException, short.waitforcardevent)
     assert request.waitforcardevent() == []

@@ -23,11 +23,17 @@ def __getattr__(name):
     return submodule(__name__, name)
 
 
-def install():
+def install(deadline_s=None):
     """Make this package `smartcard` for every later import of this process.
 
+    deadline_s: seconds for each call of every connection, see DeadlineCardConnection.
     Raises RuntimeError when pyscard itself was imported before.
     """
     from .aliases import register
 
     register("smartcard", __name__)
+    if deadline_s is not None:
+        from .lazy import submodule
+
+        connections = submodule("smartcard.pcsc", "PCSCCardConnection")
+        connections.PCSCCardConnection.deadline_s = deadline_s
