@@ -390,6 +390,7 @@ class Terminal:
             if prompt != shown:
                 self._unit.show(prompt, amount=amount)
                 shown = prompt
+            self._unit.typed(0, until - self._unit.monotonic())
             if self._menu is None:
                 self._pause(POLL_S)
             elif self._menu.is_cancel_pressed(POLL_S):

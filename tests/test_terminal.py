@@ -78,9 +78,14 @@ def test_a_card_that_waits_is_served_when_the_job_comes(loop: Loop) -> None:
 
 
 def test_no_card_after_card_wait_s(loop: Loop) -> None:
+    left: list[float] = []
+    loop.unit.typed = lambda stars, left_s: left.append(left_s)
     answer = loop.ask()
     assert loop.run(5) == ["READY", "INSERT_CARD", "NO_CARD", "READY"]
     assert name_of(answer) == "NO_CARD"
+    assert left[0] == loop.unit.board.timing.card_wait_s, "the time left is counted down"
+    assert left == sorted(left, reverse=True)
+    assert 0 < left[-1] < 1
     assert loop.rig.kinds()[-1] == "DECLINED"
 
 

@@ -28,8 +28,13 @@ DOUBLE_FIGURES = tuple(Font(wide, 3, is_figures=True) for wide in (3, 2, 1))
 
 def compose(shown: Shown, is_double: bool = False) -> list[Canvas]:
     """One picture, or those to be shown in turn."""
-    if is_double:
-        return _doubled(shown)
+    pages = _doubled(shown) if is_double else _usual(shown)
+    for page in pages:
+        _bar(page, shown)
+    return pages
+
+
+def _usual(shown: Shown) -> list[Canvas]:
     if shown.language != "both":
         return [_alone(shown, shown.language)]
     both = _both(shown)
@@ -95,12 +100,13 @@ def _begun(shown: Shown, top: int = 0) -> Canvas:
         canvas.text(left, top + SIDE + 1, number, LITTLE_FIGURES, LIT)
     for at in range(wording.stars(shown)):
         canvas.picture(LEFT + 8 * at, HEIGHT - 10, disc(6), LIT)
-    _bar(canvas, shown)
     return canvas
 
 
 def _bar(canvas: Canvas, shown: Shown) -> None:
-    if shown.entry.seconds_left is not None:
+    """Only where the words leave the lowest rows free."""
+    is_free = all(each.top + each.height <= HEIGHT - BAR for each in canvas.placed)
+    if shown.entry.seconds_left is not None and is_free:
         long = WIDTH * shown.entry.seconds_left // shown.entry.seconds
         canvas.block(0, HEIGHT - BAR, long, BAR, LIT)
 
@@ -152,9 +158,6 @@ def _doubled(shown: Shown) -> list[Canvas]:
         if amount := wording.amount(shown):
             texts.insert(1, amount)
         pages += [_page(lines) for text in texts for lines in _pages(text, language)]
-    for page in pages:
-        if all(each.top + each.height <= HEIGHT - BAR for each in page.placed):
-            _bar(page, shown)  # two lines of Chinese fill the glass
     return pages
 
 
@@ -197,5 +200,4 @@ def _stars(shown: Shown) -> Canvas:
     canvas = Canvas(WIDTH, HEIGHT)
     for at in range(wording.stars(shown)):
         canvas.picture(6 + 20 * (at % 6), 8 + 24 * (at // 6), disc(16), LIT)
-    _bar(canvas, shown)
     return canvas
