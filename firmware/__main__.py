@@ -120,6 +120,7 @@ def _check(board: Board) -> int:
             lambda part: parts.slot(part, header),
             lambda: parts.pad(board, header),
             parts.thermal(board),
+            lambda: parts.pins_told(board, header),
         )
     finally:
         header.close()

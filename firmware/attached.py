@@ -30,6 +30,7 @@ def check(
     open_slot: OpenSlot,
     open_pad: Callable[[], Looked | None],
     printer: Looked | None,
+    look_at_pins: Callable[[], str],
 ) -> int:
     """Print a table; 0 when every device answers and the PSAM is this unit's, else 1."""
     print(f"board.toml is sound: unit {board.unit.id}, region {board.unit.region}")
@@ -44,6 +45,8 @@ def check(
         rows.append(("pad", address, _row(partial(_pad, open_pad))))
     if board.printer is not None and printer is not None:
         rows.append(("printer", board.printer.address, _row(printer.look)))
+    if named := board.pins.named():
+        rows.append(("pins", " ".join(map(str, named.values())), _row(look_at_pins)))
     for name, address, (is_good, found) in rows:
         print(f"  {'ok ' if is_good else 'NOT'}  {name:12} {address:44} {found}")
     return 0 if all(is_good for _, _, (is_good, _) in rows) else 1

@@ -152,6 +152,20 @@ def case_switch(board: Board, pins: Pins) -> CaseSwitch | None:
     return None if board.pins.tamper is None else CaseSwitch(pins, board.pins.tamper)
 
 
+def pins_told(board: Board, pins: Pins) -> str:
+    """After a look at every pin of [pins].  Raises OSError when one cannot be had."""
+    named = board.pins.named()
+    for name in {"card_led", "error_led"} & named.keys():
+        pins.output(named[name]).off()
+    held = [name for name in ("confirm_key", "cancel_key") if name in named]
+    held = [name for name in held if not pins.input(named[name]).value]
+    told = [f"{name} is held down" for name in held]
+    switch = case_switch(board, pins)
+    if switch is not None:
+        told.append("the case is open" if switch.is_open() else "the case is shut")
+    return ", ".join(told) or "they answer"
+
+
 def signals(board: Board, pins: Pins) -> list[Lamp | Buzzer]:
     """The lamps and the buzzer."""
     named = board.pins

@@ -250,3 +250,22 @@ def check_the_end_leaves_the_lamps_dark() -> None:
     unit.daemon.terminate()
     assert unit.daemon.wait(SOON_S) == 0, unit.log()
     assert (level(CARD_LED), level(ERROR_LED), level(BUZZER)) == (0, 0, 0)
+
+
+def check_a_technician_is_told_what_the_pins_do() -> str:
+    """`--check`, once the daemon has ended."""
+    unit = stand()
+    unit.case.set(TAMPER, True)
+    unit.case.set(CONFIRM, False)
+    command = (sys.executable, "-m", "firmware", "--check", "--board")
+    told = subprocess.run(
+        [*command, f"{unit.folder}/board.toml"],
+        capture_output=True,
+        text=True,
+        timeout=SOON_S,
+        check=False,
+    ).stdout
+    (row,) = [line for line in told.splitlines() if " pins " in line]
+    assert "ok " in row
+    assert "confirm_key is held down, the case is open" in row
+    return " ".join(row.split())
