@@ -52,6 +52,19 @@ def morning(office):
     return terminal
 
 
+def test_paper_of_a_payment_changes_nothing(office):
+    """RECEIPT_PRINTED and REPRINT, beside a payment and long after it (issue D7)."""
+    terminal = Terminal()
+    terminal.purchase("A1", serial=1)
+    terminal.add(34, {30: 1, 2: "clerk"})
+    take(office, terminal, 1, terminal.batch())
+    terminal.add(35, {30: 1, 2: "another"})
+    take(office, terminal, 2, terminal.batch())
+    result = check(office).to_json()
+    assert (result["ok"], result["verified"], result["open"]) == (True, 4, 0)
+    assert result["purchases"]["done"] == 1
+
+
 def test_a_whole_store(office, morning):
     result = check(office).to_json()
     assert result == {
