@@ -208,8 +208,8 @@ ROWS = {
     916: Row(
         "操作员条目有误",
         "an operator's entry is wrong",
-        "按所示改正；权限为 pay、pin、block，密码从键盘输入。",
-        "Put right what it names; rights are pay, pin, block; the password is typed.",
+        "按所示改正；权限为 pay、pin、block、tamper，密码从键盘输入。",
+        "Put right what it names; rights are pay, pin, block, tamper; the password is typed.",
     ),
     917: Row(
         "参数或版本有误",
