@@ -6,7 +6,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firmware.display import wording
@@ -142,6 +142,7 @@ def test_every_message_is_whole_on_a_panel_of_letters(name: str, size: str) -> N
         Entry, st.integers(0, 40), st.one_of(st.none(), st.integers(0, 5)), st.integers(5, 9)
     ),
 )
+@example(name="PSAM_WARNING", field="0000¡0000000000¡00000000000000", entry=Entry(0, None, 5))
 @settings(max_examples=60, deadline=None)
 def test_whatever_stands_in_a_field_every_panel_shows_something(name, field, entry) -> None:
     """A name comes from a card: what does not fit is cut, nothing else is hurt."""

@@ -47,7 +47,8 @@ class Canvas:
         """Its lit dots in `colour`, the others in `ground`; what lies outside is cut."""
         table = _table(colour, ground)
         skipped, room = max(0, -left), max(0, self.width - left)
-        for y, row in enumerate(dots[: max(0, self.height - top)], top):
+        above = max(0, -top)
+        for y, row in enumerate(dots[above : max(0, self.height - top)], top + above):
             start = y * self.width + max(0, left)
             shown = row[skipped:room].translate(table)
             self.dots[start : start + len(shown)] = shown
