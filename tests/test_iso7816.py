@@ -102,7 +102,7 @@ def test_a_bad_answer_gets_a_warm_reset_and_then_no_power(name, hurried):
         with pytest.raises(TransportError, match="cannot be used") as caught:
             reader.power_on()
         assert caught.value.kind == "silent"
-        assert (card.resets, card._is_on) == (2, False)
+        assert (card.resets, card.line.is_on) == (2, False)
         with pytest.raises(TransportError, match="no power"):
             reader.exchange(READ, 1)
         if name != "T=2 alone":
@@ -167,7 +167,7 @@ def test_t0_faults_end_within_the_deadline_and_nothing_is_sent_twice(fault, exec
         assert time.monotonic() - began < 3
         assert caught.value.kind == "silent"
         assert len(chip.executed) == executed
-        assert not card._is_on
+        assert not card.line.is_on
         card.faults = ContactFaults()
         reader.power_on()
         assert reader.exchange(READ, 5)[-2:] == b"\x90\x00"

@@ -54,7 +54,7 @@ def test_t0_a_damaged_character_resets_the_card_once_and_sends_nothing_again(mon
             reader.exchange(READ, 5)
         assert caught.value.kind == "silent"
         card.faults.character_s = 0.0
-        assert (card.resets, card._is_on) == (2, True)
+        assert (card.resets, card.line.is_on) == (2, True)
         assert chip.executed in ([], [READ])
         assert reader.exchange(SELECT, 5) == b"\x90\x00"
         assert chip.executed[-1] == SELECT
@@ -83,7 +83,7 @@ def test_the_line_is_set_to_two_stop_bits_and_parity_of_the_convention():
     for nature, is_odd in ((Nature(), False), (Nature(is_inverse=True), True)):
         with wired(EchoChip(), nature) as (card, reader):
             reader.power_on()
-            iflag, _, cflag, *_ = termios.tcgetattr(card._master)
+            iflag, _, cflag, *_ = termios.tcgetattr(card.line.master)
             assert bool(cflag & termios.PARODD) is is_odd
             assert cflag & termios.CSTOPB
             assert iflag & termios.PARMRK
@@ -148,7 +148,7 @@ def test_where_nothing_tells_of_a_card_it_is_asked_by_a_reset(monkeypatch):
     with wired(EchoChip()) as (card, reader):
         card.is_blind = True
         assert reader.cards_in_reach() == 1
-        assert not card._is_on
+        assert not card.line.is_on
         reader.power_on()
         resets = card.resets
         assert reader.cards_in_reach() == 1
