@@ -40,6 +40,7 @@ def test_a_refusal_names_the_byte_and_the_rule(vector):
     with pytest.raises(AtrError) as caught:
         parse(bytes.fromhex(vector["atr"]))
     assert caught.value.byte == vector["byte"]
+    assert vector.get("rule", "") in caught.value.rule
     assert f"wrong at {vector['byte']}: {caught.value.rule}" in str(caught.value)
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(60)
 
 
 def spoil(monkeypatch, *, after):
-    """The reading after so many shows a damaged character, once; -1: from then on each."""
+    """The reading after so many shows a damaged character, once; readings left until then."""
     left = [after]
     real = Marks.taken_off
 
@@ -29,6 +29,7 @@ def spoil(monkeypatch, *, after):
         return found, is_damaged or left[0] == -1
 
     monkeypatch.setattr(Marks, "taken_off", taken_off)
+    return left
 
 
 def test_marks_of_damaged_characters_are_taken_off_however_they_are_cut():
@@ -65,8 +66,10 @@ def test_t1_a_damaged_character_is_a_damaged_block(monkeypatch):
     chip = EchoChip()
     with wired(chip, QUICK_T1) as (card, reader):
         reader.power_on()
-        spoil(monkeypatch, after=1)
+        card.faults.character_s = 0.002  # so that echo and answer are read apart
+        left = spoil(monkeypatch, after=3)
         assert reader.exchange(READ, 5) == bytes(range(16)) + b"\x90\x00"
+        assert left[0] < 0
         assert (chip.executed, card.resets) == ([READ], 1)
 
 

@@ -201,10 +201,11 @@ class Contact:
         self._characters.discard()
 
     def _quiet(self, ends_s: float) -> None:
-        """Let the card finish what it is saying."""
+        """Let the card finish what it is saying: two at once would damage the next block too."""
+        wait_s = self._character_wait_s + LATENCY_S
         for _ in range(t1_block.LONGEST):
             try:
-                if not self._receive(_AT_ONCE, ends_s, min(self._character_wait_s, _SLICE_S)):
+                if not self._receive(_AT_ONCE, ends_s, wait_s):
                     return
             except DamagedCharacter:
                 continue
