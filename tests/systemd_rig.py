@@ -52,6 +52,7 @@ class SystemdRig:
             "XDG_RUNTIME_DIR": str(run),
             "XDG_CONFIG_HOME": str(folder / "config"),
         }
+        self._groups = _slices()
         self.write("nothing.target", "[Unit]\nDescription=nothing\n")
         private = ("setpriv", "--pdeathsig", "TERM", "unshare", "-m", "--propagation", "private")
         self._log = open(folder / "systemd.log", "wb")  # noqa: SIM115 - closed by stop()
@@ -92,3 +93,18 @@ class SystemdRig:
             self._process.kill()
             self._process.wait()
         self._log.close()
+        for left in _slices() - self._groups:  # empty ones that it leaves behind
+            for each in sorted(left.rglob("*/"), reverse=True):
+                _remove(each)
+            _remove(left)
+
+
+def _slices() -> set[Path]:
+    """The control groups of user managers that were started where no systemd is."""
+    groups = Path("/sys/fs/cgroup")
+    return {*groups.glob("app.slice"), *groups.glob("*/app.slice")}
+
+
+def _remove(group: Path) -> None:
+    with contextlib.suppress(OSError):  # one in use stays
+        group.rmdir()
