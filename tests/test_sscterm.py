@@ -26,7 +26,9 @@ class FakeTerminal:
         self.path = path
         self.asked: list[dict[str, Any]] = []
         self.answer: dict[str, Any] | RpcError = {}
-        methods = dict.fromkeys(("purchase", "pin.change", "pin.remove"), self._purchase)
+        methods = dict.fromkeys(
+            ("purchase", "pin.change", "pin.remove", "receipt.print"), self._purchase
+        )
         self._server = RpcServer(path, 0o600, {**methods, "status": self._status})
         self._server.start()
 
@@ -164,3 +166,14 @@ def test_a_terminal_that_does_not_answer_in_time(tmp_path: Path) -> None:
         listener.listen()
         with pytest.raises(AnswerLost):
             call(path, "purchase", {}, timeout_s=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("SERVED", 0), ("PRINTER_NOT_READY", 1), ("NO_RECEIPT", 1)]
+)
+def test_a_receipt_is_asked_for_by_its_order(
+    terminal: FakeTerminal, name: str, status: int
+) -> None:
+    terminal.answer = told(name)
+    assert run(terminal, "receipt", "A-1", "--operator", "07") == status
+    assert terminal.asked == [{"order_no": "A-1", "operator": "07"}]

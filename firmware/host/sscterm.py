@@ -128,6 +128,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     presence.add_argument("request_no")
     presence.add_argument("nonce", help="the office's, in hex")
     dump.add_argument("--operator", default=None, help="as it is journaled (else the login name)")
+    receipt = commands.add_parser("receipt", parents=[common], help="print it; a copy from then on")
+    receipt.add_argument("order_no")
+    receipt.add_argument(
+        "--operator", default=None, help="as it is journaled (else the login name)"
+    )
     operators_cli.add_commands(commands, pin, card, common)
     return parser.parse_args(argv)
 
@@ -137,7 +142,7 @@ def _method(arguments: argparse.Namespace) -> str:
         return str(arguments.method)
     if arguments.command == "pin":
         return f"pin.{arguments.act}"
-    names = {"card": "card.dump", "presence": "presence.proof"}
+    names = {"card": "card.dump", "presence": "presence.proof", "receipt": "receipt.print"}
     return names.get(arguments.command, str(arguments.command))
 
 
@@ -146,6 +151,9 @@ def _params(arguments: argparse.Namespace) -> dict[str, Any]:
         return operators_cli.given(arguments)
     if arguments.command in ("card", "pin"):
         return {"operator": arguments.operator or getpass.getuser()}
+    if arguments.command == "receipt":
+        who = arguments.operator or getpass.getuser()
+        return {"order_no": arguments.order_no, "operator": who}
     if arguments.command == "presence":
         return {"request_no": arguments.request_no, "office_nonce": arguments.nonce}
     if arguments.command == "records":
