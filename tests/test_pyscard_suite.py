@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests import pcscd_rig
+from tests import micropython, pcscd_rig
 from tests.pyscard_suite import cards, sdist
 
 ROOT = sdist.ROOT
@@ -44,7 +44,7 @@ EXAMPLES = {
     "framework/sample_TransmitCardObserver.py": "9f 1a",
     "framework/sample_apduTracerInterpreter.py": "> SELECT 7F 10\n<  [] 9F 1A\n> GET RESPONSE 1A",
     "framework/sample_toHexString.py": "0x3B, 0x65, 0x00, 0x00, 0x9C, 0x11, 0x01, 0x01, 0x03",
-    "scard-api/sample_control.py": "<class 'scard.error'> SCardControl failed: Feature not",
+    "scard-api/sample_control.py": "error'> SCardControl failed: Feature not supported.",
     "scard-api/sample_getATR.py": "Protocol: 1\nATR: 0x3B 0x16 0x94 0x71 0x02",
     "scard-api/sample_getAttrib.py": "SYNC_PROTOCOL_TYPES -----------------\nerror: Feature not",
     "scard-api/sample_getStatusChange.py": "New reader and card states are",
@@ -61,6 +61,9 @@ EXAMPLES = {
     "simple/selectDF_TELECOM.py": "<  [] 9F 1A",
     "simple/simpleAPDU.py": "Get Time: 6D 00",
 }
+# What an example needs that an interpreter has not; docs/pyscard.md says it, too.
+NOT_WHOLE = {("scard-api/sample_pinpad.py", "micropython"): "no module named 'traceback'"}
+PROGRAM = ROOT / "tests" / "pyscard_suite" / "program.py"
 pytestmark = pytest.mark.pcscd
 
 
@@ -82,11 +85,11 @@ def named_in_the_page() -> set[str]:
     return set(re.findall(r"^\| `((?:test|scard|framework)\.test\S+)` \|", PAGE.read_text(), re.M))
 
 
-def run(*arguments: str, cwd: Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
+def run(*command: object, cwd: Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     env.pop("PYTEST_ADDOPTS", None)
     return subprocess.run(
-        [sys.executable, *arguments],
+        [str(each) for each in command],
         cwd=cwd,
         env=env,
         capture_output=True,
@@ -101,7 +104,14 @@ def run_tests(folder: Path, report: Path, *arguments: str) -> tuple[dict[str, bo
     options = ["-q", "-c", os.devnull, "--rootdir", str(folder), "-p", "no:cacheprovider"]
     options += ["-o", "python_files=test_*.py testcase_*.py", "-p", "tests.pyscard_suite.installed"]
     done = run(
-        "-m", "pytest", *options, f"--junitxml={report}", *arguments, cwd=folder, timeout_s=100
+        sys.executable,
+        "-m",
+        "pytest",
+        *options,
+        f"--junitxml={report}",
+        *arguments,
+        cwd=folder,
+        timeout_s=100,
     )
     found = {}
     for case in ElementTree.parse(report).iter("testcase"):
@@ -120,7 +130,13 @@ def test_pyscards_own_tests_pass_or_are_named(
     if name != "test":  # its own tool writes down the readers and cards it finds
         shutil.copy(source / "src/smartcard/test/configcheck.py", tmp_path)
         check = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {INSTALL}"
-        run("-c", check + "import configcheck as c; c.checklocalconfig()", cwd=folder, timeout_s=30)
+        run(
+            sys.executable,
+            "-c",
+            check + "import configcheck as c; c.checklocalconfig()",
+            cwd=folder,
+            timeout_s=30,
+        )
         assert "SSC Terminal User 00 00" in (folder / "local_config.py").read_text()
     with ThreadPoolExecutor(1) as beside:  # the stress test takes 15 s, and no reader
         stressed = beside.submit(stress, folder, tmp_path) if (folder / STRESS).exists() else None
@@ -156,19 +172,24 @@ def test_every_example_is_here(source: Path) -> None:
     assert {each for each in found if not each.startswith("wx/")} == set(EXAMPLES)
 
 
+@pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_pyscards_examples_print_what_they_print_with_pyscard(
-    name: str, source: Path, slots: cards.Slots, tmp_path: Path
+    name: str, interpreter: str, source: Path, slots: cards.Slots, tmp_path: Path
 ) -> None:
+    if interpreter == "micropython" and (reason := micropython.missing()):
+        pytest.skip(reason)
     waits_for_a_removal = name.endswith("getStatusChange.py")
     if waits_for_a_removal:
         threading.Timer(1.0, slots.pull, [0]).start()
     example = source / "src/smartcard/Examples" / name
-    done = run(
-        "-m", "tests.pyscard_suite.program", "--impatient", str(example), cwd=tmp_path, timeout_s=60
-    )
+    program = (sys.executable if interpreter == "cpython" else micropython.interpreter(), PROGRAM)
+    done = run(*program, ROOT, example, cwd=tmp_path, timeout_s=60)
     if waits_for_a_removal:
         slots.plug(0)
+    if (name, interpreter) in NOT_WHOLE:
+        assert NOT_WHOLE[name, interpreter] in done.stderr
+        return
     assert done.returncode == 0, done.stderr
     assert EXAMPLES[name] in done.stdout
     if "pinpad" not in name:  # it prints the traceback of the reader's refusal

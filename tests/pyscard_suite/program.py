@@ -1,27 +1,34 @@
 """Runs a program written for pyscard over the shim, as a user would: install(), nothing else.
 
-usage: python -m tests.pyscard_suite.program [--impatient] FILE
+usage: [micro]python program.py ROOT FILE
 
---impatient: it sleeps a second where it would wait for a person.
+It sleeps a second and a half where it would wait longer for a person.
 """
 
-import runpy
 import sys
 import time
 
-from firmware.drivers.smartcard import install
-
-_MOST_S = 1.5
+MOST_S = 1.5
 
 
-def main(arguments: list[str]) -> None:
-    if arguments[0] == "--impatient":
-        arguments = arguments[1:]
-        sleep = time.sleep
-        time.sleep = lambda seconds: sleep(min(seconds, _MOST_S))
+class Impatient:
+    """The module `time`, whose sleep is short."""
+
+    def __getattr__(self, name):
+        return getattr(time, name)
+
+
+def main(root, path):
+    sys.path.insert(0, root)
+    impatient = Impatient()
+    impatient.sleep = lambda seconds: time.sleep(min(seconds, MOST_S))
+    sys.modules["time"] = impatient
+    from firmware.drivers.smartcard import install
+
     install()
-    sys.argv = arguments
-    runpy.run_path(arguments[0], run_name="__main__")
+    sys.argv[:] = [path]
+    with open(path) as file:
+        exec(file.read(), {"__name__": "__main__"})
 
 
-main(sys.argv[1:])
+main(*sys.argv[1:])
