@@ -241,18 +241,21 @@ def test_t1_a_card_that_gives_up_a_chain_keeps_its_power():
 
 
 def test_the_address_says_how_the_slot_is_wired():
-    reader = registry.open_reader("iso7816:/dev/ttyAMA0?clock=4000000&echo=off&modem=smartmouse")
+    reader = registry.open_reader(
+        "iso7816:/dev/ttyAMA0?clock=4000000&echo=off&modem=smartmouse&detect=dcd"
+    )
     assert isinstance(reader, Iso7816Reader)
     wiring = reader._wiring
     assert (wiring.device, wiring.clock_hz, wiring.has_echo) == ("/dev/ttyAMA0", 4_000_000, False)
     assert wiring.is_inverted
+    assert wiring.has_switch
     assert reader._initial_baud == 10_753
     assert open_iso7816("/dev/x")._wiring.clock_hz == 3_571_200
 
 
 @pytest.mark.parametrize(
     "rest", ["", "?echo=off", "/dev/x?echo=maybe", "/dev/x?speed=1", "/dev/x?clock=9000000",
-             "/dev/x?clock=", "/dev/x?fastest=-1", "/dev/x?modem=usb"]
+             "/dev/x?clock=", "/dev/x?fastest=-1", "/dev/x?modem=usb", "/dev/x?detect=cts"]
 )  # fmt: skip
 def test_an_address_that_is_wrong_is_refused(rest):
     with pytest.raises(ValueError, match="iso7816"):

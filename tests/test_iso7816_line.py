@@ -8,6 +8,8 @@ import pytest
 from firmware.drivers import contact
 from firmware.drivers.characters import Marks
 from firmware.drivers.iso7816 import open_iso7816
+from firmware.drivers.lines import ModemLines
+from firmware.drivers.uart import open_uart
 from firmware.outcome import TransportError
 from simulator.contact import ContactCard
 from simulator.contact_atr import Nature
@@ -162,6 +164,50 @@ def test_where_nothing_tells_of_a_card_it_is_asked_by_a_reset(monkeypatch):
         began = time.monotonic()
         reader.wait_change(0.05)
         assert time.monotonic() - began < 1
+
+
+class Modem:
+    """RTS and DTR as they stand, and a DCD that is always low."""
+
+    def __init__(self):
+        self.rts = self.dtr = None
+
+    def set_rts(self, active):
+        self.rts = active
+
+    def set_dtr(self, active):
+        self.dtr = active
+
+    def carrier(self):
+        return False
+
+
+@pytest.mark.parametrize("is_inverted", [False, True], ids=["phoenix", "smartmouse"])
+def test_modem_lines_reset_and_feed_the_card(is_inverted):
+    modem = Modem()
+    lines = ModemLines(modem, is_inverted=is_inverted)
+    lines.power(True)
+    lines.reset(True)
+    assert (modem.dtr, modem.rts) == (True, not is_inverted)
+    lines.reset(False)
+    lines.power(False)
+    assert (modem.dtr, modem.rts) == (False, is_inverted)
+
+
+def test_dcd_tells_of_a_card_only_where_it_is_wired():
+    """A UART without a wire there shows a level all the same: no PSAM would ever be in."""
+    assert ModemLines(Modem()).has_card() is None
+    assert ModemLines(Modem(), has_switch=True).has_card() is False
+
+
+def test_a_pty_has_no_modem_lines_and_that_is_no_fault():
+    with ContactCard(EchoChip()) as card:
+        uart = open_uart(card.device, 9600, "E", 2)
+        lines = ModemLines(uart, has_switch=True)
+        lines.power(True)
+        lines.reset(True)
+        assert lines.has_card() is None
+        uart.close()
 
 
 def test_a_uart_that_is_unplugged_comes_back(tmp_path):

@@ -3,8 +3,9 @@
     clock=3571200      Hz at the card's CLK; 372 clocks are one bit at the start
     fastest=115200     the highest rate that PPS may ask for
     echo=on            "off": the slot's hardware takes away what is sent
-    modem=phoenix      RTS, DTR and DCD of the UART are RST, supply and card detect where no pins
-                       are; "smartmouse": RTS the other way round
+    modem=phoenix      where no pins are, RTS and DTR of the UART are RST and supply; "smartmouse":
+                       RTS the other way round
+    detect=dcd         ... and DCD is the card switch
 
 A Linux UART cannot give or see the error signal of T=0 (ISO/IEC 7816-3:2006 7.3): a character with
 wrong parity ends the exchange and resets the card once.  No command is ever sent a second time.
@@ -39,6 +40,7 @@ class Wiring:
     fastest: int = 115_200
     has_echo: bool = True
     is_inverted: bool = False
+    has_switch: bool = False
 
 
 def open_iso7816(rest: str, lines: Lines | None = None) -> Iso7816Reader:
@@ -57,10 +59,12 @@ def _wiring(rest: str) -> Wiring:
             found = _with(found, has_echo=value == "on")
         elif name == "modem" and value in ("phoenix", "smartmouse"):
             found = _with(found, is_inverted=value == "smartmouse")
+        elif (name, value) == ("detect", "dcd"):
+            found = _with(found, has_switch=True)
         else:
             raise ValueError(
                 f"iso7816: {name}={value} is no option; known are clock=HZ, fastest=BAUD, "
-                "echo=on or off, modem=phoenix or smartmouse. Correct the address"
+                "echo=on or off, modem=phoenix or smartmouse, detect=dcd. Correct the address"
             )
     if not device or not 1_000_000 <= found.clock_hz <= 5_000_000:
         raise ValueError(
@@ -256,7 +260,9 @@ class Iso7816Reader:
         wiring = self._wiring
         uart = open_uart(wiring.device, self._initial_baud, "E", 2)
         self._characters = Characters(uart, has_echo=wiring.has_echo)
-        self._lines = self._given_lines or ModemLines(uart, is_inverted=wiring.is_inverted)
+        self._lines = self._given_lines or ModemLines(
+            uart, is_inverted=wiring.is_inverted, has_switch=wiring.has_switch
+        )
         self._uart = uart
 
     def _fail(self, error: TransportError) -> None:

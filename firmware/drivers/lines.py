@@ -33,18 +33,20 @@ class Modem(Protocol):
 
 class ModemLines:
     """The two old interfaces for a UART with a level shifter: RTS drives RST, DTR feeds the
-    interface, DCD tells of a card.
+    interface, DCD may tell of a card.
 
     is_inverted: False is "phoenix" (RTS active holds the card in reset), True "smartmouse" (RTS
-    active releases it).
+    active releases it).  has_switch: DCD is wired to the card switch; a UART shows a level there
+    in any case.
     """
 
-    def __init__(self, modem: Modem, *, is_inverted: bool = False):
+    def __init__(self, modem: Modem, *, is_inverted: bool = False, has_switch: bool = False):
         self._modem = modem
         self._is_inverted = is_inverted
+        self._has_switch = has_switch
 
     def has_card(self) -> bool | None:
-        return self._modem.carrier()
+        return self._modem.carrier() if self._has_switch else None
 
     def power(self, on: bool) -> None:
         self._modem.set_dtr(on)
