@@ -77,6 +77,15 @@ def test_every_message_is_whole_on_a_panel_of_dots(name: str, kind: str) -> None
             headline, then = wording.short(message, each)
             assert bare(headline) in said
             assert bare(then) in said or bare(wording.advice(message, each)) in said
+            if each == "en":
+                pages = canvases(message, kind, is_double)
+                words = {
+                    word.rstrip(".")
+                    for page in pages
+                    for box in page.placed
+                    for word in box.text.split()
+                }
+                assert {word.rstrip(".") for word in headline.split()} <= words, "no word is cut"
         assert wording.number(message) in said, "a person on the telephone can read it out"
         assert wording.amount(message) in said
 

@@ -151,6 +151,8 @@ def test_wrapping(text, columns, lines):
         ("请取回社保卡", ["请取回", "社保卡"]),
         ("未找到PSAM", ["未找到", "PSAM"]),
         ("请输入", ["请输入"]),
+        ("Pay again", ["Pay", "again"]),
+        ("a another", ["a", "another"]),  # and not "a anot", "her"
         ("", []),
     ],
 )

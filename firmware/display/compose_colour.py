@@ -153,7 +153,7 @@ def _doubled(shown: Shown) -> list[Canvas]:
     pages = []
     for language in languages:
         texts = wording.short(shown, language)
-        words = [_lines(text, TRIPLE) for text in texts]
+        words = [_lines(text, _widest_font(text)) for text in texts]
         if amount := wording.amount(shown):
             font = next(each for each in FIGURES if each.width(amount) <= WIDTH - MARGIN)
             words[0].append(_Block(amount, font, BRIGHT))
@@ -161,3 +161,9 @@ def _doubled(shown: Shown) -> list[Canvas]:
         fits = _height(together) <= _room(shown)
         pages += [_screen(shown, each) for each in ([together] if fits else words)]
     return pages
+
+
+def _widest_font(text: str) -> Font:
+    """A long English word is smaller, but whole."""
+    longest = max(text.split(), key=len)
+    return DOUBLE if longest.isascii() and TRIPLE.width(longest) > WIDTH else TRIPLE

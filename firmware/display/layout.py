@@ -30,9 +30,13 @@ def wrap(text: str, columns: int) -> list[str]:
 
 
 def balanced(text: str, columns: int) -> list[str]:
-    """As few lines as wrap() makes, of about the same length: no character stands alone."""
+    """As few lines as wrap() makes, of about the same length: no character stands alone.
+
+    No word is cut that wrap() leaves whole.
+    """
     most = len(wrap(text, columns))
-    narrower = range(max(4, -(-width(text) // max(1, most))), columns)
+    longest = max((width(piece.strip()) for piece in _PIECE.findall(text)), default=0)
+    narrower = range(max(4, longest, -(-width(text) // max(1, most))), columns)
     fitting = (wrap(text, each) for each in narrower)
     return next((lines for lines in fitting if len(lines) <= most), wrap(text, columns))
 
