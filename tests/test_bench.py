@@ -58,6 +58,8 @@ ROWS = {
     "pps.saved_ms.without_ta1",
     "display.frame_ms.p50.128x64",
     "display.frame_ms.p50.240x240",
+    "pad.idle_cpu_ms_per_min",
+    "pad.key_ms.p50",
     "storm.lost",
     "storm.doubled",
     "storm.slowest_over_median",

@@ -25,6 +25,7 @@ from tests.bench import (
     ingest,
     journal,
     pace,
+    pad,
     records,
     serialline,
     shim,
@@ -62,6 +63,8 @@ class Extent:
     idle_s: float = 30.0
     contact_exchanges: int = 4000
     contact_purchases: int = 7
+    pad_s: float = 20.0
+    pad_presses: int = 100
     office: ingest.Load = field(default_factory=ingest.Load)
 
 
@@ -85,6 +88,8 @@ QUICK = Extent(
     idle_s=1.0,
     contact_exchanges=100,
     contact_purchases=1,
+    pad_s=0.3,
+    pad_presses=2,
     office=ingest.QUICK,
 )
 
@@ -124,6 +129,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
         rows |= contact.measure(places[12], extent.contact_exchanges, extent.contact_purchases)
         rows |= wire.measure(extent.day_records)
         rows |= display.measure(extent.frames)
+        rows |= pad.measure(extent.pad_s, extent.pad_presses)
         rows |= serialline.measure(places[6], extent.line_payments)
         rows |= storm.measure(places[10], folder, extent.storm_terminals)
     rows["machine.load"] = _load(before)
