@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.drivers import ccid
+from firmware.drivers.ccid_line import Message
 
 COMMANDS = [
     ("62 00000000 00 01 010000", ccid.Command(ccid.ICC_POWER_ON, 0, 1, b"\x01\0\0", b"")),
@@ -103,3 +104,13 @@ def test_d2_every_failure_says_why() -> None:
     for error in range(256):
         message = bytes((0x80, 0, 0, 0, 0, 0, 1, 0x40, error, 0))
         assert f"{error:02X}" in ccid.parse_answer(message).why()
+
+
+def test_d2_what_travels_is_not_in_what_is_printed() -> None:
+    """A VERIFY carries the PIN; an answer may carry a name."""
+    verify = bytes.fromhex("0020000003123456")
+    command = ccid.Command(ccid.XFR_BLOCK, 0, 1, bytes(3), verify)
+    answer = ccid.parse_answer(bytes.fromhex("80 03000000 00 01 00 00 00 123456"))
+    for each in (command, answer, Message(command.to_bytes())):
+        for form in (verify[5:].hex(), str(verify[5:])[2:-1]):
+            assert form not in repr(each)

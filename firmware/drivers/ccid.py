@@ -83,6 +83,10 @@ class Command(NamedTuple):
     detail: bytes
     data: bytes
 
+    def __repr__(self) -> str:
+        """Without the data, which may be a VERIFY."""
+        return f"Command({self.kind:02X}, slot {self.slot}, {len(self.data)} bytes)"
+
     def to_bytes(self) -> bytes:
         """The message, 10..271 bytes."""
         head = _HEADER.pack(self.kind, len(self.data), self.slot, self.seq, self.detail)
@@ -100,6 +104,10 @@ class Answer(NamedTuple):
     error: int
     last: int
     data: bytes
+
+    def __repr__(self) -> str:
+        status = f"icc {self.icc}, outcome {self.outcome}, error {self.error:02X}"
+        return f"Answer({self.kind:02X}, slot {self.slot}, {status}, {len(self.data)} bytes)"
 
     def why(self) -> str:
         """What bError of a failed command says."""

@@ -29,6 +29,9 @@ class Message(NamedTuple):
 
     message: bytes
 
+    def __repr__(self) -> str:
+        return f"Message({len(self.message)} bytes)"
+
 
 class AskedAgain(NamedTuple):
     """The other side did not understand our last message."""
