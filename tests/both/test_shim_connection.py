@@ -1,11 +1,13 @@
 """Connections of the shim over a real pcscd, under both interpreters: docs/pyscard.md's rows."""
 
+import os
 import sys
 
 from firmware.drivers.smartcard import scard
 from firmware.drivers.smartcard.CardConnection import CardConnection
 from firmware.drivers.smartcard.CardConnectionDecorator import CardConnectionDecorator, innermost
 from firmware.drivers.smartcard.CardConnectionObserver import CardConnectionObserver
+from firmware.drivers.smartcard.CardRequest import CardRequest
 from firmware.drivers.smartcard.CardService import CardService
 from firmware.drivers.smartcard.deadline import Deadline, pause_ms
 from firmware.drivers.smartcard.DeadlineCardConnection import DeadlineCardConnection
@@ -202,7 +204,7 @@ def test_an_exclusive_connection_that_fails_is_unconnected():
 def test_a_lock_makes_the_others_wait_within_their_deadline():
     with Card():
         mine = ExclusiveTransmitCardConnection(reader().createConnection())
-        with mine, DeadlineCardConnection(reader().createConnection(), 0.3) as other:
+        with mine, DeadlineCardConnection(reader().createConnection(), 1.0) as other:
             mine.connect()
             other.connect()
             mine.lock()
@@ -225,14 +227,14 @@ def test_a_transaction_on_the_connection_itself():
 
 
 def test_a_silent_card_is_bounded_and_the_next_one_works():
-    connection = DeadlineCardConnection(reader().createConnection(), 0.4)
+    connection = DeadlineCardConnection(reader().createConnection(), 1.0)
     with Card() as card:
         connection.connect()
         assert connection.transmit(READ)[1:] == (0x90, 0)
         card.commands()
-        time = Deadline(3)
+        time = Deadline(5)
         error = raises(CardConnectionException, connection.transmit, list(SAY_NOTHING))
-        assert str(error) == "No answer within 0.4 s: Command timeout. (0x8010000A)"
+        assert str(error) == "No answer within 1.0 s: Command timeout. (0x8010000A)"
         assert not time.is_over()
         assert str(raises(CardConnectionException, connection.getATR)) == "Card not connected"
         assert card.commands() == [SAY_NOTHING]
@@ -246,7 +248,7 @@ def test_a_silent_card_is_bounded_and_the_next_one_works():
 def test_a_deadline_of_the_class_is_one_of_every_connection():
     with Card() as card:
         with reader().createConnection() as connection:
-            PCSCCardConnection.deadline_s = 0.4
+            PCSCCardConnection.deadline_s = 1.0
             try:
                 connection.connect()
                 error = raises(CardConnectionException, connection.transmit, list(SAY_NOTHING))
@@ -337,6 +339,20 @@ def test_a_command_that_is_no_bytes_never_reaches_the_card():
                 raises(error, connection.transmit, command)
             assert connection.transmit(bytes(READ)) == connection.transmit(READ)
         assert card.commands() == [bytes(READ), bytes(READ)]
+
+
+def test_what_is_released_leaves_no_file_open():
+    with Card():
+        reader().createConnection().release()
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(20):
+            with reader().createConnection() as connection:
+                connection.connect()
+            with CardRequest(timeout=1) as request:
+                request.waitforcardevent()
+            request = CardRequest(timeout=1)
+            request.pcsccardrequest.release()
+        assert len(os.listdir("/proc/self/fd")) <= before + 1  # the listing itself
 
 
 def test_many_answers_one_after_another_keep_apart():
