@@ -133,7 +133,7 @@ class Terminal:
             self._do_chores()
             self._supervisor.beat()
             if not self._jobs:
-                is_empty = self._cards_seen == 0
+                is_empty = self._cards_seen <= 0  # NO_READER: it tells when it is back
                 is_empty = is_empty and self._unit.monotonic() >= self._result_until
                 self._rest.until_the_next_look(is_empty)
         self._finish()

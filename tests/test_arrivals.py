@@ -13,6 +13,7 @@ import pytest
 from firmware import terminal
 from firmware.authorize.arrivals import EMPTY_S, POLL_S, Rest
 from firmware.authorize.jobs import Jobs
+from firmware.outcome import TransportError
 from firmware.terminal import Terminal
 from tests.loop_rig import Loop, issue, with_psam
 
@@ -65,6 +66,20 @@ def test_one_reader_that_cannot_tell_is_asked_often(loop: Loop) -> None:
     loop.run(5)
     assert len(told.wakes) == 1
     assert told.between(0, 5) == {POLL_S}
+
+
+def test_a_reader_that_is_gone_is_not_asked_often_for_it_tells_when_it_is_back(loop: Loop) -> None:
+    told = Told(loop)
+    reader = loop.unit.readers[0]
+    there = reader.cards_in_reach
+
+    def gone() -> int:
+        raise TransportError("the reader is unplugged")
+
+    loop.plan(2.5, lambda: setattr(reader, "cards_in_reach", gone))
+    loop.plan(8.5, lambda: setattr(reader, "cards_in_reach", there))
+    assert loop.run(12) == ["READY", "READER_MISSING", "READY"]
+    assert told.between(terminal.RESULT_S, 12) == {EMPTY_S}
 
 
 @pytest.mark.parametrize(
