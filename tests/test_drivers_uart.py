@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import termios
 import threading
 import time
 import tty
@@ -90,3 +91,21 @@ def test_a_line_that_takes_nothing_is_silent(pair, monkeypatch):
     with pytest.raises(TransportError) as error:
         uart.write(bytes(1_000_000))
     assert error.value.kind == "silent"
+
+
+def test_rate_and_parity_change_on_an_open_line_and_a_pty_takes_no_parity(pair):
+    _, uart = pair
+    for baud, parity in ((9600, "E"), (9600, "O"), (38400, "O"), (115200, "N")):
+        uart.configure(baud, parity)
+        _, _, _, _, speed, _, _ = termios.tcgetattr(uart.fileno())
+        assert speed == getattr(termios, f"B{baud}")
+
+
+def test_a_line_that_is_gone_cannot_be_configured(pair):
+    _, uart = pair
+    uart.close()
+    with pytest.raises(TransportError):
+        uart.configure(9600, "E")
+    with pytest.raises(TransportError):
+        uart.fileno()
+    assert uart.carrier() is None

@@ -10,7 +10,7 @@ from firmware.channel import Reader, open_channel
 from firmware.drivers import contact, registry
 from firmware.drivers.iso7816 import Iso7816Reader, open_iso7816
 from firmware.outcome import TransportError
-from simulator.contact import ContactFaults
+from simulator.contact import ContactCard, ContactFaults
 from simulator.contact_atr import Nature
 from tests.contact_rig import QUICK_T1, READ, SELECT, EchoChip, wired
 
@@ -282,3 +282,8 @@ def test_t0_status_words_61_and_6c_are_for_the_channel_above():
 def test_the_reader_has_the_shape_of_channel_reader():
     for name in (each for each in vars(Reader) if not each.startswith("_")):
         assert hasattr(Iso7816Reader, name) or name == "name"
+
+
+def test_pins_of_the_header_are_the_lines_of_a_bare_slot():
+    with ContactCard(None) as lines:
+        assert registry.open_reader("iso7816:/dev/ttyAMA0", lines)._given_lines is lines

@@ -74,6 +74,7 @@ class Uart:
 
         Raises TransportError.
         """
+        self.fileno()  # a closed line would only note it
         for name, value in (("parity", parity), ("baudrate", baud)):
             try:
                 setattr(self._line, name, value)
@@ -92,7 +93,10 @@ class Uart:
         return number
 
     def _is_pty(self) -> bool:
-        return os.ttyname(self.fileno()).startswith("/dev/pts/")
+        try:
+            return os.ttyname(self.fileno()).startswith("/dev/pts/")
+        except OSError:
+            return False
 
     def set_rts(self, active: bool) -> None:
         """Quietly nothing where there is no such line."""
