@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,8 @@ def test_check_asks_the_pad_what_it_is(
 
     for mute, said in ((False, "ok   pad"), (True, "NOT  pad")):
         rig.device.is_mute = mute
-        attached.check(rig.pad_board, nothing, lambda: parts.pad(rig.pad_board, open_pins()), None)
+        opened = partial(parts.pad, rig.pad_board, open_pins())
+        attached.check(rig.pad_board, nothing, opened, None, lambda: "")
         (line,) = [each for each in capsys.readouterr().out.splitlines() if " pad " in each]
         assert said in line
         assert ("an encrypting pad, PIN blocks" in line) == (not mute)
