@@ -16,7 +16,7 @@ from firmware.drivers.smartcard.pcsc.PCSCExceptions import (
     ListReadersException,
 )
 from firmware.drivers.smartcard.System import readers
-from firmware.drivers.smartcard.util import COMMA, HEX, PACK, UPPERCASE, toBytes, toHexString
+from firmware.drivers.smartcard.util import toBytes, toHexString
 from tests.fake_pcsc import FakePcsc
 
 ATR_T0 = bytes.fromhex("3B6800000073C84012009000")
@@ -252,39 +252,6 @@ class TestConnection:
         connection.connect()
         with pytest.raises(CardConnectionException, match="no valid response"):
             connection.transmit(READ)
-
-
-class TestHex:
-    @pytest.mark.parametrize(
-        ("format", "text"),
-        [
-            (0, "3B 65 0A"),
-            (PACK, "3B650A"),
-            (COMMA, "3B, 65, 0A"),
-            (HEX, "0x3B 0x65 0x0A"),
-            (HEX | COMMA, "0x3B, 0x65, 0x0A"),
-            (HEX | UPPERCASE | PACK | COMMA, "0X3B,0X65,0X0A"),
-        ],
-    )
-    def test_formats(self, format, text):
-        assert toHexString([0x3B, 0x65, 0x0A], format) == text
-
-    def test_none_and_nothing_are_empty(self):
-        assert toHexString() == toHexString(None) == toHexString([]) == ""
-
-    def test_both_ways(self):
-        assert toBytes("3B 65\n0a") == toBytes("3B650A") == [0x3B, 0x65, 0x0A]
-        assert toHexString(b"\x3b") == "3B"
-
-    @pytest.mark.parametrize("text", ["3", "3G", "3B 6", 7])
-    def test_what_is_no_hex_is_a_type_error(self, text):
-        with pytest.raises(TypeError):
-            toBytes(text)
-
-    @pytest.mark.parametrize("data", [(1, 2), "00", 7])
-    def test_what_is_no_list_is_a_type_error(self, data):
-        with pytest.raises(TypeError):
-            toHexString(data)
 
 
 class TestAtr:
