@@ -16,8 +16,10 @@ from firmware.journal.schema import JournalFullError
 from firmware.journal.store import Journal
 from simulator.slot import AFTER, Cut
 from tests.fake_gpio import FakeGpio
+from tests.load_rig import Host, credits, load
 from tests.loop_rig import DEBIT, Loop, issue, name_of
 from tests.operator_rig import Counter
+from tests.rig import Rig
 from tests.test_settling import until
 
 
@@ -142,10 +144,7 @@ def test_no_pin_is_taken_when_the_case_opens_while_a_card_is_awaited(case: Case)
     assert case.loop.rig.exchanges == []
 
 
-def test_the_last_look_is_just_before_the_intent(case: Case) -> None:
-    """It opens while the holder types: nothing has happened, and nothing does."""
-    card = issue(case.loop)
-    case.loop.world.insert("user", card.label)
+def open_while_typing(case: Case) -> None:
     pad = case.loop.unit.pad
     assert pad is not None
     typed = pad.read_pin
@@ -155,9 +154,25 @@ def test_the_last_look_is_just_before_the_intent(case: Case) -> None:
         return typed(*how)
 
     pad.read_pin = opened  # type: ignore[method-assign]
+
+
+def test_the_last_look_is_just_before_the_intent(case: Case) -> None:
+    """It opens while the holder types: nothing has happened, and nothing does."""
+    card = issue(case.loop)
+    case.loop.world.insert("user", card.label)
+    open_while_typing(case)
     assert case.loop.rig.pay().name == "TAMPERED"
     assert card.balance_fen == 100_000
     assert "INTENT" not in case.loop.rig.kinds()
+
+
+def test_no_further_pin_is_asked_for_once_it_opened(case: Case) -> None:
+    """It opens while the holder mistypes: the pad is not trusted with a second try."""
+    card = issue(case.loop)
+    case.loop.world.insert("user", card.label)
+    open_while_typing(case)
+    assert case.loop.rig.pay(pin="999999").name == "TAMPERED"
+    assert "PIN_WRONG_RETRY" not in case.loop.shown
 
 
 def test_a_payment_whose_intent_is_written_is_finished(case: Case) -> None:
@@ -206,6 +221,25 @@ def test_no_service_of_a_card_is_admitted(tmp_path: Path, service: str) -> None:
     params = {} if service == "balance" else {"operator": "clerk"}
     assert case.loop.call(service, **params) == "TAMPERED"
     assert case.loop.rig.exchanges == []
+
+
+def test_a_load_is_not_begun_when_the_case_opens_while_the_host_is_asked(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.psam()
+    card = rig.card()
+    switch = FakeSwitch()
+    rig.unit.tamper = Tamper(rig.unit.journal, switch)
+    host = Host(rig, card)
+
+    def opened(*how: Any) -> Any:
+        switch.open_and_shut()
+        return host(*how)
+
+    rig.unit.ask_host = opened
+    assert load(rig) == "TAMPERED"
+    assert credits(rig) == 0
+    assert "LOAD_INTENT" not in rig.kinds()
+    assert card.balance_fen == 100_000
 
 
 # -- clearing --------------------------------------------------------------------------------------

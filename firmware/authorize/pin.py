@@ -77,8 +77,10 @@ def _ask(unit: Unit, visit: Visit, buffer: PinBuffer, prompt: str, tries: int) -
 
 
 def typed_at_pad(unit: Unit, prompt: str, **fields: str) -> Pin | Outcome:
-    """Show the prompt; what the holder types, or why there is nothing."""
+    """Show the prompt; what the holder types, or why there is nothing.  Raises JournalError."""
     if unit.pad is None:
         return outcome("PIN_PAD_MISSING")
+    if (refused := unit.look_at_case()) is not None:
+        return refused  # the pad may no longer be what it was
     unit.show(prompt, **fields)
     return unit.pad.read_pin(unit.board.timing.pin_s, unit.is_cancelled, unit.typed)
