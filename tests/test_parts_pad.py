@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from firmware import attached, parts
 from firmware import board as boards
-from firmware.channel import Reader
+from firmware import parts
+from firmware.__main__ import main
 from firmware.drivers.gpio import open_pins
 from firmware.drivers.pad import Pad
-from firmware.outcome import TransportError
+from simulator.entry import register_inprocess
 from simulator.epp_device import EppDevice
 from tests.rig import Rig
 from tests.test_pin_secrecy import traces
@@ -89,16 +88,12 @@ def test_a_pad_that_goes_mute_declines_and_takes_no_try(
 def test_check_asks_the_pad_what_it_is(
     rig: PadRig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`python -m firmware --check`; its readers are not attached here."""
+    """`python -m firmware --check`."""
     monkeypatch.setattr("firmware.drivers.epp.ANSWER_S", 0.05)
-
-    def nothing(part: object) -> Reader:
-        raise TransportError("not attached")
-
+    register_inprocess("test", rig.world)
     for mute, said in ((False, "ok   pad"), (True, "NOT  pad")):
         rig.device.is_mute = mute
-        opened = partial(parts.pad, rig.pad_board, open_pins())
-        attached.check(rig.pad_board, nothing, opened, None, lambda: "")
+        main(["--check", "--board", str(rig.folder / "epp.toml")])
         (line,) = [each for each in capsys.readouterr().out.splitlines() if " pad " in each]
         assert said in line
         assert ("an encrypting pad, PIN blocks" in line) == (not mute)

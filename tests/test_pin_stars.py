@@ -48,11 +48,13 @@ def test_m1_stars_and_seconds_stand_on_the_pin_screen_and_nowhere_else(
     loop.plan(0.5, loop.insert(card.label))
     loop.run(20)
     assert name_of(answer) == name
-    entries = [(each.sign, each.entry) for each in drawn if each.entry.seconds_left is not None]
-    assert {sign for sign, _ in entries} == {PIN}
-    seen = [entry.stars for _, entry in entries]
+    assert {each.sign for each in drawn if each.entry.stars} == {PIN}
+    entries = [
+        each.entry for each in drawn if each.sign == PIN and each.entry.seconds_left is not None
+    ]
+    seen = [entry.stars for entry in entries]
     assert [n for at, n in enumerate(seen) if at == 0 or seen[at - 1] != n] == stars
-    left = [entry.seconds_left for _, entry in entries if entry.seconds_left is not None]
+    left = [entry.seconds_left for entry in entries if entry.seconds_left is not None]
     assert left[0] == 9
     assert max(left[-2:]) <= 6, "after a digit the shorter time counts"
     assert {each.entry.stars for each in loop.display.since()} == {0}, "none is remembered"
