@@ -33,8 +33,15 @@ class Hd44780:
                     self._lcd.write_string(line)
             self._stands = list(lines)
         except Exception:
-            self._lcd = None  # nothing to close on either bus: the pins stay ours
+            self._drop()
             raise
+
+    def _drop(self) -> None:
+        """RPLCD leaves its I2C bus open; the pins, which have none, stay ours."""
+        lcd, self._lcd = self._lcd, None
+        bus = getattr(lcd, "bus", None)
+        if bus is not None:
+            bus.close()
 
 
 def on_i2c(bus: int, address: int, columns: int, rows: int) -> Connect:
@@ -43,10 +50,17 @@ def on_i2c(bus: int, address: int, columns: int, rows: int) -> Connect:
     def connect() -> Any:
         from RPLCD.i2c import CharLCD
 
-        return CharLCD(
-            "PCF8574", address, port=bus, cols=columns, rows=rows, charmap="A00",
-            auto_linebreaks=False,
-        )  # fmt: skip
+        lcd = CharLCD.__new__(CharLCD)  # at hand also where its first command fails
+        try:
+            lcd.__init__(
+                "PCF8574", address, port=bus, cols=columns, rows=rows, charmap="A00",
+                auto_linebreaks=False,
+            )  # fmt: skip
+        except Exception:
+            if hasattr(lcd, "bus"):
+                lcd.bus.close()
+            raise
+        return lcd
 
     return connect
 

@@ -26,8 +26,8 @@ class SpiDevice:
     def open(self, bus: int, device: int) -> None:
         """Raises OSError."""
         self._handle = os.open(f"/dev/spidev{bus}.{device}", os.O_RDWR | os.O_CLOEXEC)
-        fcntl.ioctl(self._handle, WRITE_MODE, struct.pack("B", MODE_0))
-        fcntl.ioctl(self._handle, WRITE_BITS, struct.pack("B", BITS))
+        self._set(WRITE_MODE, struct.pack("B", MODE_0))
+        self._set(WRITE_BITS, struct.pack("B", BITS))
 
     @property
     def max_speed_hz(self) -> int:
@@ -35,7 +35,7 @@ class SpiDevice:
 
     @max_speed_hz.setter
     def max_speed_hz(self, speed_hz: int) -> None:
-        fcntl.ioctl(self._opened(), WRITE_SPEED, struct.pack("=I", speed_hz))
+        self._set(WRITE_SPEED, struct.pack("=I", speed_hz))
 
     def writebytes(self, data: Iterable[int]) -> None:
         """Raises OSError, also where less than all went out."""
@@ -47,6 +47,14 @@ class SpiDevice:
         handle, self._handle = self._handle, None
         if handle is not None:
             os.close(handle)
+
+    def _set(self, request: int, value: bytes) -> None:
+        """A bus that refuses is closed: luma forgets what it could not set."""
+        try:
+            fcntl.ioctl(self._opened(), request, value)
+        except OSError:
+            self.close()
+            raise
 
     def _opened(self) -> int:
         if self._handle is None:

@@ -8,6 +8,7 @@ Every call may block as long as the printer likes; who calls it keeps a thread f
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
 
 from firmware.outcome import TransportError
@@ -88,6 +89,7 @@ class ThermalPrinter:
         self.close()
         printers = importlib.import_module("escpos.printer")
         if self._scheme == "file":
+            os.stat(self._device)  # where no printer is, a file of that name would be made
             self._printer = printers.File(self._device)
         else:
             self._printer = printers.Serial(
