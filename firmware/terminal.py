@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from firmware.authorize import condition, recovery
+from firmware.authorize import condition
 from firmware.authorize.arrivals import POLL_S, Rest
-from firmware.authorize.damage import DamageWatch
+from firmware.authorize.chores import CHORES_S, Chores
 from firmware.authorize.inbox import Inbox
 from firmware.authorize.jobs import Job, Jobs
 from firmware.authorize.psamwatch import PsamWatch
@@ -33,8 +33,6 @@ from firmware.supervise import Supervisor
 
 log = logging.getLogger(__name__)
 
-CHORES_S = 1.0
-PSAM_LOOK_S = 10.0
 RESULT_S = 2.0
 """A result stands on the screen for so long, even when its card was whisked away."""
 NO_READER = -1
@@ -59,7 +57,6 @@ class Terminal:
         self._jobs = jobs
         self._is_stopping = False
         self._sleeps = pause or self._sleep
-        self._looks = looks
         self._menu = menu
         self._supervisor = supervisor or Supervisor()
         self._rest = Rest(self._pause, menu)
@@ -68,8 +65,14 @@ class Terminal:
         self._served_at: float | None = None  # the card in reach was served then
         self._result_until = 0.0  # what is shown may be replaced then
         self._idle_shown = ""
-        self._chores_at = self._psam_at = 0.0
-        self._damage = DamageWatch(unit)
+        self._chores = Chores(
+            unit,
+            inbox,
+            self._psam,
+            self._supervisor.beat,
+            first=(self._look_at_case, *looks),
+            last=(self._settle_receipts,),
+        )
         self.state = "starting"
         unit.wait = self._pause
         unit.is_cancelled = self._is_cancelled
@@ -130,7 +133,7 @@ class Terminal:
                 self._serve_next()
             else:
                 self._guarded(self._watch_cards)
-            self._do_chores()
+            self._chores.do_if_due()
             self._supervisor.beat()
             if not self._jobs:
                 is_empty = self._cards_seen <= 0  # NO_READER: it tells when it is back
@@ -144,10 +147,7 @@ class Terminal:
 
     def _start(self) -> None:
         self._unit.show("STARTING")
-        for look in (self._look_at_case, *self._looks, *self._inbox.looks):
-            self._chore(look)
-        self._chore(self._damage.begin)
-        self._chore(self._look_at_psam)
+        self._chores.start()
         self.state = "idle"
         self._rest.listen(self._unit.readers, self._jobs.came.set)
         self._must_leave = bool(self._cards())
@@ -158,38 +158,10 @@ class Terminal:
         self._supervisor.stopping()
         self._jobs.close()
         for reader in self._unit.readers:
-            self._chore(reader.power_off)
-            self._chore(reader.close)
-        self._chore(self._unit.journal.checkpoint)
+            self._chores.do(reader.power_off)
+            self._chores.do(reader.close)
+        self._chores.do(self._unit.journal.checkpoint)
         self._unit.show("STOPPED")
-
-    def _do_chores(self) -> None:
-        now = self._unit.monotonic()
-        if now < self._chores_at:
-            return
-        self._chores_at = now + CHORES_S
-        if now >= self._psam_at:
-            self._chore(self._look_at_psam)
-        # The office's keys are among them: they verify receipts.
-        for look in (self._look_at_case, *self._looks, *self._inbox.looks):
-            self._chore(look)
-        self._chore(self._inbox.collect)
-        self._chore(lambda: recovery.write_overdue(self._unit))
-        self._chore(self._inbox.settle)
-        self._chore(self._inbox.scrub_if_due)
-        self._chore(self._inbox.prune_if_due)
-        self._chore(self._inbox.seal_if_due)
-        self._chore(self._damage.look)
-        self._chore(self._settle_receipts)
-
-    def _chore(self, act: Callable[[], object]) -> None:
-        try:
-            act()
-        except (JournalError, OSError) as error:
-            log.error("chore: %s", error)
-        except Exception:
-            log.exception("a chore met a fault of its own")
-        self._supervisor.beat()
 
     def _guarded(self, act: Callable[[], None]) -> None:
         """A fault of one card or of the journal never ends the loop."""
@@ -200,10 +172,6 @@ class Terminal:
             self._unit.show(result.name)
             self._end(result)
             self._pause(CHORES_S)  # one that stays must not fill screen and log
-
-    def _look_at_psam(self) -> None:
-        self._psam_at = self._unit.monotonic() + PSAM_LOOK_S
-        self._psam.look()
 
     def _settle_receipts(self) -> None:
         """Trouble with paper is a hint, told when what stands on the screen may be replaced."""
@@ -231,7 +199,7 @@ class Terminal:
         cards = self._cards()
         before, self._cards_seen = self._cards_seen, NO_READER if cards is None else len(cards)
         if before == NO_READER != self._cards_seen:
-            self._chore(self._look_at_psam)  # what brought the reader back may have brought it too
+            self._chores.do(self._psam.look)  # what brought the reader back may have brought it too
         if not cards:
             if cards is not None:
                 self._must_leave = False
@@ -342,7 +310,7 @@ class Terminal:
         known = outcome_of(self._unit.journal.by_order(request.order_no))
         if known is not None:
             return known  # the same order came twice at once
-        self._look_at_psam()
+        self._psam.look()
         refused = check_before_card(self._unit, request)
         if refused is not None:
             return refused
@@ -351,7 +319,7 @@ class Terminal:
             return decline(self._unit, request, Declined(card))
         job.has_begun = True
         result = purchase(self._unit, card, request)
-        self._chore(lambda: self._unit.receipts.after(request.order_no))
+        self._chores.do(lambda: self._unit.receipts.after(request.order_no))
         return result
 
     def _service(self, job: Job, call: ServiceCall) -> tuple[Outcome, dict[str, Any]]:
@@ -361,7 +329,7 @@ class Terminal:
         refused = admitted(self._unit, call.name, service, call.params)
         if refused is not None:
             return refused, {}
-        self._look_at_psam()
+        self._psam.look()
         card = self._psam.refused or self._wait_for_card("")
         if isinstance(card, Outcome):
             self._unit.show(card.name)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from firmware import terminal as terminal_module
+from firmware.authorize import psamwatch
 from firmware.authorize.jobs import Answer
 from firmware.drivers.pcsc import PcscReader
 from firmware.journal import kinds as rec
@@ -135,7 +135,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Site]]:
     monkeypatch.setattr(rig, "Hands", RealTime)
-    monkeypatch.setattr(terminal_module, "PSAM_LOOK_S", 1.0)
+    monkeypatch.setattr(psamwatch, "LOOK_S", 1.0)
     monkeypatch.setattr(vpcd, "MUTE_S", 3.0)  # its reader loses patience later than we do
     made: list[Site] = []
 
@@ -201,7 +201,7 @@ def test_m14_pcscd_killed_between_intent_and_debit_takes_nothing(
     at.pays("A-1", "PUT_CARD_BACK")
     at.shows("PUT_CARD_BACK")
     monkeypatch.undo()
-    monkeypatch.setattr(terminal_module, "PSAM_LOOK_S", 1.0)
+    monkeypatch.setattr(psamwatch, "LOOK_S", 1.0)
     assert at.kinds() == ["INTENT"]
 
     at.loop.world.holder.type_pin("123456")

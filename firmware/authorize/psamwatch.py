@@ -8,6 +8,8 @@ from firmware.journal import kinds as rec
 from firmware.outcome import Outcome, outcome
 from firmware.psam.session import PsamFault, PsamIdentity
 
+LOOK_S = 10.0
+
 
 class PsamWatch:
     """Notices a PSAM that left, came back or was exchanged while the terminal runs."""
@@ -15,11 +17,13 @@ class PsamWatch:
     def __init__(self, unit: Unit):
         self._unit = unit
         self._noted: PsamIdentity | None = None
+        self._due_at = 0.0
         self.refused: Outcome | None = None
         """Why the PSAM of the last look serves no payment; None: it does."""
 
     def look(self) -> Outcome | None:
         """`refused`, after asking the PSAM; one that came is powered up and journaled."""
+        self._due_at = self._unit.monotonic() + LOOK_S
         psam = self._unit.psam
         try:
             if psam.is_up:
@@ -37,6 +41,11 @@ class PsamWatch:
             note_serial(self._unit)
             self._noted = psam.identity
         return self.refused
+
+    def look_if_due(self) -> None:
+        """LOOK_S after the last look, whoever asked for that."""
+        if self._unit.monotonic() >= self._due_at:
+            self.look()
 
 
 def note_serial(unit: Unit) -> None:
