@@ -5,8 +5,12 @@ Over the real rpi-lgpio and a real gpiochip: test_gpio.py.
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -125,3 +129,53 @@ def test_without_a_raspberry_pi_the_library_says_so():
     with pytest.raises(GpioError, match=r"Raspberry Pi|gpiochip"):
         pins.output(LED).on()
     pins.close()
+
+
+def test_two_that_need_the_library_at_once_leave_the_folder_as_it_was(monkeypatch, tmp_path):
+    """A panel's thread and the pins': lgpio changes the folder of the process while it loads."""
+    importing, loaded = threading.Lock(), []
+
+    class Library(FakeGpio):
+        def setwarnings(self, _: bool) -> None: ...
+        def setmode(self, _: int) -> None: ...
+
+    def import_module(_: str) -> Library:
+        with importing:  # as Python's own lock for each module
+            if not loaded:
+                os.chdir(os.environ["LG_WD"])
+                time.sleep(0.1)
+                loaded.append(Library())
+            return loaded[0]
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("firmware.drivers.gpio.importlib.import_module", import_module)
+    with ThreadPoolExecutor(3) as threads:
+        found = [each.result() for each in [threads.submit(load_library, None) for _ in range(3)]]
+    assert found == [loaded[0]] * 3
+    assert Path.cwd() == tmp_path
+    assert "LG_WD" not in os.environ
+
+
+def test_a_chip_that_comes_and_goes_takes_no_memory(library, pins):
+    key = pins.input(KEY, debounce_ms=1)
+    for _ in range(20):
+        key.look()
+        library.is_broken = True
+        with pytest.raises(GpioError):
+            key.look()
+        library.is_broken = False
+    assert len(pins._settler._polled) <= 1
+
+
+def test_a_chip_that_stays_away_fills_no_log(library, pins, caplog):
+    key = pins.input(KEY, debounce_ms=1)
+    key.look()
+    library.is_broken = True
+    library.drive(KEY, 0)
+    time.sleep(0.3)
+    assert len(caplog.records) <= 2
+    library.is_broken = False
+    assert until(lambda: key.value is False)
+    library.is_broken = True
+    library.drive(KEY, 1)
+    assert until(lambda: len(caplog.records) > 1)

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 DEBOUNCE_MS = 20
 _DUTY = 50  # percent
+_loading = threading.Lock()  # environment and working directory are those of the process
 
 _Part = TypeVar("_Part", "Input", "Output", "Tone")
 
@@ -41,7 +42,15 @@ def open_pins(chip: int | None = None) -> Pins:
 
 
 def load_library(chip: int | None) -> Any:
-    """The module RPi.GPIO, in BCM mode.  Raises ImportError, RuntimeError and its own errors."""
+    """The module RPi.GPIO, in BCM mode.  Raises ImportError, RuntimeError and its own errors.
+
+    From any thread: a panel has its own, and needs it as soon as the lamps.
+    """
+    with _loading:
+        return _load_library(chip)
+
+
+def _load_library(chip: int | None) -> Any:
     if chip is not None:
         os.environ["RPI_LGPIO_CHIP"] = str(chip)
     # lgpio makes a FIFO in LG_WD when it is imported, and changes the working directory to there.

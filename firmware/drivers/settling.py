@@ -44,6 +44,7 @@ class Settler:
         self._touched: SimpleQueue[Level | None] = SimpleQueue()
         self._queued: set[Level] = set()
         self._polled: list[Level] = []
+        self._failing: set[Level] = set()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
@@ -60,7 +61,8 @@ class Settler:
 
     def poll(self, pin: Level) -> None:
         """Look at it again and again."""
-        self._polled.append(pin)
+        if pin not in self._polled:
+            self._polled.append(pin)
         self.touch(pin)
 
     def end(self) -> None:
@@ -87,7 +89,7 @@ class Settler:
             for each in touched:
                 waiting.setdefault(each, _Settling(each, now)).disturbed(now)
             for settling in [each for each in waiting.values() if each.due <= now]:
-                if settling.has_ended(now):
+                if settling.has_ended(now, self._failing):
                     del waiting[settling.pin]
 
     def _wait_s(self, waiting: dict[Level, _Settling]) -> float | None:
@@ -111,14 +113,17 @@ class _Settling:
         self._level = None
         self.due = min(now + self.pin.debounce_s, max(self._until, now))
 
-    def has_ended(self, now: float) -> bool:
+    def has_ended(self, now: float, failing: set[Level]) -> bool:
         """No edge since the debounce time: the level counts; where there are no edges, that of
-        two readings a debounce time apart."""
+        two readings a debounce time apart.  failing: pins of which the log tells already."""
         try:
             level = self.pin.read()
         except OSError as error:
-            log.warning("pin %d: %s", self.pin.pin, error)
+            if self.pin not in failing:
+                log.warning("pin %d: %s", self.pin.pin, error)
+            failing.add(self.pin)
             return True
+        failing.discard(self.pin)
         if not self.pin.has_edges and level != self._level and now < self._until:
             self._level = level
             self.due = now + self.pin.debounce_s
