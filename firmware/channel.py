@@ -15,8 +15,6 @@ from firmware.outcome import ProtocolError
 # One answer of a card fits in a few GET RESPONSEs; a card that promises more for ever is broken.
 MAX_GET_RESPONSE = 8
 MAX_ANSWER = 4096
-# Instructions of CLA B0 that move money: nothing is ever sent twice for them.
-_MONEY_INS = (0x2A, 0x2C)
 
 Recorder = Callable[[bytes, bytes], None]
 
@@ -82,14 +80,18 @@ class Wire:
 
 
 class T0Rules:
-    """T=0: 61xx is fetched, 6Cxx asked again with the right length, both bounded (SPEC-P5)."""
+    """T=0: 61xx is fetched, 6Cxx asked again with the right length, both bounded (SPEC-P5).
+
+    A command with data is never sent again: its TPDU has no Le that could be wrong (ISO 7816-3
+    12.2.3), and it may be a DEBIT, a CREDIT, a CREDIT SAM or a VERIFY.
+    """
 
     def __init__(self, below: Channel):
         self._below = below
 
     def transmit(self, command: CommandApdu) -> ResponseApdu:
         answer = self._below.transmit(command)
-        if answer.sw >> 8 == 0x6C and not _moves_money(command):
+        if answer.sw >> 8 == 0x6C and not command.data:
             answer = self._below.transmit(_with_length(command, answer.sw & 0xFF))
         data = answer.data
         for _ in range(MAX_GET_RESPONSE):
@@ -104,13 +106,9 @@ class T0Rules:
         raise ProtocolError("61xx without an end")
 
 
-def _moves_money(command: CommandApdu) -> bool:
-    return command.cla == 0xB0 and command.ins in _MONEY_INS
-
-
 def _with_length(command: CommandApdu, length: int) -> CommandApdu:
     ne = length or 256
-    return CommandApdu(command.cla, command.ins, command.p1, command.p2, command.data, ne)
+    return CommandApdu(command.cla, command.ins, command.p1, command.p2, ne=ne)
 
 
 def _get_response(length: int) -> CommandApdu:

@@ -15,7 +15,7 @@ from simulator.region import Region
 from simulator.world import World
 
 GET_CHALLENGE = bytes.fromhex("0084000008")
-XFR, POWER_ON, STATUS = 0x6F, 0x62, 0x65
+XFR, POWER_ON, POWER_OFF, STATUS = 0x6F, 0x62, 0x63, 0x65
 
 
 class Bench:

@@ -18,6 +18,7 @@ from firmware.drivers.ccid_reader import LOOK_S, STATUS_S, open_ccid
 from firmware.outcome import ProtocolError, TransportError
 from tests.ccid_rig import (
     GET_CHALLENGE,
+    POWER_OFF,
     POWER_ON,
     STATUS,
     XFR,
@@ -356,3 +357,19 @@ def test_d2_an_address_names_device_slot_and_model(address: str, slot: int, mode
     assert reader._slot == slot
     assert reader._model is MODELS[model]
     assert reader._wire is open_ccid(address)._wire
+
+
+def test_d2_a_slot_that_is_busy_is_powered_off_all_the_same(line: Bench) -> None:
+    """An abandoned command keeps it busy for a while; the card must not stay powered after it."""
+    line.reader.power_on()
+    line.device.misbehave("busy", POWER_OFF, times=2)
+    line.reader.power_off()
+    assert line.device.slots[0].state() == ccid.ICC_INACTIVE
+
+
+def test_d2_a_slot_that_stays_busy_keeps_nobody(line: Bench) -> None:
+    line.reader.power_on()
+    line.device.misbehave("busy", POWER_OFF, times=1000)
+    began = time.monotonic()
+    line.reader.power_off()
+    assert time.monotonic() - began < STATUS_S + SLACK_S

@@ -113,9 +113,14 @@ class CcidReader:
         return answer
 
     def power_off(self) -> None:
+        """A slot that is still busy with an abandoned command is waited for, STATUS_S at most."""
         self._card = None
+        end = time.monotonic() + STATUS_S
         with contextlib.suppress(TransportError):  # whoever needs the reader next is told
-            self._wire.ask(ccid.ICC_POWER_OFF, self._slot, STATUS_S)
+            while _is_busy(self._wire.ask(ccid.ICC_POWER_OFF, self._slot, STATUS_S)):
+                if time.monotonic() + _BUSY_S >= end:
+                    return
+                time.sleep(_BUSY_S)
 
     @property
     def is_block_protocol(self) -> bool:
@@ -199,8 +204,7 @@ class CcidReader:
         while True:
             left = max(end - time.monotonic(), _BUSY_S)
             answer = self._wire.ask(ccid.ICC_POWER_ON, self._slot, left, bytes((volts, 0, 0)))
-            is_busy = answer.outcome == ccid.FAILED and answer.error == ccid.SLOT_BUSY
-            if not is_busy or time.monotonic() + _BUSY_S >= end:
+            if not _is_busy(answer) or time.monotonic() + _BUSY_S >= end:
                 return answer
             time.sleep(_BUSY_S)
 
@@ -214,6 +218,10 @@ class CcidReader:
             return TransportError(f"the card left {self.name}", "removed")
         is_readers = answer.error in (ccid.HW_ERROR, ccid.NOT_SUPPORTED)
         return TransportError(f"{self.name}: {answer.why()}", "reader" if is_readers else "silent")
+
+
+def _is_busy(answer: ccid.Answer) -> bool:
+    return answer.outcome == ccid.FAILED and answer.error == ccid.SLOT_BUSY
 
 
 def _bauds(model: Model) -> tuple[int, ...]:
