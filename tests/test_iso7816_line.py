@@ -83,6 +83,29 @@ def test_a_damaged_answer_to_reset_gets_a_warm_reset(monkeypatch):
         assert card.resets == 2
 
 
+def test_an_answer_to_reset_that_comes_at_once_is_checked_too(monkeypatch):
+    """A USB adapter hands on TS and what follows together; only TS may come before its parity."""
+    with wired(EchoChip()) as (card, reader):
+        spoil(monkeypatch, after=1)
+        reader.power_on()
+        assert card.resets == 2
+
+
+def test_a_pps_keeps_the_guard_time_of_tc1(monkeypatch):
+    """ISO 7816-3 8.3: N stands from the answer to reset on."""
+    sent = []
+    real = contact.Characters.send
+
+    def send(self, data, guard_etu=0):
+        sent.append((data[:1], guard_etu))
+        real(self, data, guard_etu)
+
+    monkeypatch.setattr(contact.Characters, "send", send)
+    with wired(EchoChip(), Nature(ta1=0x13, tc1=2)) as (_, reader):
+        reader.power_on()
+    assert sent == [(b"\xff", 2)]
+
+
 def test_the_line_is_set_to_two_stop_bits_and_parity_of_the_convention():
     """A pty takes no parity but keeps which one was meant."""
     for nature, is_odd in ((Nature(), False), (Nature(is_inverse=True), True)):

@@ -75,10 +75,13 @@ class Characters:
         self._is_checked = True
 
     def first(self, timeout_s: float) -> bytes:
-        """One character as on the line, whatever its parity; b"" when the time is over."""
+        """One character as on the line, whatever its parity; b"" when the time is over.
+
+        What came with it is read later, and checked.
+        """
         self._is_checked = False
         try:
-            return self.receive(1, timeout_s)
+            return self._read(timeout_s, 1)
         finally:
             self._is_checked = True
 
@@ -127,7 +130,7 @@ class Characters:
             if not data.startswith(came):
                 raise DamagedCharacter(f"two talked at once, or the line {_NO_ECHO}")
 
-    def _read(self, timeout_s: float) -> bytes:
+    def _read(self, timeout_s: float, at_once: int = _AT_ONCE) -> bytes:
         """What there is once there is something.  A mark may come in pieces, so that nothing is
         left of what was read; then the rest is waited for."""
         ends_s = time.monotonic() + timeout_s
@@ -135,7 +138,7 @@ class Characters:
         while True:
             try:
                 ready, _, _ = select.select([number], [], [], max(ends_s - time.monotonic(), 0))
-                raw = os.read(number, _AT_ONCE) if ready else b""
+                raw = os.read(number, at_once) if ready else b""
             except (OSError, ValueError) as error:
                 raise self._gone(error) from None
             if not ready:

@@ -89,6 +89,8 @@ class Contact:
 
     def start(self, atr: Atr, *, with_pps: bool) -> None:
         """Rate and protocol; with_pps: as fast as both can, else as the card began."""
+        # 8.3: 255 is the shortest that the protocol allows; two stop bits are enough for both.
+        self._guard_etu = 0 if atr.extra_guard == 255 else atr.extra_guard
         choice = pps.choose(atr, self._clock_hz, self._bauds)
         if pps.is_needed(atr, choice):
             if with_pps:
@@ -100,8 +102,6 @@ class Contact:
         if choice.fi_di != rates.DEFAULT:
             self._characters.set_rate(round(rates.baud(choice.fi_di, self._clock_hz)))
         self.protocol = choice.protocol
-        # 8.3: 255 is the shortest that the protocol allows; two stop bits are enough for both.
-        self._guard_etu = 0 if atr.extra_guard == 255 else atr.extra_guard
         self._wait_s = t0.wait_s(atr.wi, atr.fi, self._clock_hz)
         etu_s = self._characters.etu_s
         self._block_wait_s = t1.block_wait_s(atr.bwi, self._clock_hz, etu_s)
@@ -116,7 +116,7 @@ class Contact:
         line = self._characters
         asked = pps.request(choice)
         self._turn(_TURN_T0_ETU)
-        line.send(asked)
+        line.send(asked, self._guard_etu)
         wait_s = (_NEXT_ETU + len(asked) * ETU) * line.etu_s + LATENCY_S
         ends_s = time.monotonic() + 2 * wait_s
         response = b""
