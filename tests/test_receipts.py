@@ -12,6 +12,7 @@ from firmware.authorize.receipts import PATIENCE_S, Receipts
 from firmware.authorize.service import ServiceCall
 from firmware.host.rpc import RpcError
 from firmware.journal import kinds as rec
+from firmware.journal.schema import JournalFullError
 from simulator.slot import AFTER, BEFORE, Cut
 from tests.loop_rig import DEBIT, Loop, issue, name_of, with_psam
 from tests.torn import put_back
@@ -148,6 +149,36 @@ def test_d7_paper_that_comes_late_is_still_journaled(shop: Shop) -> None:
     shop.pay(seconds=release + 5)
     assert shop.papers() == [(PRINTED, "clerk-07")]
     assert shop.shown.count("PRINTER_NOT_READY") == 1
+
+
+def test_d7_paper_that_the_journal_could_not_take_at_once_is_a_copy_the_next_time(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two first receipts of one payment would be two claims on the insurer."""
+    journal = shop.loop.unit.journal
+    append = journal.append
+    refused = [PRINTED]
+
+    def full(kind: int, *body: Any, **how: Any) -> Any:
+        if kind in refused:
+            refused.remove(kind)
+            raise JournalFullError("full")
+        return append(kind, *body, **how)
+
+    monkeypatch.setattr(journal, "append", full)
+    shop.pay()
+    assert not refused
+    assert shop.papers() == [(PRINTED, "clerk-07")]
+
+
+def test_d7_a_stop_does_not_wait_for_a_printer_that_is_stuck(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, is_automatic=False)
+    shop.pay()
+    shop.printer.is_stuck = True
+    again(shop)
+    begun = shop.loop.unit.monotonic()
+    assert shop.ask_paper(seconds=2) == "PRINTER_NOT_READY"
+    assert shop.loop.unit.monotonic() - begun < PATIENCE_S / 2
 
 
 def test_d7_a_receipt_that_failed_is_no_copy_the_next_time(shop: Shop) -> None:

@@ -8,8 +8,8 @@ from firmware.apdu import CommandApdu
 from firmware.channel import open_channel
 
 ONCE = {
-    "DEBIT": CommandApdu(0xB0, 0x2A, 0, 0, bytes(15), 8),
-    "CREDIT": CommandApdu(0xB0, 0x2C, 0, 0, bytes(11), 4),
+    "DEBIT": CommandApdu(0xB0, 0x2C, 1, 0, bytes(15), 8),
+    "CREDIT": CommandApdu(0xB0, 0x2A, 0, 0, bytes(11), 4),
     "CREDIT SAM": CommandApdu(0x80, 0x72, 0, 0, bytes(4)),
     "VERIFY": CommandApdu(0x00, 0x20, 0, 0, bytes(3)),
 }

@@ -92,6 +92,24 @@ def test_a_panel_that_was_unplugged_comes_back_and_shows_what_stands_now(device:
     assert display.faults == {}, "a panel that works again has no fault"
 
 
+def test_a_fault_that_is_told_again_and_again_takes_no_memory(device: Device) -> None:
+    """Each raise would add to its traceback, and keep what was shown alive with it."""
+    device.broken = OSError("gone")
+    panel = SlowPanel(lambda shown: [shown.id], device.show, retry_s=DEADLINE_S)
+    panel.draw(_shown())
+    eventually(lambda: panel._fault is not None)
+    device.free.clear()  # it hangs now, and the fault stands
+    for _ in range(100):
+        with pytest.raises(OSError, match="gone"):
+            panel.draw(_shown())
+    depth, at = 0, device.broken.__traceback__
+    while at is not None:
+        depth, at = depth + 1, at.tb_next
+    device.free.set()
+    panel.close()
+    assert depth < 10
+
+
 def test_a_message_that_cannot_be_composed_is_a_fault_and_the_next_is_drawn(
     device: Device,
 ) -> None:

@@ -69,18 +69,20 @@ class Receipts:
                 self._submit(found, told["operator"])
 
     def print(self, order_no: str, operator: str) -> Outcome:
-        """What a host asked for; waits for the paper.  Raises JournalError."""
+        """What a host asked for; waits for the paper, unless cancelled.  Raises JournalError: the
+        record of paper that is out is written later."""
         if self._printer is None:
             return outcome("PRINTER_NOT_READY")
         due = self._submit(self._unit.journal.by_order(order_no), operator)
         if due is None:
             return outcome("NO_RECEIPT")
         while not due.receipt.is_over and self._unit.monotonic() < due.until:
+            if self._unit.is_cancelled():
+                break
             self._unit.wait(_POLL_S)
         if not due.receipt.is_over:
             self._due[self._due.index(due)] = due._replace(is_late=True)
             return outcome("PRINTER_NOT_READY")
-        self._due.remove(due)
         return outcome("PRINTER_NOT_READY") if self._record(due) else outcome("SERVED")
 
     def settle(self, may_tell: bool) -> bool:
@@ -89,7 +91,6 @@ class Receipts:
         now = self._unit.monotonic()
         for due in list(self._due):
             if due.receipt.is_over:
-                self._due.remove(due)
                 self._is_trouble |= self._record(due) and not due.is_late
             elif not due.is_late and now >= due.until:
                 self._due[self._due.index(due)] = due._replace(is_late=True)
@@ -117,10 +118,12 @@ class Receipts:
         return due
 
     def _record(self, due: _Due) -> bool:
-        """Whether there was trouble; a receipt that came out is journaled.  Raises JournalError."""
+        """Whether there was trouble; a receipt that came out is journaled, and only then no longer
+        due.  Raises JournalError."""
         if due.receipt.trouble is None:
             body = {rec.KEY_INTENT: due.intent, rec.KEY_OPERATOR: due.operator}
             self._unit.journal.append(due.kind, body, ride=True)
+        self._due.remove(due)
         return due.receipt.trouble is not None
 
 

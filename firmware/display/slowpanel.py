@@ -52,7 +52,7 @@ class SlowPanel:
                 self._thread.start()
             self._changed.notify_all()
             if self._fault is not None:
-                raise self._fault
+                raise self._fault.with_traceback(None)  # or each telling would lengthen it
 
     def close(self, deadline_s: float = 1.0) -> None:
         """Ends when the newest message stands, or has failed, or at the deadline."""
