@@ -1,6 +1,7 @@
 """Issue 2.6: a serial line by real pyserial, on a pty pair (which has no modem lines)."""
 
 import contextlib
+import fcntl
 import os
 import termios
 import threading
@@ -8,6 +9,7 @@ import time
 import tty
 
 import pytest
+from serial.serialposix import TCGETS2
 
 from firmware.drivers.uart import open_uart
 from firmware.outcome import TransportError
@@ -83,6 +85,33 @@ def test_a_line_in_use_is_refused(pair):
 def test_a_device_that_is_not_there_is_named(tmp_path):
     with pytest.raises(TransportError, match=r"ttyNONE.*board\.toml"):
         open_uart(str(tmp_path / "ttyNONE"), 115200)
+
+
+def test_a_device_that_goes_while_it_is_opened_is_a_transport_error(pair, monkeypatch):
+    def gone(*_):
+        raise termios.error(5, "Input/output error")
+
+    _, uart = pair
+    uart.close()
+    monkeypatch.setattr(termios, "tcsetattr", gone)
+    with pytest.raises(TransportError, match=r"check the cable"):
+        open_uart(uart.name, 115200)
+
+
+def test_a_rate_that_the_device_cannot_do_is_a_transport_error(pair, monkeypatch):
+    """A card's clock of 4 MHz is 10,753 baud."""
+    ioctl = fcntl.ioctl
+
+    def only_common_rates(number, request, *more):
+        if request == TCGETS2:
+            raise OSError(25, "Inappropriate ioctl for device")
+        return ioctl(number, request, *more)
+
+    _, uart = pair
+    uart.close()
+    monkeypatch.setattr(fcntl, "ioctl", only_common_rates)
+    with pytest.raises(TransportError, match=r"10753"):
+        open_uart(uart.name, 10753)
 
 
 def test_a_line_that_takes_nothing_is_silent(pair, monkeypatch):

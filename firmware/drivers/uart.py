@@ -20,7 +20,8 @@ WRITE_S = 10.0
 def open_uart(device: str, baud: int, parity: str = "N", stop_bits: int = 1) -> Uart:
     """device: path, 8 bits, no flow control, held exclusively.  parity: "N", "E" or "O".
 
-    Raises TransportError, and ValueError for a baud rate that the device cannot do.
+    Raises TransportError, also for a rate that the device cannot do and for one that goes while it
+    is opened.
     """
     try:
         line = serial.Serial(
@@ -33,8 +34,10 @@ def open_uart(device: str, baud: int, parity: str = "N", stop_bits: int = 1) -> 
             exclusive=True,
         )
         return Uart(line, device)
-    except serial.SerialException as error:
-        raise TransportError(f"{error}: check the cable and the device in board.toml") from None
+    except (serial.SerialException, termios.error, ValueError) as error:
+        raise TransportError(
+            f"{device}: {error}: check the cable and the device in board.toml"
+        ) from None
 
 
 class Uart:
