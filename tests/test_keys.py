@@ -6,11 +6,15 @@ import pytest
 
 from firmware import board as boards
 from firmware import parts
+from firmware.authorize.jobs import Jobs
+from firmware.authorize.service import ServiceCall
 from firmware.display.lamps import Buzzer, Lamp
 from firmware.drivers.gpio import Pins
 from firmware.drivers.keys import CANCEL, CONFIRM, Keys
+from firmware.outcome import outcome
 from tests.fake_gpio import FakeGpio
 from tests.rig import BOARD
+from tests.test_settling import until
 
 CONFIRM_PIN, CANCEL_PIN = 5, 6
 TIMEOUT_S = 3.0
@@ -45,11 +49,30 @@ def test_presses_come_one_after_another(library, keys):
 
 def test_cancel_is_told_at_once_and_confirm_is_not(library, keys):
     told = []
-    keys.when_cancelled = lambda: told.append(1)
+    keys.when_cancelled = lambda: bool(told.append(1))
     press(library, keys, CONFIRM_PIN)
     assert told == []
     press(library, keys, CANCEL_PIN)
     assert told == [1]
+
+
+def test_one_press_of_cancel_ends_one_job_and_not_the_next(library, keys):
+    jobs = Jobs()
+    keys.when_cancelled = jobs.cancel_at_unit
+    first, second = (ServiceCall("balance"), ServiceCall("balance"))
+    assert jobs.submit(first)
+    assert jobs.submit(second)
+    running = jobs.take()
+    library.drive(CANCEL_PIN, 0)
+    assert until(lambda: running.is_cancelled)
+    jobs.end(outcome("CANCELLED"), {})
+    jobs.take()
+    assert keys.get(0.1) is None, "or whoever waits for its card next is cancelled too"
+
+
+def test_a_press_of_cancel_between_jobs_is_for_whoever_asks(library, keys):
+    keys.when_cancelled = Jobs().cancel_at_unit
+    assert press(library, keys, CANCEL_PIN) == CANCEL
 
 
 def test_a_key_that_nobody_asked_takes_no_memory(keys):

@@ -83,12 +83,14 @@ class Jobs:
         self.came.set()
         return bool(found)
 
-    def cancel_at_unit(self) -> None:
+    def cancel_at_unit(self) -> bool:
         """As cancel(), by a key of the unit: the job being served, whoever asked for it."""
         with self._lock:
-            if self.current is not None:
-                self.current.is_cancelled = True
+            job = self.current
+            if job is not None:
+                job.is_cancelled = True
         self.came.set()
+        return job is not None
 
     def take(self) -> Job:
         """The next one becomes the current one.  Raises IndexError when none waits."""

@@ -14,10 +14,14 @@ _KEPT = 8
 
 
 class Keys:
-    """Presses, one after another.  when_cancelled: called at each press of the cancel key too."""
+    """Presses, one after another.
+
+    when_cancelled: called at each press of the cancel key first; True: that was what it was for,
+    and it waits for nobody, or it would cancel what comes next as well.
+    """
 
     def __init__(self, pins: Pins, confirm_pin: int | None, cancel_pin: int | None):
-        self.when_cancelled: Callable[[], object] = lambda: None
+        self.when_cancelled: Callable[[], bool] = lambda: False
         self._presses: Queue[str] = Queue(_KEPT)
         self._inputs: dict[str, Input] = {}
         for name, pin in ((CONFIRM, confirm_pin), (CANCEL, cancel_pin)):
@@ -48,9 +52,9 @@ class Keys:
         def heard(level: bool) -> None:
             if level:
                 return  # let go
+            if name == CANCEL and self.when_cancelled():
+                return
             with contextlib.suppress(Full):
                 self._presses.put_nowait(name)
-            if name == CANCEL:
-                self.when_cancelled()
 
         return heard
