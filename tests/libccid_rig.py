@@ -9,8 +9,6 @@ A process of its own, because libpcsclite reads the path of its socket once.  Pr
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,9 +17,9 @@ from typing import Any
 from firmware.drivers.pcsc import PcscReader
 from firmware.outcome import TransportError
 from simulator.ccid_device import CcidDevice
+from tests.libccid_pcscd import Entry, LibccidPcscd
 from tests.rig import Rig
 
-DRIVER = Path("/usr/lib/pcsc/drivers/serial/libccidtwin.so")
 # How libccid knows them: does it echo, is the PSAM in the second slot, is T=1 spoken.
 KINDS = {
     "GemPCTwin": (True, False, False),
@@ -29,10 +27,6 @@ KINDS = {
     "GemCoreSIMPro T=1": (False, True, True),
 }
 _READY_S = 20.0
-_START = """
-mount --bind "$0/run" /run/pcscd
-exec pcscd --foreground --config "$0/readers.conf"
-"""
 
 
 def pay(kind: str, folder: Path) -> str:
@@ -43,41 +37,24 @@ def pay(kind: str, folder: Path) -> str:
     slot = "contactless" if speaks_t1 else "user"
     rig.card(slot=slot, generation="3.0", contactless=speaks_t1)
     slots = [rig.world.slot(slot)] + [rig.world.slot("psam")] * has_psam
-    with CcidDevice(folder / "reader", slots, echoes=echoes):
-        pcscd = _start(folder, kind.split()[0])
-        try:
-            psam: Any = PcscReader("Serial*01") if has_psam else rig.world.slot("psam")
-            user = PcscReader("Serial*00 00")
-            _wait(user)
-            rig.attach(user, psam)
-            rig.unit.psam.start()
-            name = rig.pay().name
-            user.close()
-        finally:
-            pcscd.send_signal(signal.SIGTERM)
-            pcscd.wait(10)
+    entry = Entry("Serial", folder / "reader", kind.split()[0])
+    with (
+        CcidDevice(folder / "reader", slots, echoes=echoes),
+        LibccidPcscd(folder, [entry]) as pcscd,
+    ):
+        pcscd.wait()
+        psam: Any = PcscReader("Serial*01") if has_psam else rig.world.slot("psam")
+        user = PcscReader("Serial*00 00")
+        _wait(user)
+        rig.attach(user, psam)
+        rig.unit.psam.start()
+        name = rig.pay().name
+        user.close()
     return name
 
 
-def _start(folder: Path, name: str) -> subprocess.Popen[bytes]:
-    (folder / "run").mkdir()
-    Path("/run/pcscd").mkdir(exist_ok=True)
-    (folder / "readers.conf").write_text(
-        f'FRIENDLYNAME "Serial"\nDEVICENAME {folder}/reader:{name}\nLIBPATH {DRIVER}\nCHANNELID 1\n'
-    )
-    private = ("setpriv", "--pdeathsig", "TERM", "unshare", "-m", "--propagation", "private")
-    path = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
-    return subprocess.Popen(
-        [*private, "sh", "-ec", _START, str(folder)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={"PATH": path},
-    )
-
-
 def _wait(reader: PcscReader) -> None:
-    """Until pcscd is up and has seen the card."""
+    """Until pcscd has seen the card."""
     ends = time.monotonic() + _READY_S
     while True:
         try:

@@ -73,3 +73,20 @@ def _wait_until_seen(count: int) -> None:
     finally:
         scard.SCardReleaseContext(context)
     raise RuntimeError("pcscd does not see the cards")
+
+
+class SimCard:
+    """The same card, as a slot of the simulator takes it.  number: 1..4, in its ATR."""
+
+    label, contactless, version = "SIM", False, 0
+
+    def __init__(self, number: int):
+        self.atr = bytes.fromhex(_ATR.format(number))
+
+    def power_on(self) -> bytes:
+        return self.atr
+
+    def power_off(self) -> None: ...
+
+    def transmit(self, command: bytes) -> bytes:
+        return answer(command)
