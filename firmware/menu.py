@@ -262,7 +262,7 @@ class Menu:
 
     def _ask(self, work: Request | ServiceCall, wants: str) -> str | None:
         """BUSY where a host was quicker."""
-        answer = None if self._jobs else self._jobs.submit(work, at_unit=True)
+        answer = self._jobs.submit(work, at_unit=True)
         if answer is None:
             return "BUSY"
         self._answer, self._wants = answer, wants

@@ -279,3 +279,11 @@ def test_a_pad_that_is_gone_is_left_alone_for_a_while_and_comes_back() -> None:
     person.menu._press = press
     person.rest(menus.RETRY_S)
     assert person.press("menu") == "MENU_BALANCE"
+
+
+def test_a_person_at_the_unit_comes_behind_nobody() -> None:
+    """A host's payment may come between the last look at the queue and the key."""
+    jobs = Jobs()
+    assert jobs.submit(ServiceCall("balance"), at_unit=True)
+    assert jobs.submit(ServiceCall("balance"), at_unit=True) is None
+    assert jobs.submit(ServiceCall("balance"))

@@ -43,6 +43,9 @@ class Chores:
         self._last = last
         self._damage = DamageWatch(unit)
         self._due_at = 0.0
+        self._complaints: set[str] = set()
+        """Of this round, and of the one before: what goes on is logged once, not each second."""
+        self._told: set[str] = set()
 
     def start(self) -> None:
         for act in (*self._looks(), self._damage.begin, self._psam.look):
@@ -66,6 +69,7 @@ class Chores:
             *self._last,
         ):
             self.do(act)
+        self._told, self._complaints = self._complaints, set()
 
     def _looks(self) -> tuple[Act, ...]:
         """The office's keys are among them: they verify receipts."""
@@ -76,7 +80,15 @@ class Chores:
         try:
             act()
         except (JournalError, OSError) as error:
-            log.error("chore: %s", error)
-        except Exception:
-            log.exception("a chore met a fault of its own")
+            if self._is_new(error):
+                log.error("chore: %s", error)
+        except Exception as error:
+            if self._is_new(error):
+                log.exception("a chore met a fault of its own")
         self._beat()
+
+    def _is_new(self, error: Exception) -> bool:
+        complaint = repr(error)
+        is_new = complaint not in self._told | self._complaints
+        self._complaints.add(complaint)
+        return is_new

@@ -50,10 +50,12 @@ class Jobs:
         return len(self._waiting)
 
     def submit(self, work: Request | ServiceCall, *, at_unit: bool = False) -> Answer | None:
-        """None when too many wait already, or the terminal is stopping."""
+        """None when too many wait already (a person at the unit comes behind nobody), or the
+        terminal is stopping."""
         job = Job(work, at_unit=at_unit)
+        most = 1 if at_unit else MAX_WAITING
         with self._lock:
-            if self._is_closed or len(self._waiting) >= MAX_WAITING:
+            if self._is_closed or len(self._waiting) >= most:
                 return None
             self._waiting.append(job)
         self.came.set()
