@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 RUN := .venv/bin/python
-PYTESTFLAGS ?= -n 2 --dist loadfile
+PYTESTFLAGS ?= -n 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench requirements environment environment-hardware environment-office environment-dev test-packages clean
@@ -19,7 +19,7 @@ demo: environment-office
 	@$(RUN) -m simulator.morning
 
 test: environment-dev test-packages
-	@$(RUN) -m pytest $(PYTESTFLAGS)
+	@PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest $(PYTESTFLAGS)
 
 check: environment-dev
 	$(RUN) -m ruff check .

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests import pcscd_rig
+from tests import pcscd_rig, slow_first
 from tests.uml import kernel
 
 SKIPPED = pytest.StashKey[list[tuple[str, str]]]()
@@ -20,6 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests marked `pcscd` or `uml` are skipped where that cannot be had, with the reason."""
+    slow_first.sort(items)
     for mark, missing in (("pcscd", pcscd_rig.missing), ("uml", kernel.missing)):
         marked = [item for item in items if item.get_closest_marker(mark)]
         if marked and (reason := missing()):

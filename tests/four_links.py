@@ -20,7 +20,8 @@ from tests import tls_rig
 from tests.board_parts import links
 from tests.faulty_line import FaultyLine
 from tests.link_rig import Office
-from tests.nats_rig import NatsServer, link_of, messages, running, until
+from tests.nats_rig import NatsServer, link_of, messages, running
+from tests.waiting import until
 
 Day = dict[str, tuple[Path, list[bytes]]]
 """Unit -> its enrolment request, its batch files."""

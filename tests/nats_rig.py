@@ -106,14 +106,6 @@ def running(*links):
         assert not any(thread.is_alive() for thread in threads)
 
 
-def until(probe, within_s=40.0):
-    ends = time.monotonic() + within_s
-    while not (found := probe()):
-        assert time.monotonic() < ends, "not in time"
-        time.sleep(0.02)
-    return found
-
-
 def pull(office, server, capsys, *options):
     """`sscoffice pull --nats`: (exit status, what it says)."""
     capsys.readouterr()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from firmware.drivers import pn532_link
 from firmware.drivers.i2c import I2cDevice
 from firmware.drivers.pn532_link import I2cLink
 from firmware.drivers.pn532_reader import Pn532Reader, open_pn532
@@ -65,6 +67,27 @@ class Bench:
 
     def codes(self) -> list[int]:
         return [each[0] for each in self.chip.commands]
+
+
+# --- fixtures: hsu = pytest.fixture(on_hsu_with_its_tag) ---
+
+
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulated chip is a thread: here it may take longer to its ACK than a real one."""
+    monkeypatch.setattr(pn532_link, "ACK_S", 1.0)
+
+
+def on_a_line(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    made = Bench(request.param)
+    yield made
+    made.stop()
+
+
+def on_hsu_with_its_tag() -> Iterator[Bench]:
+    made = Bench("hsu")
+    made.slot.insert(made.tag)
+    yield made
+    made.stop()
 
 
 def kind_of(function: Any, *arguments: Any) -> str:

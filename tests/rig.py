@@ -25,11 +25,13 @@ from firmware.psam.session import PsamSession
 from simulator.region import Region
 from simulator.slot import SimulatedSlot
 from simulator.world import World
+from tests.board_text import PAYS
 
 START_S = 1_795_320_000.0  # 2026-11-22T04:00:00Z, noon in China
 TERMINAL = "510100000001"
 
-BOARD = """
+BOARD = (
+    """
 [unit]
 id = "TEST-UNIT"
 profile = "development"
@@ -48,18 +50,6 @@ address = "sim:inprocess:test#psam"
 terminal_number = "510100000001"
 [pad]
 address = "sim:inprocess:test#pad"
-[limits]
-transaction_fen = 100000
-day_fen = 1000000
-card_day_fen = 300000
-[purchase]
-amount_mapping = "literal"
-ef06 = "on"
-offline_total_fen = 500000
-offline_count = 50
-regions = ["51"]
-[clock]
-rtc = true
 [journal]
 min_free_mb = 1
 [timing]
@@ -68,6 +58,8 @@ card_wait_s = 2
 pin_s = 1
 removal_s = 3
 """
+    + PAYS
+)
 
 
 class Hands:

@@ -16,6 +16,7 @@ from firmware.authorize.jobs import Jobs
 from firmware.outcome import TransportError
 from firmware.terminal import Terminal
 from tests.loop_rig import Loop, issue, with_psam
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -131,10 +132,3 @@ def test_what_is_told_ends_the_rest_at_once(loop: Loop) -> None:
     thread.join(10)
     assert passed
     assert passed[0] < EMPTY_S / 2
-
-
-def until(probe: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 10
-    while not probe():
-        assert time.monotonic() < ends, "not in time"
-        time.sleep(0.005)

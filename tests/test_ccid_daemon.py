@@ -17,7 +17,8 @@ from simulator.ccid_device import CcidDevice
 from simulator.region import Region
 from simulator.world import World
 from tests.paper import NO_PAPER, PAPER_OK, Roll
-from tests.test_daemon import SOON_S, Stand, purchase, told, until
+from tests.test_daemon import SOON_S, Stand, purchase, told
+from tests.waiting import until
 
 
 class Counter:

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,14 @@ from firmware.journal.devicekey import DeviceKey
 from firmware.journal.store import Journal
 from simulator.client import ControlClient
 from simulator.region import Region
+from tests.board_text import PAYS
+from tests.waiting import until
 
 DEBIT = 0x2C
 SOON_S = 20.0  # reached only when something is broken
 
-BOARD = """
+BOARD = (
+    """
 [unit]
 id = "DAEMON-1"
 profile = "development"
@@ -48,18 +51,6 @@ socket = "{folder}/unit"
 seal_after_s = 0.2
 [uplink.http]
 listen = "127.0.0.1:{port}"
-[limits]
-transaction_fen = 100000
-day_fen = 1000000
-card_day_fen = 300000
-[purchase]
-amount_mapping = "literal"
-ef06 = "on"
-offline_total_fen = 500000
-offline_count = 50
-regions = ["51"]
-[clock]
-rtc = true
 [journal]
 min_free_mb = 1
 [timing]
@@ -68,23 +59,14 @@ card_wait_s = 10
 pin_s = 10
 removal_s = 10
 """
+    + PAYS
+)
 
 
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def until(probe: Callable[[], Any]) -> Any:
-    """The first answer that is not false."""
-    ends = time.monotonic() + SOON_S
-    while True:
-        found = probe()
-        if found:
-            return found
-        assert time.monotonic() < ends, "not in time"
-        time.sleep(0.03)
 
 
 class Stand:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.test_daemon import Stand, purchase, told, until
+from tests.test_daemon import Stand, purchase, told
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -12,6 +11,7 @@ from firmware.display import signs
 from firmware.display.lamps import BLINK_S, CARD_LAMP, ERROR_LAMP, ON, Buzzer, Lamp
 from firmware.display.screen import Display
 from firmware.display.tones import tune
+from tests.waiting import until
 
 
 class FakeSwitch:
@@ -34,15 +34,6 @@ class FakeSounder:
 
     def stop(self) -> None:
         self.heard.append(0)
-
-
-def until(holds: Callable[[], bool], deadline_s: float = 3.0) -> bool:
-    end = time.monotonic() + deadline_s
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.002)
-    return True
 
 
 def test_every_sign_has_a_state_of_each_lamp():
@@ -69,8 +60,8 @@ def test_the_lamps_follow_the_screen():
     ):
         count = len(card.set_to)
         display.show(message_id, tries_left="3", amount="1.00", order_no="1")
-        assert until(lambda: len(card.set_to) > count), message_id  # noqa: B023
-        assert until(lambda: len(error.set_to) == len(card.set_to))
+        until(lambda: len(card.set_to) > count)  # noqa: B023
+        until(lambda: len(error.set_to) == len(card.set_to))
         assert (card.set_to[-1], error.set_to[-1]) == (is_card_lit, is_error_lit), message_id
     for each in lamps:
         each.close()
@@ -81,9 +72,9 @@ def test_a_wanted_card_makes_the_lamp_blink_until_it_is_there():
     lamp = Lamp("card", card, CARD_LAMP)
     display = Display([lamp])
     display.show("INSERT_CARD", amount="1.00")
-    assert until(lambda: card.set_to[:3] == [True, False, True], 5 * BLINK_S)
+    until(lambda: card.set_to[:3] == [True, False, True])
     display.show("READING_CARD")
-    assert until(lambda: card.set_to[-1] is True)
+    until(lambda: card.set_to[-1] is True)
     time.sleep(1.5 * BLINK_S)
     count = len(card.set_to)
     time.sleep(1.5 * BLINK_S)
@@ -108,7 +99,7 @@ def test_a_screen_never_waits_for_a_lamp_that_hangs():
     display.show("READY")
     assert time.monotonic() - began < 2
     free.set()
-    assert until(lambda: switch.set_to != [] and switch.set_to[-1] is False)
+    until(lambda: switch.set_to != [] and switch.set_to[-1] is False)
     assert len(switch.set_to) <= 5, "old messages are dropped"
     lamp.close()
 
@@ -119,13 +110,13 @@ def test_a_chip_that_is_gone_is_told_and_tried_again():
     display = Display([lamp])
     card.is_broken = True
     display.show("READY")
-    assert until(lambda: lamp._fault is not None)
+    until(lambda: lamp._fault is not None)
     display.show("READING_CARD")
     assert "no such chip" in display.faults["Lamp"]
     card.is_broken = False
     display.show("READY")
     display.show("READING_CARD")
-    assert until(lambda: card.set_to != [] and card.set_to[-1])
+    until(lambda: card.set_to != [] and card.set_to[-1])
     lamp.close()
 
 

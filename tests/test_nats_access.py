@@ -23,9 +23,9 @@ from tests.nats_rig import (
     publish,
     pull,
     running,
-    until,
 )
 from tests.tls_rig import give_office
+from tests.waiting import until
 
 
 @pytest.fixture

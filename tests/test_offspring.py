@@ -12,6 +12,7 @@ import pytest
 
 from firmware.offspring import Child
 from tests.rig import BOARD
+from tests.waiting import until
 
 GENEROUS_S = 20.0
 
@@ -60,16 +61,9 @@ def starts(folder):
     return len(path.read_text()) if path.exists() else 0
 
 
-def wait_until(probe):
-    ends = time.monotonic() + GENEROUS_S
-    while not probe():
-        assert time.monotonic() < ends, "not in time"
-        time.sleep(0.01)
-
-
 def test_a_child_that_ends_is_started_again_later_each_time(tmp_path):
     child = Child(lives(tmp_path, "sys.exit(3)"), restart_s=0.05)
-    wait_until(lambda: starts(tmp_path) >= 3)
+    until(lambda: starts(tmp_path) >= 3)
     child.stop()
     before = starts(tmp_path)
     time.sleep(0.3)
@@ -78,7 +72,7 @@ def test_a_child_that_ends_is_started_again_later_each_time(tmp_path):
 
 def test_a_child_that_cannot_be_started_is_tried_again(tmp_path, caplog):
     child = Child([str(tmp_path / "no such program")], restart_s=0.01)
-    wait_until(lambda: len(caplog.records) >= 2)
+    until(lambda: len(caplog.records) >= 2)
     child.stop()
     assert "could not be started" in caplog.text
 
@@ -87,7 +81,7 @@ def test_stop_ends_a_child_that_will_not_listen(tmp_path, monkeypatch):
     monkeypatch.setattr("firmware.offspring.STOP_S", 0.2)
     deaf = "import signal; signal.signal(15, signal.SIG_IGN); print(end='x', flush=True); "
     child = Child(lives(tmp_path, deaf + "time.sleep(60)"))
-    wait_until(lambda: starts(tmp_path) == 1)
+    until(lambda: starts(tmp_path) == 1)
     time.sleep(0.1)
     pid = child._process.pid
     child.stop()

@@ -19,7 +19,7 @@ from firmware.display.screen import Display, Shown
 from firmware.drivers import hd44780, luma_panel
 from tests.chips import Hd44780Chip, Oled, St7789
 from tests.test_board import SMALL
-from tests.test_slowpanel import eventually
+from tests.waiting import until
 
 
 def shown(name: str, **fields: str) -> Shown:
@@ -261,7 +261,7 @@ def test_board_toml_opens_an_oled(bus: Any) -> None:
     display.show("APPROVED", amount="86.50")
     assert display.current is not None
     wanted = pictures(display.current, MONO)[0].tobytes()
-    eventually(lambda: bus.chip.picture().tobytes() == wanted)
+    until(lambda: bus.chip.picture().tobytes() == wanted)
     display.close()
 
 
@@ -270,14 +270,14 @@ def test_board_toml_opens_a_panel_of_letters(bus: Any) -> None:
     display = Display([surface('kind = "hd44780-20x2"\nbus = "i2c:1"\n')])
     display.show("PSAM_MISSING")
     wanted = ["PSAM missing     301", "Call technician     "]
-    eventually(lambda: bus.chip.lines(20, 2) == wanted)
+    until(lambda: bus.chip.lines(20, 2) == wanted)
     display.close()
 
 
 def test_a_panel_that_is_not_there_is_a_fault_of_the_display_only() -> None:
     display = Display([surface('kind = "ssd1306"\nbus = "i2c:99"\n')])
     display.show("READY")
-    eventually(lambda: bool(display.show("READY") or display.faults))
+    until(lambda: bool(display.show("READY") or display.faults))
     assert "not found" in display.faults["SlowPanel"].lower()
     display.close()
 

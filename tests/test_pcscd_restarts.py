@@ -22,6 +22,7 @@ from simulator.slot import AFTER, LOST, Cut
 from simulator.vpcd import Plug
 from tests import pcscd_rig, rig
 from tests.loop_rig import Loop, name_of
+from tests.waiting import until
 
 pytestmark = [pytest.mark.pcscd, pytest.mark.timeout(90)]
 
@@ -49,13 +50,6 @@ class RealTime(rig.Hands):
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
-
-
-def until(probe: Callable[[], Any]) -> None:
-    ends = time.monotonic() + SOON_S
-    while not probe():
-        assert time.monotonic() < ends, "not in time"
-        time.sleep(0.02)
 
 
 class Site:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,28 +28,14 @@ from tests.pn532_rig import (
     Bench,
     Tag,
     kind_of,
+    on_a_line,
+    on_hsu_with_its_tag,
+    patient,
 )
 
-
-@pytest.fixture(autouse=True)
-def on_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The emulated chip is a thread: here it may take longer to its ACK than a real one."""
-    monkeypatch.setattr(pn532_link, "ACK_S", 1.0)
-
-
-@pytest.fixture(params=["hsu", "i2c"])
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    made = Bench(request.param)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def hsu() -> Iterator[Bench]:
-    made = Bench("hsu")
-    made.slot.insert(made.tag)
-    yield made
-    made.stop()
+on_a_busy_machine = pytest.fixture(autouse=True)(patient)
+bench = pytest.fixture(params=["hsu", "i2c"])(on_a_line)
+hsu = pytest.fixture(on_hsu_with_its_tag)
 
 
 @pytest.mark.parametrize("how", [chips.BAD_CHECKSUM, chips.HALF, chips.NOISE, chips.TWIN])

@@ -7,34 +7,27 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from firmware.drivers import pn532_link, pn532_reader
+from firmware.drivers import pn532_reader
 from firmware.outcome import ProtocolError, TransportError
-from tests.pn532_rig import ATS, DIAGNOSE, OK, READ, Bench, Tag, kind_of
+from tests.pn532_rig import (
+    ATS,
+    DIAGNOSE,
+    OK,
+    READ,
+    Bench,
+    Tag,
+    kind_of,
+    on_a_line,
+    on_hsu_with_its_tag,
+    patient,
+)
 
-
-@pytest.fixture(autouse=True)
-def on_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The emulated chip is a thread: here it may take longer to its ACK than a real one."""
-    monkeypatch.setattr(pn532_link, "ACK_S", 1.0)
-
-
-@pytest.fixture(params=["hsu", "i2c"])
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    made = Bench(request.param)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def hsu() -> Iterator[Bench]:
-    made = Bench("hsu")
-    made.slot.insert(made.tag)
-    yield made
-    made.stop()
+on_a_busy_machine = pytest.fixture(autouse=True)(patient)
+bench = pytest.fixture(params=["hsu", "i2c"])(on_a_line)
+hsu = pytest.fixture(on_hsu_with_its_tag)
 
 
 def test_a_card_comes_is_activated_answers_and_leaves(bench: Bench) -> None:

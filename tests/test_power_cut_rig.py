@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.powercut import system
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_S = 60
@@ -31,13 +31,6 @@ def text_of(path: Path) -> str:
         return path.read_text()
     except OSError:  # let go meanwhile
         return ""
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + LONGEST_S
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -65,10 +58,10 @@ def test_killed_at_any_moment_it_leaves_no_device_and_no_mount(file, cutting, tm
         backing = Path("/sys/block").glob("loop*/loop/backing_file")
         return any(str(tmp_path) in said and file in said for said in map(text_of, backing))
 
-    wait_until(is_at_work)
+    until(is_at_work)
     assert str(tmp_path) not in Path("/proc/mounts").read_text()  # its mounts are its own
     cutting.kill()
-    wait_until(lambda: not attached(tmp_path))
+    until(lambda: not attached(tmp_path))
     (left,) = tmp_path.iterdir()
     assert list(left.iterdir()) == []
 

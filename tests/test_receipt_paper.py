@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,7 @@ def test_d7_a_missing_printer_is_trouble_and_the_next_receipt_comes_out(tmp_path
 def test_d7_a_stuck_printer_takes_no_endless_queue() -> None:
     class Stuck:
         def begin(self) -> None:
-            time.sleep(60)
+            threading.Event().wait()  # as long as this process lives
 
     printing = Printing(Stuck(), settings(), "dev-0001")  # type: ignore[arg-type]
     began = time.monotonic()

@@ -14,8 +14,9 @@ from office import quarantine
 from office.__main__ import main
 from office.folder import Folder
 from tests.link_rig import Office, Unit
-from tests.nats_rig import NatsServer, link_of, messages, pull, running, until
+from tests.nats_rig import NatsServer, link_of, messages, pull, running
 from tests.office_rig import T0_MS
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 
 from firmware.drivers.gpio import GpioError, Pins, load_library
 from tests.fake_gpio import FakeGpio
+from tests.waiting import until
 
 KEY, LED = 5, 17
 
@@ -32,15 +33,6 @@ def pins(library: FakeGpio) -> Iterator[Pins]:
     opened.close()
 
 
-def until(holds: Callable[[], bool], deadline_s: float = 3.0) -> bool:
-    end = time.monotonic() + deadline_s
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.002)
-    return True
-
-
 def test_a_bounce_that_ends_where_the_library_is_deaf_still_counts(library, pins):
     key, changes = pins.input(KEY, debounce_ms=150), []
     key.on_change(changes.append)
@@ -48,7 +40,7 @@ def test_a_bounce_that_ends_where_the_library_is_deaf_still_counts(library, pins
     library.drive(KEY, 0)  # this edge is told
     library.drive(KEY, 1)  # these are not
     library.drive(KEY, 0)
-    assert until(lambda: changes == [False]), changes
+    until(lambda: changes == [False], lambda: changes)
     assert key.value is False
     time.sleep(0.3)
     assert changes == [False]
@@ -70,7 +62,7 @@ def test_a_level_whose_edge_got_lost_is_found_by_reading(pins, library):
     key = pins.input(KEY)
     assert key.value is True
     library.levels[KEY] = 0  # no edge was told
-    assert until(lambda: key.value is False)
+    until(lambda: key.value is False)
 
 
 def test_waiting_for_a_level_ends_with_it_or_with_the_time(library, pins):
@@ -86,7 +78,7 @@ def test_a_listener_that_fails_does_not_stop_the_others(library, pins, caplog):
     key.on_change(heard.append)
     key.look()
     library.drive(KEY, 0)
-    assert until(lambda: heard == [False])
+    until(lambda: heard == [False])
     assert "pin 5" in caplog.text
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from firmware.display.screen import Display
 from firmware.display.slowpanel import SlowPanel
+from tests.waiting import until
 
 DEADLINE_S = 10.0
 
@@ -34,13 +34,6 @@ class Device:
         self.shown.append(picture)
 
 
-def eventually(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < until, "not in time"
-        time.sleep(0.002)
-
-
 @pytest.fixture
 def device() -> Device:
     return Device()
@@ -54,7 +47,7 @@ def test_a_payment_does_not_wait_and_only_the_newest_is_drawn(device: Device) ->
     for name in ("READING_CARD", "WORKING_LEAVE_CARD", "TAKE_CARD"):
         display.show(name)
     device.free.set()
-    eventually(lambda: device.shown[-1:] == ["TAKE_CARD"])
+    until(lambda: device.shown[-1:] == ["TAKE_CARD"])
     assert device.shown == ["INSERT_CARD", "TAKE_CARD"]
 
 
@@ -62,10 +55,10 @@ def test_pictures_of_one_message_stand_in_turn_until_the_next_one(device: Device
     panel = SlowPanel(lambda shown: [shown.id, f"{shown.id} en"], device.show, turn_s=0.005)
     display = Display([panel])
     display.show("READY")
-    eventually(lambda: len(device.shown) >= 5)
+    until(lambda: len(device.shown) >= 5)
     assert device.shown[:5] == ["READY", "READY en", "READY", "READY en", "READY"]
     display.show("TAKE_CARD")
-    eventually(lambda: "TAKE_CARD en" in device.shown)
+    until(lambda: "TAKE_CARD en" in device.shown)
     after = device.shown[device.shown.index("TAKE_CARD") :]
     assert {each.removesuffix(" en") for each in after} == {"TAKE_CARD"}
     display.close()
@@ -74,7 +67,7 @@ def test_pictures_of_one_message_stand_in_turn_until_the_next_one(device: Device
 def test_one_picture_is_drawn_once(device: Device) -> None:
     display = Display([SlowPanel(lambda shown: [shown.id], device.show, turn_s=0.001)])
     display.show("READY")
-    eventually(lambda: device.shown == ["READY"])
+    until(lambda: device.shown == ["READY"])
     time.sleep(0.05)
     assert device.shown == ["READY"]
 
@@ -83,11 +76,11 @@ def test_a_panel_that_was_unplugged_comes_back_and_shows_what_stands_now(device:
     device.broken = OSError(121, "Remote I/O error")
     display = Display([SlowPanel(lambda shown: [shown.id], device.show, retry_s=0.005)])
     display.show("INSERT_CARD")
-    eventually(lambda: not device.is_busy.is_set())
-    eventually(lambda: bool(display.show("READING_CARD") or display.faults))
+    until(lambda: not device.is_busy.is_set())
+    until(lambda: bool(display.show("READING_CARD") or display.faults))
     assert display.faults == {"SlowPanel": "OSError: [Errno 121] Remote I/O error"}
     device.broken = None
-    eventually(lambda: device.shown == ["READING_CARD"])
+    until(lambda: device.shown == ["READING_CARD"])
     display.show("TAKE_CARD")
     assert display.faults == {}, "a panel that works again has no fault"
 
@@ -97,7 +90,7 @@ def test_a_fault_that_is_told_again_and_again_takes_no_memory(device: Device) ->
     device.broken = OSError("gone")
     panel = SlowPanel(lambda shown: [shown.id], device.show, retry_s=DEADLINE_S)
     panel.draw(_shown())
-    eventually(lambda: panel._fault is not None)
+    until(lambda: panel._fault is not None)
     device.free.clear()  # it hangs now, and the fault stands
     for _ in range(100):
         with pytest.raises(OSError, match="gone"):
@@ -121,7 +114,7 @@ def test_a_message_that_cannot_be_composed_is_a_fault_and_the_next_is_drawn(
     display = Display([SlowPanel(compose, device.show)])
     display.show("READY")
     display.show("TAKE_CARD")
-    eventually(lambda: device.shown == ["TAKE_CARD"])
+    until(lambda: device.shown == ["TAKE_CARD"])
 
 
 def test_the_last_message_stands_when_the_unit_has_stopped(device: Device) -> None:

@@ -15,7 +15,8 @@ import pytest
 
 from tests import systemd_rig
 from tests.systemd_rig import SystemdRig
-from tests.test_daemon import Stand, until
+from tests.test_daemon import Stand
+from tests.waiting import until
 
 REASON = systemd_rig.missing()
 pytestmark = [

@@ -20,7 +20,7 @@ from tests.load_rig import Host, credits, load
 from tests.loop_rig import DEBIT, Loop, issue, name_of
 from tests.operator_rig import Counter
 from tests.rig import Rig
-from tests.test_settling import until
+from tests.waiting import until
 
 
 class FakeSwitch:
@@ -359,9 +359,9 @@ def test_a_switch_on_a_pin_remembers_what_happened_between_two_looks() -> None:
     switch = CaseSwitch(pins, 23)
     assert not switch.was_opened()
     library.drive(23, 1)
-    assert until(switch.is_open)
+    until(switch.is_open)
     library.drive(23, 0)
-    assert until(lambda: not switch.is_open())
+    until(lambda: not switch.is_open())
     assert switch.was_opened()
     assert not switch.was_opened()
     pins.close()

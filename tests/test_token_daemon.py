@@ -16,8 +16,9 @@ from firmware.journal.algorithms import ES256
 from office.__main__ import main
 from office.folder import Folder
 from office.keys import keys_of
-from tests.test_daemon import DEBIT, SOON_S, Stand, purchase, told, until
+from tests.test_daemon import DEBIT, SOON_S, Stand, purchase, told
 from tests.token_rig import LABEL, MODULE, PIN, SoftToken, needs_softhsm, soft_token
+from tests.waiting import until
 
 pytestmark = needs_softhsm
 

@@ -25,8 +25,8 @@ from tests.nats_rig import (
     publish,
     pull,
     running,
-    until,
 )
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_server_killed_while_loading_loses_and_doubles_nothing(office, server,
             time.sleep(0.4)
             server.end(signal.SIGKILL)
             server.start()
-        until(lambda: all(len(each.receipts()) == 8 for each in units), 60)
+        until(lambda: all(len(each.receipts()) == 8 for each in units))
     assert office.numbers() == [(f"unit-{u}", n) for u in range(1, 4) for n in range(1, 33)]
     assert office.end() == 0
     assert main(["check", "--dir", str(office.path), "--json"]) == 0

@@ -19,6 +19,7 @@ from firmware.host.sscterm import Unreachable, call
 from simulator.client import ControlClient
 from simulator.region import Region
 from tests.bench.figure import Figure, spread
+from tests.board_text import PAYS
 from tests.journal_maker import UNIT
 
 _START_S = 60.0  # a deadline, not a measure
@@ -27,7 +28,8 @@ _BARE = (sys.executable, "-c", "pass")
 _BARE_WAITING = (sys.executable, "-c", "import sys; sys.stdin.read()")
 
 _PANEL = 'panel_png = "panel.png"'
-BOARD = """
+BOARD = (
+    """
 [unit]
 id = "{unit}"
 profile = "development"
@@ -46,21 +48,11 @@ window = true
 {panel}
 [uplink.http]
 listen = "127.0.0.1:{port}"
-[limits]
-transaction_fen = 100000
-day_fen = 5000000
-card_day_fen = 200000
-[purchase]
-amount_mapping = "literal"
-ef06 = "on"
-offline_total_fen = 500000
-offline_count = 50
-regions = ["51"]
 [host]
 socket = "{sockets}/unit.sock"
-[clock]
-rtc = true
 """
+    + PAYS
+)
 
 
 class Unit(NamedTuple):

@@ -23,6 +23,7 @@ from simulator.region import Region
 from tests import pcscd_rig
 from tests.bench.daemon import children
 from tests.bench.figure import Figure, spread
+from tests.board_text import PAYS
 from tests.vpcd_card import VpcdCard
 
 UNITS = {"terminal.insert_to_apdu_ms.p50": "ms", "terminal.idle_cpu_ms_per_min": "ms/min"}
@@ -34,7 +35,8 @@ _SOON_S = 30.0  # a deadline, not a measure
 _OUT_S = 0.6
 _POLL_S = 0.4
 
-BOARD = """
+BOARD = (
+    """
 [unit]
 id = "IDLE-1"
 profile = "development"
@@ -50,19 +52,9 @@ address = "pcsc:{psam}"
 socket = "{sockets}/unit"
 [uplink.http]
 listen = "127.0.0.1:{port}"
-[limits]
-transaction_fen = 100000
-day_fen = 5000000
-card_day_fen = 200000
-[purchase]
-amount_mapping = "literal"
-ef06 = "on"
-offline_total_fen = 500000
-offline_count = 50
-regions = ["51"]
-[clock]
-rtc = true
 """
+    + PAYS
+)
 
 
 def measure(folder: Path, insertions: int, idle_s: float) -> dict[str, Figure]:

@@ -15,12 +15,14 @@ from firmware.host.sscterm import AnswerLost, Unreachable, call
 from firmware.journal import spool
 from simulator.client import ControlClient
 from simulator.region import Region
+from tests.board_text import PAYS
 from tests.operator_rig import OFFICE, PASSWORDS, rows, signed
 from tests.uml.board import Held, level, until
 
 CARD_LED, ERROR_LED, BUZZER, TAMPER, CONFIRM, CANCEL = 17, 27, 22, 23, 5, 6
 SOON_S = 60.0  # reached only when something is broken
-BOARD = f"""
+BOARD = (
+    f"""
 [unit]
 id = "UML-1"
 profile = "development"
@@ -45,24 +47,14 @@ confirm_key = {CONFIRM}
 cancel_key = {CANCEL}
 [host]
 socket = "/run/unit/socket"
-[limits]
-transaction_fen = 100000
-day_fen = 1000000
-card_day_fen = 300000
-[purchase]
-amount_mapping = "literal"
-ef06 = "on"
-offline_total_fen = 500000
-offline_count = 50
-regions = ["51"]
-[clock]
-rtc = true
 [journal]
 min_free_mb = 1
 [timing]
 card_wait_s = 8
 pin_s = 8
 """
+    + PAYS
+)
 
 
 class Stand:
