@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 RUN := .venv/bin/python
+# Half of the tests' time is waiting, so four workers for two cores; the longest files first
+# (tests/slow_first.py).
 PYTESTFLAGS ?= -n 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
@@ -18,6 +20,7 @@ help:
 demo: environment-office
 	@$(RUN) -m simulator.morning
 
+# The tests start Python hundreds of times: no module is compiled twice, whatever the environment says.
 test: environment-dev test-packages
 	@PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest $(PYTESTFLAGS)
 

@@ -22,15 +22,10 @@ from firmware.uplink.spool import Spool
 from office.__main__ import main
 from office.nats import NatsOffice, Server
 from tests.office_rig import Terminal
+from tests.ports import free_port
 
 SERVER = Path(sys.executable).parent / "nats-server"
 START_S = 10.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class NatsServer:

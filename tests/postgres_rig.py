@@ -14,13 +14,14 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 import psycopg
+
+from tests.ports import free_port
 
 USER = "postgres"
 _PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -55,7 +56,7 @@ class Postgres:
 
     def __init__(self, settings: dict[str, str] | None = None, parent: Path | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ssc-pg-", dir=parent)).resolve()
-        self.port = _free_port()
+        self.port = free_port()
         self._settings = {"fsync": "on", "synchronous_commit": "on"} | (settings or {})
         self._process: subprocess.Popen[bytes] | None = None
         try:
@@ -179,10 +180,3 @@ def _is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (OSError, IndexError):
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from firmware.journal.store import Journal
 from simulator.client import ControlClient
 from simulator.region import Region
 from tests.board_text import PAYS
+from tests.ports import free_port
 from tests.waiting import until
 
 DEBIT = 0x2C
@@ -61,12 +61,6 @@ removal_s = 10
 """
     + PAYS
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Stand:

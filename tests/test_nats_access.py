@@ -15,7 +15,6 @@ from tests.link_rig import Office, Unit
 from tests.nats_rig import (
     Bare,
     NatsServer,
-    free_port,
     link_of,
     messages,
     on_server,
@@ -24,6 +23,7 @@ from tests.nats_rig import (
     pull,
     running,
 )
+from tests.ports import free_port
 from tests.tls_rig import give_office
 from tests.waiting import until
 

@@ -1,7 +1,6 @@
 """The uplink process: serial line and HTTP at the same time, and a clean stop."""
 
 import random
-import socket
 import threading
 import time
 
@@ -16,14 +15,9 @@ from office.line import SerialLink
 from office.web import HttpLink
 from tests.board_parts import links
 from tests.faulty_line import FaultyLine
+from tests.ports import free_port
 
 CONTENT = random.Random(3).randbytes(20_000)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

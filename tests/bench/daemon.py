@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from simulator.region import Region
 from tests.bench.figure import Figure, spread
 from tests.board_text import PAYS
 from tests.journal_maker import UNIT
+from tests.ports import free_port
 
 _START_S = 60.0  # a deadline, not a measure
 _POLL_S = 0.001
@@ -66,7 +66,7 @@ def measure(folder: Path, large: Path, starts: int, rest_s: float) -> dict[str, 
     count = large.name.split("-")[1]
     shutil.copytree(large, folder / "large")
     environment = _compiled(folder / "bytecode")
-    with _simulator(folder) as sockets:
+    with simulator(folder) as sockets:
         _start_ms(_unit(folder, "compiling", sockets, _PANEL))
         empty, full, bare = [], [], []
         for turn in range(starts):
@@ -109,7 +109,7 @@ def _memory(found: dict[str, tuple[float, float]], what: str) -> Figure:
 
 
 @contextlib.contextmanager
-def _simulator(folder: Path) -> Iterator[Path]:
+def simulator(folder: Path, *options: str) -> Iterator[Path]:
     """A simulator process with a PSAM in its slot and no card.
 
     Yields the folder of the sockets, whose paths must be short: `sim.sock`, and later `unit.sock`.
@@ -121,7 +121,7 @@ def _simulator(folder: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         path = Path(name, "sim.sock")
         command = (sys.executable, "-m", "simulator", "serve", "--state", state, "--socket", path)
-        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        process = subprocess.Popen((*command, *options), stdout=subprocess.PIPE)
         try:
             assert process.stdout is not None
             process.stdout.readline()  # "ready"
@@ -129,15 +129,13 @@ def _simulator(folder: Path) -> Iterator[Path]:
                 control.insert(slot="psam", label=label)
             yield Path(name)
         finally:
-            _end(process)
+            end(process)
 
 
 def _unit(folder: Path, name: str, sockets: Path, panel: str = "") -> Unit:
     """A unit whose data lie in FOLDER/name."""
     path = folder / f"{name}.toml"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     path.write_text(BOARD.format(unit=UNIT, data=name, sockets=sockets, panel=panel, port=port))
     return Unit(path, sockets / "unit.sock", _compiled(folder / "bytecode"))
 
@@ -172,7 +170,7 @@ def _daemon(unit: Unit) -> Iterator[tuple[subprocess.Popen[bytes], float, float]
                 raise RuntimeError(f"the daemon is {state}; {log.read_text()}")
             time.sleep(_POLL_S)
     finally:
-        _end(process)
+        end(process)
 
 
 def _state(unit_socket: Path) -> str | None:
@@ -182,7 +180,7 @@ def _state(unit_socket: Path) -> str | None:
         return None
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(_START_S)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import random
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,13 +16,13 @@ from typing import NamedTuple
 
 from firmware.drivers.smartcard import scard
 from firmware.host.sscterm import AnswerLost, Unreachable, call
-from simulator.client import ControlClient
-from simulator.region import Region
 from tests import pcscd_rig
-from tests.bench.daemon import children
+from tests.bench.daemon import children, end, simulator
 from tests.bench.figure import Figure, spread
 from tests.board_text import PAYS
+from tests.ports import free_port
 from tests.vpcd_card import VpcdCard
+from tests.waiting import until
 
 UNITS = {"terminal.insert_to_apdu_ms.p50": "ms", "terminal.idle_cpu_ms_per_min": "ms/min"}
 USER, PSAM = pcscd_rig.USER_READER + " 00 00", pcscd_rig.PSAM_READER + " 00 00"
@@ -63,7 +61,8 @@ def measure(folder: Path, insertions: int, idle_s: float) -> dict[str, Figure]:
         return {name: Figure(None, unit, None, reason) for name, unit in UNITS.items()}
     rig = pcscd_rig.shared()
     bare = _insertions(rig, insertions, _BareClient)
-    with _psam(folder, rig) as sockets, _daemon(folder, sockets) as process:
+    psam = ("--vpcd-psam", str(rig.psam_port))
+    with simulator(folder, *psam) as sockets, _daemon(folder, sockets) as process:
         idle = _idle(process, rig, idle_s)
         ours = _insertions(rig, insertions, lambda: _Quiet(sockets / "unit"))
     return {"terminal.insert_to_apdu_ms.p50": _insert_row(ours, bare)} | idle
@@ -180,7 +179,7 @@ class _Quiet:
         self._socket = path
 
     def __enter__(self) -> _Quiet:
-        _until(lambda: not _status(self._socket).get("card_present", True))
+        until(lambda: not _status(self._socket).get("card_present", True))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -193,12 +192,12 @@ class _Quiet:
 def _idle(
     process: subprocess.Popen[bytes], rig: pcscd_rig.PcscdRig, idle_s: float
 ) -> dict[str, Figure]:
-    _until(lambda: len(children(process.pid)) == 1)
+    until(lambda: len(children(process.pid)) == 1)
     (uplink,) = children(process.pid)
     sleeper = (sys.executable, "-c", "import time\nwhile True: time.sleep(1)")
     with contextlib.ExitStack() as ends:
         bare = subprocess.Popen(sleeper)
-        ends.callback(_end, bare)
+        ends.callback(end, bare)
         time.sleep(min(idle_s, 3.0))  # what a start leaves to be done
         pids = {"card": process.pid, "uplink": uplink, "bare": bare.pid, "pcscd": rig._process.pid}
         before = {name: _cpu_ms(pid) for name, pid in pids.items()}
@@ -224,31 +223,8 @@ def _cpu_ms(pid: int) -> float:
 
 
 @contextlib.contextmanager
-def _psam(folder: Path, rig: pcscd_rig.PcscdRig) -> Iterator[Path]:
-    """A simulated PSAM in the second reader; yields a folder for sockets."""
-    region = Region("510100", seed="TEST")
-    label = region.issue_psam().label
-    region.save(folder / "region.json")
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        path = Path(name, "sim")
-        command = (sys.executable, "-m", "simulator", "serve", "--state", folder / "region.json")
-        command += ("--socket", path, "--vpcd-psam", str(rig.psam_port))
-        process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        try:
-            assert process.stdout is not None
-            process.stdout.readline()  # "ready"
-            with ControlClient(str(path)) as control:
-                control.insert(slot="psam", label=label)
-            yield Path(name)
-        finally:
-            _end(process)
-
-
-@contextlib.contextmanager
 def _daemon(folder: Path, sockets: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     board = folder / "board.toml"
     board.write_text(BOARD.format(sockets=sockets, user=USER, psam=PSAM, port=port))
     log = folder / "daemon.log"
@@ -259,10 +235,10 @@ def _daemon(folder: Path, sockets: Path) -> Iterator[subprocess.Popen[bytes]]:
             stderr=stream,
         )
     try:
-        _until(lambda: _is_up(sockets / "unit"), lambda: log.read_text())
+        until(lambda: _is_up(sockets / "unit"), lambda: log.read_text())
         yield process
     finally:
-        _end(process)
+        end(process)
 
 
 def _is_up(path: Path) -> bool:
@@ -276,20 +252,3 @@ def _status(path: Path) -> dict:
         return call(path, "status", {}, 5.0)
     except (AnswerLost, Unreachable):
         return {}
-
-
-def _until(probe: Callable[[], bool], why: Callable[[], str] = str) -> None:
-    ends = time.monotonic() + _SOON_S
-    while not probe():
-        if time.monotonic() > ends:
-            raise RuntimeError(f"not in time: {why()}")
-        time.sleep(0.02)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_SOON_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
