@@ -40,6 +40,7 @@ class LibccidPcscd:
     """Started when made, ended by stop() or a `with`; pcscd ends with the thread that made it."""
 
     def __init__(self, folder: Path, entries: list[Entry], options: int = 0):
+        assert DRIVER.exists(), "libccid is not installed: run tools/install_test_packages.sh"
         self.folder = folder
         (folder / "run").mkdir()
         Path("/run/pcscd").mkdir(exist_ok=True)  # the place to mount over

@@ -41,6 +41,7 @@ EXAMPLES = {
 }
 UNSUPPORTED, INVALID_HANDLE = 0x8010001F, 0x80100003
 INVALID_PARAMETER, REMOVED_CARD = 0x80100004, 0x80100069
+INSUFFICIENT_BUFFER, NOT_TRANSACTED = 0x80100008, 0x80100016
 pytestmark = pytest.mark.pcscd
 
 
@@ -150,10 +151,12 @@ def test_attributes_are_the_drivers(told: dict[str, Any]) -> None:
     assert told["SCARD_ATTR_ICC_PRESENCE"] == [0, [2]]
     assert told["SCARD_ATTR_MAXINPUT"] == [0, [0x05, 0x01, 0, 0]]  # 261, little-endian
     assert told["VENDOR_NAME"] == [0, []]  # a value may be empty
+    assert told["bounded getAttrib"] == [0x05, 0x01, 0, 0]
     assert told["unknown attribute"] == [UNSUPPORTED, []]
     assert told["getAttrib refused"] == ["SmartcardException", UNSUPPORTED]
     assert (told["set"], told["set unknown"]) == (UNSUPPORTED, UNSUPPORTED)
     assert told["set nothing"] == INVALID_PARAMETER
+    assert (told["set long"], told["set too long"]) == (UNSUPPORTED, INSUFFICIENT_BUFFER)
 
 
 def test_control_commands_reach_the_driver_and_the_reader(told: dict[str, Any]) -> None:
@@ -169,6 +172,9 @@ def test_control_commands_reach_the_driver_and_the_reader(told: dict[str, Any]) 
     assert told["with list"]["PCSCv2_PART10_PROPERTY_sFirmwareID"] == "GemTwin-V2.00-SIM"
     assert told["with list"]["PCSCv2_PART10_PROPERTY_wIdVendor"] == 0x08E6
     assert told["getPinProperties"] == {"raw": []}
+    assert told["of a code"]["EntryValidationCondition"] == 7
+    assert told["too long for the reader"] == [NOT_TRANSACTED, []]
+    assert told["too long control"] == [INSUFFICIENT_BUFFER, []]
     assert told["unknown control"] == [UNSUPPORTED, []]
     assert told["control refused"] == ["SmartcardException", UNSUPPORTED]
 

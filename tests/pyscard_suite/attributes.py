@@ -50,6 +50,10 @@ def ask(told, scard, card, prefix):
     told[prefix + "properties"] = control(card, 0x42330012, [])
     told[prefix + "escape"] = control(card, scard.SCARD_CTL_CODE(1), [0x02])
     told[prefix + "long escape"] = control(card, scard.SCARD_CTL_CODE(1), [0x02] * 200)
+    told[prefix + "too long for the reader"] = control(card, scard.SCARD_CTL_CODE(1), [2] * 65548)
+    told[prefix + "too long control"] = control(card, scard.SCARD_CTL_CODE(1), [2] * 65549)
+    told[prefix + "set long"] = scard.SCardSetAttrib(card, scard.SCARD_ATTR_ATR_STRING, [1] * 264)
+    told[prefix + "set too long"] = scard.SCardSetAttrib(card, scard.SCARD_ATTR_MAXINPUT, [1] * 265)
     told[prefix + "unknown control"] = control(card, scard.SCARD_CTL_CODE(1234), [1, 2, 3])
 
 
@@ -74,11 +78,25 @@ def high_level(scard, connection):
         "getTlvProperties": part10.getTlvProperties(connection),
         "with list": part10.getTlvProperties(connection, features),
         "getPinProperties": part10.getPinProperties(connection),
+        "of a code": part10.getPinProperties(connection, controlCode=0x4233000A),
     }
     told["getAttrib refused"] = raised(lambda: connection.getAttrib(0x00123456))
     told["control refused"] = raised(lambda: connection.control(scard.SCARD_CTL_CODE(1234), [1]))
+    bounded = bound(connection)
+    told["bounded getAttrib"] = bounded.getAttrib(scard.SCARD_ATTR_MAXINPUT)
+    told["bounded control"] = bounded.control(scard.SCARD_CTL_CODE(1), [0x02])
+    told["bounded refused"] = raised(lambda: bounded.getAttrib(0x00123456))
     told["observed"] = heard.events
     return told
+
+
+def bound(connection):
+    """With a deadline, which pyscard has not."""
+    try:
+        from smartcard.DeadlineCardConnection import DeadlineCardConnection
+    except ImportError:
+        return connection
+    return DeadlineCardConnection(connection, 5)
 
 
 class Heard:
