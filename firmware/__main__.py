@@ -118,9 +118,7 @@ def _check(board: Board) -> int:
         return attached.check(
             board,
             lambda part: parts.slot(part, header),
-            lambda: parts.pad(board, header),
-            parts.thermal(board),
-            lambda: parts.pins_told(board, header),
+            parts.looks(board, header),
         )
     finally:
         header.close()

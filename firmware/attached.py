@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
 
 from firmware import board_parts
 from firmware.authorize.limits import is_region_of
@@ -16,40 +15,23 @@ from firmware.outcome import Fault
 from firmware.psam.session import PsamSession
 
 OpenSlot = Callable[[board_parts.Reader | board_parts.Psam], Reader]
+Look = tuple[str, str, Callable[[], str]]
+"""A part beside the slots: its name, its address, and what it says of itself or raises."""
 
 
-class Looked(Protocol):
-    """A pad, a printer."""
-
-    def look(self) -> str:
-        """What it says of itself.  Raises OSError, TransportError."""
-
-
-def check(
-    board: Board,
-    open_slot: OpenSlot,
-    open_pad: Callable[[], Looked | None],
-    printer: Looked | None,
-    look_at_pins: Callable[[], str],
-) -> int:
+def check(board: Board, open_slot: OpenSlot, looks: Sequence[Look]) -> int:
     """Print a table; 0 when every device answers and the PSAM is this unit's, else 1."""
     print(f"board.toml is sound: unit {board.unit.id}, region {board.unit.region}")
-    rows = [
-        (each.name, each.address, _row(partial(_reader, each, open_slot))) for each in board.readers
+    every: list[Look] = [
+        (each.name, each.address, partial(_reader, each, open_slot)) for each in board.readers
     ]
-    rows.append(("psam", board.psam.address, _row(partial(_psam, board, open_slot))))
-    if board.pad is None:
-        rows.append(("pad", "-", (True, "none: this unit takes no PIN")))
-    else:
-        address = board.pad.address
-        rows.append(("pad", address, _row(partial(_pad, open_pad))))
-    if board.printer is not None and printer is not None:
-        rows.append(("printer", board.printer.address, _row(printer.look)))
-    if named := board.pins.named():
-        rows.append(("pins", " ".join(map(str, named.values())), _row(look_at_pins)))
-    for name, address, (is_good, found) in rows:
-        print(f"  {'ok ' if is_good else 'NOT'}  {name:12} {address:44} {found}")
-    return 0 if all(is_good for _, _, (is_good, _) in rows) else 1
+    every += [("psam", board.psam.address, partial(_psam, board, open_slot)), *looks]
+    sound = True
+    for name, address, look in every:
+        is_good, found = _row(look)
+        print(f"  {'ok ' if is_good else 'NOT'}  {name:12} {address:44} {found}", flush=True)
+        sound = sound and is_good
+    return 0 if sound else 1
 
 
 class _Unfit(Exception):
@@ -60,9 +42,15 @@ def _row(look: Callable[[], str]) -> tuple[bool, str]:
     try:
         return True, look()
     except Fault as fault:
-        return False, fault.what
-    except (_Unfit, ValueError, OSError) as error:
-        return False, str(error)
+        return False, _one_line(fault.what)
+    except ImportError as error:
+        return False, f"{error}: make environment-hardware installs it"
+    except Exception as error:  # a panel's libraries raise errors of their own
+        return False, _one_line(str(error) or type(error).__name__)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _reader(part: board_parts.Reader, open_slot: OpenSlot) -> str:
@@ -99,8 +87,3 @@ def _psam(board: Board, open_slot: OpenSlot) -> str:
     if not identity.valid_from <= today <= identity.valid_until:
         raise _Unfit(f"{told}, from {identity.valid_from}: not valid on {today}")
     return told
-
-
-def _pad(open_pad: Callable[[], Looked | None]) -> str:
-    pad = open_pad()
-    return "none" if pad is None else pad.look()

@@ -6,6 +6,7 @@ A device that is not there is found out later, and again and again; a wrong addr
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,7 +17,8 @@ from firmware.board_display import LETTERS, OLED, Panel
 from firmware.channel import Channel, Reader, Recorder, open_channel
 from firmware.display.lamps import CARD_LAMP, ERROR_LAMP, Buzzer, Lamp
 from firmware.display.printing import Printing
-from firmware.display.screen import Surface
+from firmware.display.screen import Display, Surface
+from firmware.display.slowpanel import SlowPanel
 from firmware.display.window import Window
 from firmware.drivers import padkey
 from firmware.drivers.case_switch import CaseSwitch
@@ -34,6 +36,10 @@ from firmware.psam import cipher
 from firmware.psam.session import PsamSession
 
 PAD_BAUD = 115200
+LOOK_S, LOOK_HZ = 0.4, 1000
+"""Of lamps and buzzer at `--check`."""
+Look = tuple[str, str, Callable[[], str]]
+"""As attached.Look."""
 Presses = Callable[[float, Callable[[], bool]], str | None]
 """As drivers/pad.py::Pad.key."""
 _PAD_CIPHERS = {
@@ -152,20 +158,6 @@ def case_switch(board: Board, pins: Pins) -> CaseSwitch | None:
     return None if board.pins.tamper is None else CaseSwitch(pins, board.pins.tamper)
 
 
-def pins_told(board: Board, pins: Pins) -> str:
-    """After a look at every pin of [pins].  Raises OSError when one cannot be had."""
-    named = board.pins.named()
-    for name in {"card_led", "error_led"} & named.keys():
-        pins.output(named[name]).off()
-    held = [name for name in ("confirm_key", "cancel_key") if name in named]
-    held = [name for name in held if not pins.input(named[name]).value]
-    told = [f"{name} is held down" for name in held]
-    switch = case_switch(board, pins)
-    if switch is not None:
-        told.append("the case is open" if switch.is_open() else "the case is shut")
-    return ", ".join(told) or "they answer"
-
-
 def signals(board: Board, pins: Pins) -> list[Lamp | Buzzer]:
     """The lamps and the buzzer."""
     named = board.pins
@@ -196,11 +188,10 @@ def surfaces(board: Board) -> list[Surface]:
     return found
 
 
-def panel(board: Board, named: Panel) -> Surface:
+def panel(board: Board, named: Panel) -> SlowPanel:
     """Drawn in a thread of its own.  Its drivers are imported where there is one."""
     is_large = board.display is not None and board.display.large
     from firmware.display import panel as panels
-    from firmware.display.slowpanel import SlowPanel
 
     def gpio() -> Any:
         return load_library(board.pins.chip)
@@ -227,6 +218,68 @@ def panel(board: Board, named: Panel) -> Surface:
     dots = luma_panel.LumaPanel(named.kind, connect, named.upside_down, light)
     kind = panels.MONO if named.kind in OLED else panels.COLOUR
     return SlowPanel(lambda shown: panels.pictures(shown, kind, is_large), dots.show)
+
+
+def looks(board: Board, pins: Pins) -> list[Look]:
+    """For `--check`: pad, panel, printer and pins."""
+    found: list[Look] = [("pad", "-", lambda: "none: this unit takes no PIN")]
+    if board.pad is not None:
+        found = [("pad", board.pad.address, partial(_pad_told, board, pins))]
+    display = board.display
+    if display is not None and display.panel is not None:
+        named = display.panel
+        address = f"{named.kind} {named.bus}"
+        found.append(("panel", address, partial(_panel_told, board, named)))
+    device = thermal(board)
+    if device is not None and board.printer is not None:
+        found.append(("printer", board.printer.address, device.look))
+    if wired := board.pins.named():
+        address = ", ".join(f"{name} {pin}" for name, pin in wired.items())
+        found.append(("pins", address, partial(pins_told, board, pins)))
+    return found
+
+
+def _pad_told(board: Board, pins: Pins) -> str:
+    found = pad(board, pins)
+    return "none" if found is None else found.look()
+
+
+def _panel_told(board: Board, named: Panel) -> str:
+    """After it was written to.  Raises whatever its libraries do."""
+    display = Display([], language(board))
+    display.show("STOPPED")
+    assert display.current is not None
+    panel(board, named).try_once(display.current)
+    said = "answers" if named.scheme == "i2c" else "was written to, and cannot answer"
+    return f"{said}: look whether all of the message STOPPED stands on it"
+
+
+def pins_told(board: Board, pins: Pins) -> str:
+    """After lamps and buzzer were on for a moment, and a look at every other pin of [pins].
+
+    Raises OSError when one cannot be had.
+    """
+    named = board.pins.named()
+    lit: list[str] = [name for name in ("card_led", "error_led") if name in named]
+    lamps = [pins.output(named[name]) for name in lit]
+    for lamp in lamps:
+        lamp.on()
+    if "buzzer" in named:
+        lit.append("buzzer")
+        buzzer = pins.tone(named["buzzer"])
+        buzzer.start(LOOK_HZ)
+    time.sleep(LOOK_S if lit else 0)
+    for lamp in lamps:
+        lamp.off()
+    if "buzzer" in named:
+        buzzer.stop()
+    told = [f"{' and '.join(lit)} on for {LOOK_S} s"] if lit else []
+    held = [name for name in ("confirm_key", "cancel_key") if name in named]
+    told += [f"{name} is held down" for name in held if not pins.input(named[name]).value]
+    switch = case_switch(board, pins)
+    if switch is not None:
+        told.append("the case is open" if switch.is_open() else "the case is shut")
+    return ", ".join(told) or "they answer"
 
 
 def thermal(board: Board) -> ThermalPrinter | None:

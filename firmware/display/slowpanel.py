@@ -54,6 +54,10 @@ class SlowPanel:
             if self._fault is not None:
                 raise self._fault.with_traceback(None)  # or each telling would lengthen it
 
+    def try_once(self, shown: Shown) -> None:
+        """Its first picture, at once and in this thread.  Raises whatever the device raises."""
+        self._show(self._compose(shown)[0])
+
     def close(self, deadline_s: float = 1.0) -> None:
         """Ends when the newest message stands, or has failed, or at the deadline."""
         until = time.monotonic() + deadline_s

@@ -28,6 +28,10 @@ log = logging.getLogger(__name__)
 DEBOUNCE_MS = 20
 _DUTY = 50  # percent
 _loading = threading.Lock()  # environment and working directory are those of the process
+_WHAT_TO_DO = (
+    "no pin can be had: is this a Raspberry Pi, may this user open /dev/gpiochip* (group gpio), "
+    "does another program hold the pin?"
+)
 
 _Part = TypeVar("_Part", "Input", "Output", "Tone")
 
@@ -102,8 +106,10 @@ class Pins:
                 if self._library is None:
                     self._library = self._load()
                 return act(self._library)
+            except ImportError as error:
+                raise GpioError(f"{error}: make environment-hardware installs it") from error
             except Exception as error:  # each library has its own, and lgpio's derive from nothing
-                raise GpioError(f"GPIO: {type(error).__name__}: {error}") from error
+                raise GpioError(f"{type(error).__name__}: {error}; {_WHAT_TO_DO}") from error
 
     def close(self) -> None:
         """Every pin becomes an input again; the threads end."""

@@ -52,11 +52,14 @@ class I2cDevice:
 
 def open_i2c(device: str, address: int) -> I2cDevice:
     """device: "/dev/i2c-1".  Raises TransportError."""
-    from smbus2 import SMBus
-
     try:
+        from smbus2 import SMBus
+
         return I2cDevice(SMBus(device), address, device)
+    except ImportError as error:
+        raise TransportError(f"{error}: make environment-hardware installs it") from None
     except OSError as error:
         raise TransportError(
-            f"{error}: switch the bus on (dtparam=i2c_arm=on), check the device in board.toml"
+            f"{device} cannot be opened ({error.strerror}): switch the bus on "
+            "(dtparam=i2c_arm=on), check the device in board.toml"
         ) from None

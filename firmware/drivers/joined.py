@@ -50,3 +50,7 @@ class JoinedKeys:
             return None
         finally:
             self._asked_at = self._monotonic()
+
+    def look(self) -> str:
+        """What the pad says of itself.  Raises OSError."""
+        return self._pad.look()

@@ -18,6 +18,9 @@ class Keyboard(Protocol):
     def key(self, timeout_s: float, interrupted: Callable[[], bool]) -> str | None:
         """As pad.Keys.key."""
 
+    def look(self) -> str:
+        """What is known of it without a PIN.  Raises OSError."""
+
 
 class KeyedPad:
     """Keys (drivers/pad.py) of a plain keyboard.
@@ -77,3 +80,7 @@ class KeyedPad:
 
     def key(self, timeout_s: float, interrupted: Callable[[], bool]) -> str | None:
         return self._keyboard.key(timeout_s, interrupted)
+
+    def look(self) -> str:
+        """As Keyboard.look."""
+        return self._keyboard.look()

@@ -49,9 +49,14 @@ class Scanner:
         was_free, self._is_free = self._is_free, False
         if not was_free or len(closed) > 1:
             return None
-        ((row, column),) = closed
-        name = self._layout[row][column]
+        (crossing,) = closed
+        name = self.name(crossing)
         return None if name == NO_KEY else name
+
+    def name(self, crossing: Crossing) -> str:
+        """Of the key there, or NO_KEY."""
+        row, column = crossing
+        return self._layout[row][column]
 
 
 class Wires(Protocol):
@@ -77,6 +82,11 @@ class MatrixKeys:
         self._scanner = Scanner(layout)
         self._monotonic = monotonic
         self._sleep = sleep
+
+    def look(self) -> str:
+        """The keys that are down now.  Raises OSError when the pins cannot be had."""
+        down = [self._scanner.name(each) for each in sorted(self._wires.closed())]
+        return f"held down: {', '.join(down)}" if down else "its pins answer, no key is down"
 
     def key(self, timeout_s: float, interrupted: Callable[[], bool]) -> str | None:
         ends = self._monotonic() + timeout_s

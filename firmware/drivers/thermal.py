@@ -108,4 +108,14 @@ class ThermalPrinter:
             raise
         except Exception as error:
             self.close()
-            raise TransportError(f"the printer on {self._device} failed: {error}") from None
+            raise TransportError(f"the printer on {self._device} failed: {_why(error)}") from None
+
+
+def _why(error: Exception) -> str:
+    """In one line, of the kernel's error beneath where there is one."""
+    if isinstance(error, ImportError):
+        return f"{error}: make environment-hardware installs it"
+    beneath = error.__cause__ or error.__context__ or error
+    if isinstance(beneath, OSError) and beneath.errno:
+        return f"{os.strerror(beneath.errno)}: check its cable, and the address in board.toml"
+    return " ".join(str(error).split())

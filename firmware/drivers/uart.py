@@ -7,6 +7,7 @@ modem lines here.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import termios
 
@@ -15,6 +16,10 @@ import serial
 from firmware.outcome import TransportError
 
 WRITE_S = 10.0
+_HINTS = {
+    errno.EACCES: "this user must be in its group (dialout)",
+    errno.EAGAIN: "it is locked: another program or a console has it",
+}
 
 
 def open_uart(device: str, baud: int, parity: str = "N", stop_bits: int = 1) -> Uart:
@@ -35,9 +40,10 @@ def open_uart(device: str, baud: int, parity: str = "N", stop_bits: int = 1) -> 
         )
         return Uart(line, device)
     except (serial.SerialException, termios.error, ValueError) as error:
-        raise TransportError(
-            f"{device}: {error}: check the cable and the device in board.toml"
-        ) from None
+        number = getattr(error, "errno", None)
+        why = os.strerror(number) if number else str(error)
+        hint = _HINTS.get(number or 0, "check the cable and the device in board.toml")
+        raise TransportError(f"{device} cannot be opened ({why}): {hint}") from None
 
 
 class Uart:
