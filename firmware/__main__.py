@@ -145,7 +145,7 @@ def _run_card(board: Board, board_path: Path | None) -> int:
     supervisor = supervise.from_environment()
     supervisor.warn_if_short(board.timing.exchange_s)
     header = parts.header(board)
-    surfaces = [*parts.surfaces(board), *parts.signals(board, header), supervisor]
+    surfaces = [*parts.surfaces(board, header), *parts.signals(board, header), supervisor]
     display = Display(surfaces, parts.language(board))
     keys = parts.keys(board, header)
     pad = parts.pad(board, header, keys)

@@ -22,7 +22,7 @@ from firmware.display.slowpanel import SlowPanel
 from firmware.display.window import Window
 from firmware.drivers import padkey
 from firmware.drivers.case_switch import CaseSwitch
-from firmware.drivers.gpio import Pins, load_library, open_pins
+from firmware.drivers.gpio import Pins, open_pins
 from firmware.drivers.gpio_lines import GpioLines
 from firmware.drivers.joined import JoinedKeys
 from firmware.drivers.keys import Keys
@@ -171,7 +171,7 @@ def signals(board: Board, pins: Pins) -> list[Lamp | Buzzer]:
     return found
 
 
-def surfaces(board: Board) -> list[Surface]:
+def surfaces(board: Board, pins: Pins) -> list[Surface]:
     """What messages are read on; none on a headless unit."""
     display = board.display
     if display is None:
@@ -184,17 +184,17 @@ def surfaces(board: Board) -> list[Surface]:
 
         found.append(Picture(display.panel_png, display.large))
     if display.panel is not None:
-        found.append(panel(board, display.panel))
+        found.append(panel(board, display.panel, pins))
     return found
 
 
-def panel(board: Board, named: Panel) -> SlowPanel:
+def panel(board: Board, named: Panel, pins: Pins) -> SlowPanel:
     """Drawn in a thread of its own.  Its drivers are imported where there is one."""
     is_large = board.display is not None and board.display.large
     from firmware.display import panel as panels
 
     def gpio() -> Any:
-        return load_library(board.pins.chip)
+        return pins.ask(lambda library: library)
 
     if named.kind in LETTERS:
         from firmware.drivers import hd44780
@@ -229,7 +229,7 @@ def looks(board: Board, pins: Pins) -> list[Look]:
     if display is not None and display.panel is not None:
         named = display.panel
         address = f"{named.kind} {named.bus}"
-        found.append(("panel", address, partial(_panel_told, board, named)))
+        found.append(("panel", address, partial(_panel_told, board, named, pins)))
     device = thermal(board)
     if device is not None and board.printer is not None:
         found.append(("printer", board.printer.address, device.look))
@@ -244,12 +244,12 @@ def _pad_told(board: Board, pins: Pins) -> str:
     return "none" if found is None else found.look()
 
 
-def _panel_told(board: Board, named: Panel) -> str:
+def _panel_told(board: Board, named: Panel, pins: Pins) -> str:
     """After it was written to.  Raises whatever its libraries do."""
     display = Display([], language(board))
     display.show("STOPPED")
     assert display.current is not None
-    panel(board, named).try_once(display.current)
+    panel(board, named, pins).try_once(display.current)
     said = "answers" if named.scheme == "i2c" else "was written to, and cannot answer"
     return f"{said}: look whether all of the message STOPPED stands on it"
 

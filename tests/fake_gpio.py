@@ -12,7 +12,7 @@ from typing import Any
 
 
 class FakeGpio:
-    BCM, OUT, IN, BOTH, PUD_UP, PUD_DOWN = 11, 0, 1, 33, 22, 21
+    BCM, OUT, IN, BOTH, PUD_UP, PUD_DOWN, LOW = 11, 0, 1, 33, 22, 21, 0
 
     def __init__(self, *, has_edges: bool = True):
         self.levels: dict[int, int] = {}

@@ -129,11 +129,16 @@ def test_pins_at_a_reader_that_switches_itself_are_refused():
 
 
 def test_a_look_at_the_pins_says_what_they_do(library):
-    board = board_with("[pins]\ncard_led = 17\nconfirm_key = 5\ncancel_key = 6\ntamper = 23\n")
+    board = board_with(
+        "[pins]\ncard_led = 17\nbuzzer = 22\nconfirm_key = 5\ncancel_key = 6\ntamper = 23\n"
+    )
     library.levels |= {5: 0, 6: 1, 17: 1, 23: 0}
     pins = Pins(lambda: library)
-    assert parts.pins_told(board, pins) == "confirm_key is held down, the case is shut"
+    assert parts.pins_told(board, pins) == (
+        "card_led and buzzer on for 0.4 s, confirm_key is held down, the case is shut"
+    )
     assert library.levels[17] == 0
+    assert [hertz > 0 for _, hertz in library.tones] == [True, False]
     library.is_broken = True
     with pytest.raises(OSError, match="no such chip"):
         parts.pins_told(board, pins)

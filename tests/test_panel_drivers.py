@@ -251,7 +251,7 @@ def test_only_lines_that_changed_are_sent(bus: Any) -> None:
 
 def surface(lines: str) -> Any:
     loaded = board.parse(SMALL + "[display.panel]\n" + lines, "/unit/board.toml")
-    (found,) = parts.surfaces(loaded)
+    (found,) = parts.surfaces(loaded, parts.header(loaded))
     return found
 
 
