@@ -19,7 +19,7 @@ from pathlib import Path
 from firmware.board_display import Display, check_panel, panel_pins
 from firmware.board_keys import Menu, Pad, check_menu, check_pad, pins_of
 from firmware.board_lines import Place, dotted, find_lines
-from firmware.board_parts import SLOT_PINS, Pins, Printer, Psam, Reader
+from firmware.board_parts import Pins, Printer, Psam, Reader
 from firmware.board_schema import BoardError, File, part, parts, read, settings
 from firmware.board_sections import (
     Clock,
@@ -37,6 +37,7 @@ from firmware.board_sections import (
     Unit,
     Uplink,
 )
+from firmware.board_slots import bus_pins, check_slot, slot_pins
 
 __all__ = ["Board", "BoardError", "load", "parse"]
 
@@ -159,16 +160,37 @@ def _pins(board: Board) -> list[tuple[Place, int]]:
     found: list[tuple[Place, int]] = [
         (("pins", name), pin) for name, pin in board.pins.named().items()
     ]
-    slots: list[tuple[Place, Reader | Psam]] = [(("psam",), board.psam)]
-    slots += [(("reader", index), each) for index, each in enumerate(board.readers)]
-    for place, slot in slots:
-        wired = {name: getattr(slot, name) for name in SLOT_PINS}
-        found += [((*place, name), pin) for name, pin in wired.items() if pin is not None]
+    for place, slot in _slots(board):
+        found += slot_pins(place, slot)
     return [*found, *pins_of(board.pad), *panel_pins(board.display)]
 
 
+def _slots(board: Board) -> list[tuple[Place, Reader | Psam]]:
+    readers = [(("reader", index), each) for index, each in enumerate(board.readers)]
+    return [(("psam",), board.psam), *readers]
+
+
+def _buses(board: Board) -> dict[Place, str]:
+    """The device under /dev that each part is at, where it is one."""
+    found = _addresses(board)
+    if board.printer is not None:
+        found["printer", "address"] = board.printer.address
+    if board.uplink.serial is not None:
+        found["uplink", "serial", "device"] = str(board.uplink.serial.device)
+    if board.display is not None and board.display.panel is not None:
+        panel = board.display.panel
+        at = {"i2c": "/dev/i2c-{}", "spi": "/dev/spi{}.{}"}.get(panel.scheme, "")
+        numbers = panel.i2c[:1] if panel.scheme == "i2c" else panel.spi if at else ()
+        found["display", "panel", "bus"] = at.format(*numbers)
+    return found
+
+
 def _check_pins(board: Board, file: File) -> None:
+    for place, slot in _slots(board):
+        check_slot(place, slot, file)
     users: dict[int, str] = {}
+    for place, pin, bus in bus_pins(_buses(board)):
+        users.setdefault(pin, f"{bus}, {dotted(place)}")
     for place, pin in _pins(board):
         if pin in users:
             raise file.error(

@@ -88,3 +88,8 @@ def test_nothing_installed_is_told_as_such(installed):
     installed.clear()
     with pytest.raises(ValueError, match="known here: none"):
         registry.open_pad("sim:keys")
+
+
+def test_lines_of_a_slot_that_switches_itself_are_refused():
+    with pytest.raises(ValueError, match="remove power_pin"):
+        registry.open_reader("pcsc:*", object())

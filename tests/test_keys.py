@@ -120,14 +120,6 @@ def test_pin_zero_is_a_lamp_and_a_key():
     pins.close()
 
 
-def test_pins_at_a_reader_that_switches_itself_are_refused():
-    board = boards.parse(BOARD.replace('#psam"', '#psam"\nreset_pin = 0'), "/unit/board.toml")
-    pins = parts.header(board)
-    with pytest.raises(parts.AddressError, match="remove power_pin"):
-        parts.psam(board, pins)
-    pins.close()
-
-
 def test_a_look_at_the_pins_says_what_they_do(library):
     board = board_with(
         "[pins]\ncard_led = 17\nbuzzer = 22\nconfirm_key = 5\ncancel_key = 6\ntamper = 23\n"
