@@ -344,6 +344,8 @@ class Terminal:
         while self._unit.monotonic() < until:
             if self._is_cancelled():
                 return outcome("CANCELLED")
+            if (refused := self._unit.look_at_case()) is not None:
+                return refused
             cards = self._cards()
             if cards is None:
                 return outcome("READER_MISSING")
@@ -353,7 +355,7 @@ class Terminal:
             if not cards:
                 self._must_leave = False
             elif not self._must_leave:
-                return self._unit.look_at_case() or cards[0]
+                return cards[0]
             prompt = "REMOVE_CARD" if self._must_leave else "INSERT_CARD"
             if prompt != shown:
                 self._unit.show(prompt, amount=amount)

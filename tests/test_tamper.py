@@ -144,6 +144,16 @@ def test_no_pin_is_taken_when_the_case_opens_while_a_card_is_awaited(case: Case)
     assert case.loop.rig.exchanges == []
 
 
+def test_an_opening_while_a_card_is_awaited_is_journaled_and_said_at_once(case: Case) -> None:
+    """Nobody brings a card; whoever opened the case may cut the power soon."""
+    answer = case.loop.ask()
+    case.loop.plan(1, case.switch.open_and_shut)
+    shown = case.loop.run(2)
+    assert name_of(answer) == "TAMPERED"
+    assert shown[-1] == "TAMPERED"
+    assert len(case.records()) == 1
+
+
 def open_while_typing(case: Case) -> None:
     pad = case.loop.unit.pad
     assert pad is not None
