@@ -1,5 +1,7 @@
 """Issue 6.2: a bare UART as a line: damaged characters, cards that come and go, a device too."""
 
+import os
+import pty
 import termios
 import time
 
@@ -9,7 +11,7 @@ from firmware.drivers import contact
 from firmware.drivers.characters import Marks
 from firmware.drivers.iso7816 import open_iso7816
 from firmware.drivers.lines import ModemLines
-from firmware.drivers.uart import open_uart
+from firmware.drivers.uart import Uart, open_uart
 from firmware.outcome import TransportError
 from simulator.contact import ContactCard
 from simulator.contact_atr import Nature
@@ -215,6 +217,22 @@ def test_modem_lines_reset_and_feed_the_card(is_inverted):
     lines.reset(False)
     lines.power(False)
     assert (modem.dtr, modem.rts) == (False, is_inverted)
+
+
+@pytest.mark.parametrize(("modem", "rts"), [("phoenix", True), ("smartmouse", False)])
+def test_a_slot_on_modem_lines_has_no_supply_until_a_card_is_powered(monkeypatch, modem, rts):
+    """pyserial raises DTR and RTS when it opens: a card would be pushed into a live slot."""
+    lines = {"dtr": True, "rts": True}
+    monkeypatch.setattr(Uart, "set_dtr", lambda _, active: lines.update(dtr=active))
+    monkeypatch.setattr(Uart, "set_rts", lambda _, active: lines.update(rts=active))
+    monkeypatch.setattr(Uart, "carrier", lambda _: False)
+    master, slave = pty.openpty()
+    reader = open_iso7816(f"{os.ttyname(slave)}?modem={modem}&detect=dcd")
+    assert reader.cards_in_reach() == 0
+    assert lines == {"dtr": False, "rts": rts}
+    reader.close()
+    os.close(master)
+    os.close(slave)
 
 
 def test_dcd_tells_of_a_card_only_where_it_is_wired():

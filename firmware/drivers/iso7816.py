@@ -254,7 +254,9 @@ class Iso7816Reader:
         return Contact(self._characters, clock_hz, bauds, self._watch)
 
     def _open(self) -> None:
-        """Now, if it is not open: a device that was not there may have come."""
+        """Now, if it is not open: a device that was not there may have come.  The slot is off at
+        first, though a UART that is opened raises its modem lines.
+        """
         if self._uart is not None:
             return
         wiring = self._wiring
@@ -264,6 +266,12 @@ class Iso7816Reader:
             uart, is_inverted=wiring.is_inverted, has_switch=wiring.has_switch
         )
         self._uart = uart
+        try:
+            self._lines.reset(True)
+            self._lines.power(False)
+        except TransportError:
+            self._close_line()
+            raise
 
     def _fail(self, error: TransportError) -> None:
         self.power_off()
