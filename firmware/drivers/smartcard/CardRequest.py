@@ -1,6 +1,15 @@
 """Waiting for a card."""
 
 
+def __getattr__(name):
+    """pyscard's module has PCSCCardRequest by its import."""
+    if name != "PCSCCardRequest":
+        raise AttributeError(name)
+    from .pcsc.PCSCCardRequest import PCSCCardRequest
+
+    return PCSCCardRequest
+
+
 class CardRequest:
     """See AbstractCardRequest.  Leaving `with` gives the PC/SC context back."""
 

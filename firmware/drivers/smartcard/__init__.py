@@ -5,7 +5,21 @@ Works as `firmware.drivers.smartcard`, as `smartcard` after install(), and, with
 the path, as `smartcard`.  Importing it loads nothing else.
 """
 
+import sys
+
 __all__ = ["Session", "install", "listReaders"]
+
+if hasattr(sys, "meta_path"):  # MicroPython's modules have no class of ours
+
+    class _Package(type(sys)):  # type: ignore[misc]
+        """Its attribute `Session` is the class, also after `import smartcard.Session`."""
+
+        def __setattr__(self, name, value):
+            if name == "Session" and isinstance(value, type(sys)):
+                value = value.Session
+            super().__setattr__(name, value)
+
+    sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name):
@@ -13,6 +27,7 @@ def __getattr__(name):
     if name == "Session":
         from .Session import Session
 
+        globals()[name] = Session  # the import has put the module there
         return Session
     if name == "listReaders":
         from .System import listReaders

@@ -7,6 +7,19 @@ program that imported `smartcard.System` alone.
 import sys
 
 
+def public(own, names):
+    """For __all__: what a module defines, and those `names` (words) that its __getattr__ finds, so
+    that `from module import *` gives what pyscard's gives."""
+    return [each for each in own if not each.startswith("_")] + names.split()
+
+
+def found(name, places):
+    """An attribute of another module.  places: {name: "package.module"}.  Raises AttributeError."""
+    if name not in places:
+        raise AttributeError(name)
+    return getattr(__import__(places[name], None, None, (name,)), name)
+
+
 def submodule(package, name):
     """The module package.name.  Raises AttributeError: called by the package's __getattr__."""
     full = package + "." + name
@@ -17,4 +30,4 @@ def submodule(package, name):
             pass
         else:
             return sys.modules[full]
-    raise AttributeError(name)
+    raise AttributeError("module '%s' has no attribute '%s'" % (package, name))

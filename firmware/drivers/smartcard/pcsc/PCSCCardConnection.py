@@ -3,6 +3,7 @@
 from .. import scard
 from ..CardConnection import CardConnection
 from ..Exceptions import CardConnectionException, NoCardException, SmartcardException
+from ..lazy import public
 from .dropped import Held, close_with, leave
 
 _NO_CARD = (scard.SCARD_W_REMOVED_CARD, scard.SCARD_E_NO_SMARTCARD)
@@ -62,7 +63,7 @@ class PCSCCardConnection(CardConnection):
         self.disposition = scard.SCARD_UNPOWER_CARD
         self._active = None
         hresult, hcontext = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
-        _check(hresult, "Failed to establish context")
+        _check(hresult, "Failed to establish context : ")
         self._hold(hcontext)
 
     def connect(self, protocol=None, mode=None, disposition=None):
@@ -78,11 +79,11 @@ class PCSCCardConnection(CardConnection):
             raise CardConnectionException("Context already released")
         if self.hcard is not None:
             self._drop()
-        protocols = translateprotocolmask(protocol or self.defaultprotocol)
+        protocols = self._wanted(protocol, self.defaultprotocol)
         mode = scard.SCARD_SHARE_SHARED if mode is None else mode
+        self.disposition = scard.SCARD_UNPOWER_CARD if disposition is None else disposition
         hresult, hcard, active = self._ask_for_card(mode, protocols)
         _check_card(hresult, "Unable to connect", protocols)
-        self.disposition = scard.SCARD_UNPOWER_CARD if disposition is None else disposition
         self._take(hcard, active)
 
     def reconnect(self, protocol=None, mode=None, disposition=None):
@@ -90,7 +91,7 @@ class PCSCCardConnection(CardConnection):
         disconnect(), a warm reset without one.  After a failure the object is unconnected."""
         CardConnection.reconnect(self, protocol)
         self._need_card()
-        protocols = translateprotocolmask(protocol or self.defaultprotocol)
+        protocols = self._wanted(protocol, self.defaultprotocol)
         mode = scard.SCARD_SHARE_SHARED if mode is None else mode
         disposition = scard.SCARD_RESET_CARD if disposition is None else disposition
         hresult, active = self._call(scard.SCardReconnect, self.hcard, mode, protocols, disposition)
@@ -108,7 +109,7 @@ class PCSCCardConnection(CardConnection):
         hcard = self.hcard
         self.hcard = self._held.hcard = None
         hresult = self._call(scard.SCardDisconnect, hcard, self.disposition)
-        _check(hresult, "Failed to disconnect")
+        _check(hresult, "Failed to disconnect: ")
 
     def release(self):
         """disconnect(), and give the context back: this object cannot connect again."""
@@ -126,7 +127,7 @@ class PCSCCardConnection(CardConnection):
         """The ATR as a list of ints."""
         self._need_card()
         hresult, _, _, _, atr = self._call(scard.SCardStatus, self.hcard)
-        _check(hresult, "Failed to get status")
+        _check(hresult, "Failed to get status: ")
         return atr
 
     def getProtocol(self):
@@ -140,7 +141,10 @@ class PCSCCardConnection(CardConnection):
     def doTransmit(self, command, protocol=None):
         header = _HEADERS.get(self.getProtocol() if protocol is None else protocol)
         if header is None:
-            raise CardConnectionException("Invalid protocol in transmit: T0, T1 or RAW")
+            raise CardConnectionException(
+                "Invalid protocol in transmit: must be CardConnection.T0_protocol, "
+                "CardConnection.T1_protocol, or CardConnection.RAW_protocol"
+            )
         hcard = self.hcard
         if hcard is None:
             raise CardConnectionException("Card not connected")
@@ -149,7 +153,7 @@ class PCSCCardConnection(CardConnection):
         else:
             hresult, response = self._call(scard.SCardTransmit, hcard, header, command)
         if hresult:
-            _check(hresult, "Failed to transmit with protocol " + _names(header))
+            _check(hresult, "Failed to transmit with protocol %s. " % _names(header))
         if len(response) < 2:
             raise CardConnectionException("Card returned no valid response", hresult)
         sw2 = response.pop()
@@ -160,7 +164,8 @@ class PCSCCardConnection(CardConnection):
         self._need_card()
         hresult, response = self._call(scard.SCardControl, self.hcard, controlCode, command or [])
         if hresult != scard.SCARD_S_SUCCESS:
-            raise SmartcardException("Failed to control", hresult)
+            words = scard.SCardGetErrorMessage(hresult)
+            raise SmartcardException("Failed to control " + words, hresult)
         return response
 
     def doGetAttrib(self, attribId):
@@ -168,28 +173,30 @@ class PCSCCardConnection(CardConnection):
         self._need_card()
         hresult, response = self._call(scard.SCardGetAttrib, self.hcard, attribId)
         if hresult != scard.SCARD_S_SUCCESS:
-            raise SmartcardException("Failed to getAttrib", hresult)
+            words = scard.SCardGetErrorMessage(hresult)
+            raise SmartcardException("Failed to getAttrib " + words, hresult)
         return response
 
     def beginTransaction(self):
         """Raises CardConnectionException."""
         self._need_card()
-        _check(self._call(scard.SCardBeginTransaction, self.hcard), "Failed to lock")
+        hresult = self._call(scard.SCardBeginTransaction, self.hcard)
+        _check(hresult, "Failed to lock with SCardBeginTransaction: ")
 
     def endTransaction(self, disposition=scard.SCARD_LEAVE_CARD):
         """Raises CardConnectionException."""
         self._need_card()
         hresult = self._call(scard.SCardEndTransaction, self.hcard, disposition)
-        _check(hresult, "Failed to unlock")
+        _check(hresult, "Failed to unlock with SCardEndTransaction: ")
 
     def connect_exclusively(self, protocol=None):
         """Not pyscard's.  Connect again so that nobody else can; raises CardConnectionException,
         and is unconnected then."""
         self._need_card()
-        protocols = translateprotocolmask(protocol or self.getProtocol())
+        protocols = self._wanted(protocol, self.getProtocol())
         self._drop()
         hresult, hcard, active = self._ask_for_card(scard.SCARD_SHARE_EXCLUSIVE, protocols)
-        _check_card(hresult, "Failed to connect with SCARD_SHARE_EXCLUSIVE", protocols)
+        _check(hresult, "Failed to connect with SCARD_SHARE_EXCLUSIVE")
         self._take(hcard, active)
 
     def _ask_for_card(self, mode, protocols):
@@ -232,6 +239,11 @@ class PCSCCardConnection(CardConnection):
         self._held.disposition = self.disposition
         self._active = _from_pcsc(active)
 
+    def _wanted(self, protocol, otherwise):
+        """PC/SC's mask; a protocol that is none (PC/SC's own RAW) asks for the others, as in
+        pyscard."""
+        return translateprotocolmask(protocol) or translateprotocolmask(otherwise)
+
     def _need_card(self):
         if self.hcard is None:
             raise CardConnectionException("Card not connected")
@@ -245,14 +257,25 @@ class PCSCCardConnection(CardConnection):
 def _check_card(hresult, doing, protocols):
     if hresult in _NO_CARD:
         raise NoCardException(doing, hresult)
-    _check(hresult, "%s with protocol %s" % (doing, _names(protocols)))
+    _check(hresult, "%s with protocol: %s. " % (doing, _names(protocols)))
 
 
 def _check(hresult, doing):
+    """Programs compare the message, so it is pyscard's: what failed, and libpcsclite's words."""
     if hresult != scard.SCARD_S_SUCCESS:
-        raise CardConnectionException(doing, hresult)
+        raise CardConnectionException(doing + scard.SCardGetErrorMessage(hresult), hresult)
 
 
 def __getattr__(name):
     """scard's names: pyscard's module has them, too."""
     return scard.named(name)
+
+
+__all__ = public(
+    globals(),
+    "SCARD_E_INVALID_VALUE SCARD_E_NO_SMARTCARD SCARD_PCI_RAW SCARD_PCI_T0 SCARD_PCI_T1"
+    " SCARD_PROTOCOL_RAW SCARD_PROTOCOL_T0 SCARD_PROTOCOL_T1 SCARD_PROTOCOL_T15 SCARD_RESET_CARD"
+    " SCARD_S_SUCCESS SCARD_SCOPE_USER SCARD_SHARE_SHARED SCARD_UNPOWER_CARD SCARD_W_REMOVED_CARD"
+    " SCardConnect SCardControl SCardDisconnect SCardEstablishContext SCardGetAttrib"
+    " SCardGetErrorMessage SCardReconnect SCardReleaseContext SCardStatus SCardTransmit",
+)

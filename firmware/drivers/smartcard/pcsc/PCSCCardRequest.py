@@ -14,6 +14,7 @@ from ..Exceptions import (
     CardRequestTimeoutException,
     ListReadersException,
 )
+from ..lazy import public
 from .dropped import Held, close_with
 from .PCSCReader import PCSCReader
 
@@ -81,12 +82,16 @@ class PCSCCardRequest(AbstractCardRequest):
         deadline = Deadline(self.timeout)
         states = self._look()
         old = _cards_of(states) if self.newcardonly else {}
+        # A card of another kind is asked again when it, or its use, is another.
+        refused: "dict[str, object]" = {}
         while True:
             for name, state, atr in states:
-                if _is_card(state) and old.get(name) != _card_of(state):
+                seen = (_card_of(state), state & scard.SCARD_STATE_EXCLUSIVE, atr)
+                if _is_card(state) and old.get(name) != seen[0] and refused.get(name) != seen:
                     service = self._service(name, atr)
                     if service is not None:
                         return service
+                    refused[name] = seen
             states = self._wait(states, deadline)
 
     def waitforcardevent(self):
@@ -181,3 +186,13 @@ def _cards_of(states):
 def __getattr__(name):
     """scard's names: pyscard's module has them, too."""
     return scard.named(name)
+
+
+__all__ = public(
+    globals(),
+    "INFINITE SCARD_E_CANCELLED SCARD_E_NO_READERS_AVAILABLE SCARD_E_NO_SERVICE"
+    " SCARD_E_SERVICE_STOPPED SCARD_E_SYSTEM_CANCELLED SCARD_E_TIMEOUT SCARD_E_UNKNOWN_READER"
+    " SCARD_SCOPE_USER SCARD_STATE_CHANGED SCARD_STATE_PRESENT SCARD_STATE_UNAWARE SCARD_S_SUCCESS"
+    " SCardCancel SCardEstablishContext SCardGetErrorMessage SCardGetStatusChange SCardListReaders"
+    " SCardReleaseContext",
+)

@@ -4,6 +4,7 @@ What listing readers does not need, connections and exceptions, is imported when
 """
 
 from .. import scard
+from ..lazy import found, public
 from ..reader.Reader import Reader
 
 
@@ -83,6 +84,26 @@ class _Context:
         scard.SCardReleaseContext(self._hcontext)
 
 
+_SMARTCARD = __name__[: -len(".pcsc.PCSCReader")]
+_ELSEWHERE = {"CardConnectionDecorator": _SMARTCARD + ".CardConnectionDecorator"}
+_ELSEWHERE["PCSCCardConnection"] = _SMARTCARD + ".pcsc.PCSCCardConnection"
+for _name in ("CardServiceNotFound", "CardServiceStopped", "NoCard"):
+    _ELSEWHERE[_name + "Exception"] = _SMARTCARD + ".Exceptions"
+for _name in ("AddReaderToGroup", "EstablishContext", "IntroduceReader", "ListReaders"):
+    _ELSEWHERE[_name + "Exception"] = _SMARTCARD + ".pcsc.PCSCExceptions"
+for _name in ("ReleaseContext", "RemoveReaderFromGroup"):
+    _ELSEWHERE[_name + "Exception"] = _SMARTCARD + ".pcsc.PCSCExceptions"
+
+
 def __getattr__(name):
-    """scard's names: pyscard's module has them, too."""
-    return scard.named(name)
+    """What pyscard's module has by its imports."""
+    return found(name, _ELSEWHERE) if name in _ELSEWHERE else scard.named(name)
+
+
+__all__ = public(
+    globals(),
+    " ".join(_ELSEWHERE) + " SCARD_E_DUPLICATE_READER SCARD_E_NO_READERS_AVAILABLE"
+    " SCARD_E_NO_SERVICE SCARD_E_SERVICE_STOPPED SCARD_SCOPE_USER SCARD_S_SUCCESS"
+    " SCardAddReaderToGroup SCardEstablishContext SCardIntroduceReader SCardListReaders"
+    " SCardReleaseContext SCardRemoveReaderFromGroup",
+)

@@ -2,7 +2,7 @@
 
 
 class Reader:
-    """Equal to another reader, or to a str, of the same name."""
+    """Equal to another reader of the same name and kind; to no str."""
 
     def __init__(self, readername):
         self.name = readername
@@ -17,7 +17,7 @@ class Reader:
         """A connection that is not connected yet."""
 
     def __eq__(self, other):
-        return self.name == getattr(other, "name", other)
+        return isinstance(other, type(self)) and self.name == other.name
 
     def __ne__(self, other):
         return not self == other
@@ -29,4 +29,4 @@ class Reader:
         return self.name
 
     def __repr__(self):
-        return repr(self.name)
+        return "'%s'" % self.name

@@ -33,7 +33,7 @@ def use_library(library):
 
 def named(name):
     """A function or constant of this module by its name.  Raises AttributeError for others."""
-    if name[:5] not in ("SCard", "SCARD") or name not in globals():
+    if name[:5] not in ("SCard", "SCARD", "INFIN") or name not in globals():
         raise AttributeError(name)
     return globals()[name]
 
@@ -48,6 +48,13 @@ def _check_ints(*values):
     for value in values:
         if not isinstance(value, int):
             raise TypeError("a handle, a mode or a code is an int")
+
+
+def _name(text):
+    """A reader's name as bytes."""
+    if not isinstance(text, str):
+        raise TypeError("a reader is given by its name, a str")
+    return text.encode()
 
 
 def _to_bytes(values):
@@ -82,6 +89,8 @@ def SCardCancel(hcontext):
 def SCardListReaders(hcontext, readergroups=()):
     """[hresult, names].  pcsc-lite has one group, so readergroups changes nothing."""
     _check_ints(hcontext)
+    if not isinstance(readergroups, (list, tuple)):
+        raise TypeError("reader groups are a list of str")
     code, names = _library().list_readers(hcontext)
     return [code, _split(names)]
 
@@ -96,9 +105,7 @@ def SCardListReaderGroups(hcontext):
 def SCardConnect(hcontext, readername, dwShareMode, dwPreferredProtocols):
     """[hresult, hcard, active protocol]."""
     _check_ints(hcontext, dwShareMode, dwPreferredProtocols)
-    return list(
-        _library().connect(hcontext, readername.encode(), dwShareMode, dwPreferredProtocols)
-    )
+    return list(_library().connect(hcontext, _name(readername), dwShareMode, dwPreferredProtocols))
 
 
 def SCardReconnect(hcard, dwShareMode, dwPreferredProtocols, dwInitialization):
@@ -139,7 +146,11 @@ def SCardGetStatusChange(hcontext, dwTimeout, readerstatelist):
     _check_ints(hcontext, dwTimeout)
     if not 0 <= dwTimeout <= INFINITE:
         raise ValueError("a time-out is 0..INFINITE ms")
-    known = [(each[0].encode(), each[1] & ~SCARD_STATE_CHANGED) for each in readerstatelist]
+    known = []
+    for each in readerstatelist:
+        if len(each) < 2:
+            raise TypeError("a reader's state is a tuple (name, state[, ATR])")
+        known.append((_name(each[0]), each[1] & ~SCARD_STATE_CHANGED))
     code, seen = _library().status_change(hcontext, dwTimeout, known)
     return [
         code,
