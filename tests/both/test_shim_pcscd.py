@@ -22,7 +22,7 @@ def test_the_readers_have_names():
     names = [str(each) for each in readers()]
     assert USER_READER in names
     assert PSAM_READER in names
-    assert reader() == USER_READER
+    assert str(reader()) == USER_READER
     assert reader() != reader(PSAM_READER)
 
 
