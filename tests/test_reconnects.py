@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pty
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from firmware.channel import Reader
 from firmware.drivers import hd44780, luma_panel, spi
@@ -94,6 +96,33 @@ def test_a_panel_of_dots_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("smbus2.SMBus", DeadBus)
     panel = luma_panel.LumaPanel("ssd1306", luma_panel.on_i2c(1, 0x3C))
     fails(lambda: panel.show(None))
+
+
+def test_a_panel_of_dots_with_a_loose_wire(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes back each time, and goes each time: nothing of the one before is kept."""
+    is_loose = False
+
+    class Bus(DeadBus):
+        def _answers(self, *_: Any) -> None:
+            if is_loose:
+                self._silent()
+
+        write_byte = write_byte_data = write_i2c_block_data = i2c_rdwr = _answers
+
+    monkeypatch.setattr("smbus2.SMBus", Bus)
+    panel = luma_panel.LumaPanel("ssd1306", luma_panel.on_i2c(1, 0x3C))
+    pictures = [Image.new("1", (128, 64), each) for each in (0, 1)]
+
+    def come_and_go() -> None:
+        nonlocal is_loose
+        is_loose = False
+        panel.show(pictures[0])
+        is_loose = True
+        panel.show(pictures[1])
+
+    fails(come_and_go, 20)
+    gc.collect()
+    assert sum(type(each).__name__ == "ssd1306" for each in gc.get_objects()) <= 1
 
 
 def test_an_spi_bus_that_takes_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ class LumaPanel:
         bus = self._connect()
         try:
             if self._kind in OLED:
-                bus.command(NOP)  # luma keeps for ever what it once opened: so first ask
+                bus.command(NOP)  # a bus opens without a panel, too: so first ask
             device = self._make(bus)
         except Exception:
             bus.cleanup()
@@ -62,6 +62,7 @@ class LumaPanel:
         return device
 
     def _make(self, bus: Any) -> Any:
+        _keep_no_device()
         if self._kind == COLOUR:
             from luma.lcd.device import st7789
 
@@ -74,6 +75,21 @@ class LumaPanel:
         device, self._device = self._device, None
         if device is not None:
             device.cleanup()
+
+
+class _NoExit:
+    """In luma's place for atexit."""
+
+    @staticmethod
+    def register(hook: Callable[[], None]) -> None:
+        """Its hook would hold each device, 300 KB, until the process ends: one for each time that
+        a panel with a loose wire came back.  It would only close a bus."""
+
+
+def _keep_no_device() -> None:
+    import luma.core.device
+
+    luma.core.device.atexit = _NoExit
 
 
 def on_i2c(bus: int, address: int) -> Connect:
