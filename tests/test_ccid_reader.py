@@ -373,3 +373,11 @@ def test_d2_a_slot_that_stays_busy_keeps_nobody(line: Bench) -> None:
     began = time.monotonic()
     line.reader.power_off()
     assert time.monotonic() - began < STATUS_S + SLACK_S
+
+
+def test_d2_a_card_whose_answer_to_reset_is_refused_has_no_power(tmp_path: Path) -> None:
+    """EMV Level 1: a card that cannot be used is deactivated."""
+    with bench(tmp_path, rewrite_atr=lambda atr: atr + b"\x00") as line:
+        with pytest.raises(ProtocolError):
+            line.reader.power_on()
+        assert line.device.slots[0].state() == ccid.ICC_INACTIVE

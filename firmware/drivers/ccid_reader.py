@@ -15,7 +15,7 @@ from typing import NamedTuple
 from firmware.drivers import atr, ccid, pps, rates
 from firmware.drivers.ccid_card import Card, RateRefused, RawCard, open_card
 from firmware.drivers.ccid_wire import CcidWire, shared_wire
-from firmware.outcome import TransportError
+from firmware.outcome import Fault, TransportError
 
 STATUS_S = 1.0
 # An ATR takes 19,200 etu at most, 2 s at 3.57 MHz, and the reader waits a second for its start.
@@ -96,21 +96,32 @@ class CcidReader:
             self._wire.listen(min(_LISTEN_S, end - time.monotonic()))
 
     def power_on(self) -> bytes:
-        """Raises ProtocolError too, for an ATR that breaks ISO 7816-3."""
+        """Raises ProtocolError too, for an ATR that breaks ISO 7816-3; a card that cannot be used
+        has no power then."""
         answer, opening = self._cold_reset()
-        if self._model.is_apdu:
-            self._card = RawCard(self, is_block=True)
-        else:
-            found = atr.parse(answer)
-            choice = pps.choose(found, self._model.clock_hz, _bauds(self._model))
-            try:
-                self._card = open_card(self, found, choice, self._model.makes_pps)
-            except RateRefused:
-                again, opening = self._cold_reset()
-                choice = pps.Choice(choice.protocol, rates.DEFAULT)
-                self._card = open_card(self, atr.parse(again), choice, self._model.makes_pps)
+        try:
+            if self._model.is_apdu:
+                self._card = RawCard(self, is_block=True)
+            else:
+                opening = self._agree(answer, opening)
+        except Fault:
+            self.power_off()
+            raise
         self._opening = opening
         return answer
+
+    def _agree(self, answer: bytes, opening: int) -> int:
+        """On protocol and rate, by a second reset where the faster one is refused; the opening of
+        the line at which the last one was."""
+        found = atr.parse(answer)
+        choice = pps.choose(found, self._model.clock_hz, _bauds(self._model))
+        try:
+            self._card = open_card(self, found, choice, self._model.makes_pps)
+        except RateRefused:
+            again, opening = self._cold_reset()
+            choice = pps.Choice(choice.protocol, rates.DEFAULT)
+            self._card = open_card(self, atr.parse(again), choice, self._model.makes_pps)
+        return opening
 
     def power_off(self) -> None:
         """A slot that is still busy with an abandoned command is waited for, STATUS_S at most."""
