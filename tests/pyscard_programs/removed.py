@@ -3,8 +3,8 @@
 
 import time
 
-from smartcard.Exceptions import CardConnectionException, NoCardException, SmartcardException
-from smartcard.scard import SCARD_W_REMOVED_CARD, SCardStatus, SCARD_STATE_PRESENT
+from smartcard.Exceptions import NoCardException, SmartcardException
+from smartcard.scard import SCARD_LEAVE_CARD
 from smartcard.System import readers
 
 connection = readers()[0].createConnection()
@@ -12,11 +12,14 @@ connection.connect()
 print(connection.transmit([0xFF, 0xCA, 0, 0, 0]))
 print("take it", flush=True)
 try:
-    while True:
-        connection.transmit([0x00, 0x84, 0x00, 0x00, 0x08])
-        time.sleep(0.1)
-except CardConnectionException as e:
-    print(type(e), len(e.args))
+    for _ in range(200):
+        other = readers()[0].createConnection()
+        other.connect()
+        other.component.disposition = SCARD_LEAVE_CARD
+        other.release()
+        time.sleep(0.05)
+except NoCardException as e:
+    print(type(e), e, e.hresult)
 for action in (
     connection.getATR,
     lambda: connection.transmit([0, 0, 0, 0]),

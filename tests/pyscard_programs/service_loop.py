@@ -15,8 +15,10 @@ ends = time.time() + 15
 while len(events) < 3 and time.time() < ends:
     try:
         connection.connect()
-        data, sw1, sw2 = connection.transmit([0xFF, 0xCA, 0x00, 0x00, 0x00])
-        now = bytes(data).hex()
+        now = present
+        if present is None:
+            data, sw1, sw2 = connection.transmit([0xFF, 0xCA, 0x00, 0x00, 0x00])
+            now = bytes(data).hex()
         connection.disconnect()
     except (NoCardException, CardConnectionException):
         now = None
