@@ -23,8 +23,8 @@ def _file(pin: int, name: str) -> Path:
     return Path(os.environ["SIM"]) / f"sim_gpio{pin}" / name
 
 
-def until(holds: Callable[[], bool], deadline_s: float = 5.0, every_s: float = 0.002) -> bool:
-    """Whether it does so in time."""
+def until(holds: Callable[[], bool], deadline_s: float = 60.0, every_s: float = 0.002) -> bool:
+    """Whether it does so in time: this kernel is one process of a machine that may be busy."""
     end = time.monotonic() + deadline_s
     while not holds():
         if time.monotonic() > end:

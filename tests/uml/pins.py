@@ -71,7 +71,7 @@ def check_a_bouncing_contact_is_one_change() -> str:
             pull(KEY, True)
             time.sleep(0.002)
         pull(KEY, False)
-        assert until(lambda: changes == [False]), changes
+        assert until(lambda: key.value is False), changes  # read: an edge may get lost
         time.sleep(0.4)
         assert changes == [False], changes
         assert key.has_edges
