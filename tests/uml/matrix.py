@@ -19,6 +19,7 @@ from firmware.secret import Pin
 from tests.uml.board import level, pull
 
 ROWS, COLUMNS = (5, 6, 12, 13), (16, 17, 22, 23)
+LONG_S = 100.0  # reached only when something is broken
 LAYOUT = [row.split() for row in ("1 2 3 cancel", "4 5 6 clear", "7 8 9 menu", "- 0 up confirm")]
 AT = {name: (row, at) for row, keys in enumerate(LAYOUT) for at, name in enumerate(keys)}
 
@@ -110,5 +111,5 @@ class Typed:
 def check_a_pin_is_typed() -> None:
     with matrix() as wired:
         keys = MatrixKeys(Typed(wired, *"80", "clear", *"806427", "confirm"), LAYOUT)
-        pad = Pad(KeyedPad(keys, 18.0))
-        assert pad.read_pin(18.0, lambda: False) == Pin.from_digits("806427")
+        pad = Pad(KeyedPad(keys, LONG_S))
+        assert pad.read_pin(LONG_S, lambda: False) == Pin.from_digits("806427")
