@@ -254,15 +254,25 @@ def check_a_technician_is_told_what_the_pins_do() -> str:
     unit = stand()
     unit.case.set(TAMPER, True)
     unit.case.set(CONFIRM, False)
-    command = (sys.executable, "-m", "firmware", "--check", "--board")
+    held = "confirm_key is held down, the case is open"
+    row = ""
+    for _ in range(3):  # a busy machine may let the world hold its switches too late
+        row = _pins_row(unit.folder / "board.toml")
+        if held in row:
+            break
+    assert "ok " in row, row
+    assert held in row, row
+    assert "card_led and error_led and buzzer on for 0.4 s" in row, row
+    return " ".join(row.split())
+
+
+def _pins_row(board: Path) -> str:
     told = subprocess.run(
-        [*command, f"{unit.folder}/board.toml"],
+        [sys.executable, "-m", "firmware", "--check", "--board", str(board)],
         capture_output=True,
         text=True,
         timeout=SOON_S,
         check=False,
     ).stdout
     (row,) = [line for line in told.splitlines() if " pins " in line]
-    assert "ok " in row
-    assert "confirm_key is held down, the case is open" in row
-    return " ".join(row.split())
+    return row
