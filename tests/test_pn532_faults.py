@@ -265,3 +265,37 @@ def test_any_line_of_noise_ends_in_time_and_the_reader_recovers(hsu: Bench) -> N
             pass
         assert time.monotonic() - start < 3.0
         hsu.chip.take = good  # type: ignore[method-assign]
+
+
+class Damaged:
+    """A link whose answers never come whole."""
+
+    name = "damaged"
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.is_taken = False
+
+    def wake(self) -> None: ...
+    def drop_input(self) -> None: ...
+    def close(self) -> None: ...
+
+    def write(self, frame: bytes) -> None:
+        self.written.append(frame)
+
+    def read(self, timeout_s: float) -> bytes:
+        time.sleep(0.002)
+        if not self.is_taken:
+            self.is_taken = True
+            return pn532.ACK
+        return chips._wrap(b"\xd5\x41\x00\x90\x00")[:-2] + b"\x55\x00"
+
+
+def test_an_answer_that_never_comes_whole_is_asked_for_twice_again_and_no_more() -> None:
+    link, start = Damaged(), time.monotonic()
+    with pytest.raises(TransportError) as error:
+        pn532_link.Chip(link).call(EXCHANGE, b"\x01" + READ, 0.3, once=True)
+    assert error.value.kind == "silent"
+    assert 0.3 <= time.monotonic() - start < 1.5
+    assert [each == pn532.NACK for each in link.written] == [False, True, True, False]
+    assert link.written[-1] == pn532.ACK, "and the chip is told to stop"
