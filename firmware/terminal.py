@@ -50,7 +50,8 @@ class Terminal:
         supervisor: Supervisor | None = None,
     ):
         """pause: sleeps that long or less; tests let a clock of their own pass instead.  menu: None
-        where the pad has no keys to press.  looks: further chores, at the start and each round."""
+        where the pad has no keys to press.  looks: further chores, at the start, each round, and while
+        a person is waited for."""
         self._unit = unit
         self._inbox = inbox
         self._psam = PsamWatch(unit)
@@ -65,6 +66,8 @@ class Terminal:
         self._served_at: float | None = None  # the card in reach was served then
         self._result_until = 0.0  # what is shown may be replaced then
         self._idle_shown = ""
+        self._looks = looks
+        self._glance_at = 0.0
         self._chores = Chores(
             unit,
             inbox,
@@ -106,8 +109,16 @@ class Terminal:
     def _is_cancelled(self) -> bool:
         """Asked again and again by whatever waits for a person: that is life, too."""
         self._supervisor.beat()
+        self._glance()
         job = self._jobs.current
         return self._is_stopping or (job is not None and job.is_cancelled)
+
+    def _glance(self) -> None:
+        """No chore is done while a person is waited for: what its looks would find is found here."""
+        if self._unit.monotonic() >= self._glance_at:
+            self._glance_at = self._unit.monotonic() + CHORES_S
+            for look in self._looks:
+                self._chores.do(look)
 
     def _ask_host(
         self, order_no: str, told: Mapping[str, Any], timeout_s: float

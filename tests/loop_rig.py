@@ -35,7 +35,10 @@ class Loop:
         self.menu = None
         if self.unit.board.menu is not None:
             self.menu = Menu(self.unit, self.jobs, self._press, self.display.next_language)
-        self.terminal = Terminal(self.unit, self.inbox, self.jobs, self.hands.wait, self.menu)
+        self.looks: list[Callable[[], object]] = []
+        self.terminal = Terminal(
+            self.unit, self.inbox, self.jobs, self.hands.wait, self.menu, self.looks
+        )
         status = self.terminal.status
         self.desk = Desk(self.unit, self.jobs, status, self.display, "test")
 

@@ -277,6 +277,15 @@ def test_chores_are_done_between_jobs_too(loop: Loop, monkeypatch: Any) -> None:
     assert len(done) >= MAX_WAITING
 
 
+def test_a_lost_edge_of_the_cancel_key_is_found_while_a_card_is_awaited(loop: Loop) -> None:
+    """The chores rest meanwhile; whatever looks at keys does not."""
+    pressed = loop.hands.now_s + 0.5
+    loop.looks.append(lambda: loop.hands.now_s >= pressed and loop.jobs.cancel_at_unit())
+    answer = loop.ask()
+    loop.run(20)
+    assert name_of(answer) == "CANCELLED"
+
+
 # -- what stands on the screen meanwhile -----------------------------------------------------------
 
 

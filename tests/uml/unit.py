@@ -21,7 +21,7 @@ from tests.operator_rig import OFFICE, PASSWORDS, rows, signed
 from tests.uml.board import Held, level, until
 
 CARD_LED, ERROR_LED, BUZZER, TAMPER, CONFIRM, CANCEL = 17, 27, 22, 23, 5, 6
-SOON_S = 60.0  # reached only when something is broken
+SOON_S = 100.0  # reached only when something is broken
 BOARD = (
     f"""
 [unit]
