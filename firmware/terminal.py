@@ -50,8 +50,8 @@ class Terminal:
         supervisor: Supervisor | None = None,
     ):
         """pause: sleeps that long or less; tests let a clock of their own pass instead.  menu: None
-        where the pad has no keys to press.  looks: further chores, at the start, each round, and while
-        a person is waited for."""
+        where the pad has no keys to press.  looks: further chores, at the start, each round and
+        while a person is waited for."""
         self._unit = unit
         self._inbox = inbox
         self._psam = PsamWatch(unit)
@@ -114,7 +114,7 @@ class Terminal:
         return self._is_stopping or (job is not None and job.is_cancelled)
 
     def _glance(self) -> None:
-        """No chore is done while a person is waited for: what its looks would find is found here."""
+        """No chore is done while a person is waited for: what the looks would find is found here."""
         if self._unit.monotonic() >= self._glance_at:
             self._glance_at = self._unit.monotonic() + CHORES_S
             for look in self._looks:
