@@ -114,7 +114,7 @@ class Terminal:
         return self._is_stopping or (job is not None and job.is_cancelled)
 
     def _glance(self) -> None:
-        """No chore is done while a person is waited for: what the looks would find is found here."""
+        """No chore is done while a person is waited for: what looks find is found here."""
         if self._unit.monotonic() >= self._glance_at:
             self._glance_at = self._unit.monotonic() + CHORES_S
             for look in self._looks:
