@@ -70,7 +70,10 @@ class Service(Stand):
         return int(self.systemd.show(unit, "NRestarts"))
 
     def says(self, unit: str, status: str) -> None:
-        until(lambda: self.systemd.show(unit, "StatusText") == status)
+        until(
+            lambda: self.systemd.show(unit, "StatusText") == status,
+            lambda: f"{status}; {self.systemd.control('status', unit).stdout}",
+        )
 
     def end(self) -> None:
         self.systemd.stop()
@@ -141,7 +144,7 @@ def test_a_loop_that_turns_outlives_the_watchdog_and_one_that_is_stuck_does_not(
 
 def test_an_uplink_process_that_stands_still_is_restarted(service: Service) -> None:
     systemd = service.systemd
-    assert systemd.control("start", UPLINK).returncode == 0
+    assert systemd.control("start", CARD, UPLINK).returncode == 0
     first, before = service.pid(UPLINK), service.restarts(UPLINK)
     os.kill(first, signal.SIGSTOP)
     until(lambda: service.restarts(UPLINK) > before)
