@@ -30,12 +30,18 @@ TIMES = 1000
 
 
 def held() -> tuple[int, int]:
-    """(open files, threads)."""
+    """(open files, threads), after what an earlier test left for the collector has gone."""
+    gc.collect()
     return len(os.listdir("/proc/self/fd")), threading.active_count()
 
 
+def holds_no_more_than(before: tuple[int, int]) -> bool:
+    """A thread that an earlier test left may end meanwhile; none may be added."""
+    return all(now <= then for now, then in zip(held(), before, strict=True))
+
+
 def fails(act: Callable[[], Any], times: int = TIMES) -> None:
-    """Each time, and what it held before it holds after."""
+    """Each time, and it holds no more after than before."""
     with pytest.raises(Exception):  # noqa: B017, PT011 - what is imported at the first use
         act()
     before = held()
@@ -45,7 +51,7 @@ def fails(act: Callable[[], Any], times: int = TIMES) -> None:
         except Exception:
             continue
         pytest.fail("it did not fail")
-    assert held() == before
+    assert holds_no_more_than(before)
 
 
 class DeadBus:
@@ -202,7 +208,7 @@ def test_a_reader_whose_line_drops_at_each_use(opened: Callable[[str], Reader]) 
             hang_up()
     while threading.active_count() > before[1]:
         pass
-    assert held() == before
+    assert holds_no_more_than(before)
 
 
 def test_a_pad_that_is_gone(tmp_path: Path) -> None:
