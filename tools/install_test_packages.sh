@@ -5,6 +5,7 @@
 set -eu
 
 packages="pcscd libccid vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz dosfstools systemd chromium
+    genimage mtools bmap-tools cryptsetup-bin fdisk openssl
     gcc libc6-dev make patch pkgconf dpkg-dev xz-utils libffi-dev libpcsclite-dev linux-source-6.1 flex bison bc"
 
 # For pyscard, which the bench compiles; a Python that is not Debian's brings its own.
