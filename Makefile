@@ -7,13 +7,14 @@ RUN := .venv/bin/python
 PYTESTFLAGS ?= -n 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench requirements environment environment-hardware environment-office environment-dev test-packages clean
+.PHONY: help demo test check bench image requirements environment environment-hardware environment-office environment-dev test-packages clean
 
 help:
 	@echo "make demo          one morning at a pharmacy, from the card to the back office"
 	@echo "make test          all tests, those with a real pcscd included where there is root"
 	@echo "make check         style, types, and who may import whom"
 	@echo "make bench         the numbers, in a table and in build/bench.json"
+	@echo "make image         a unit's SD card in build/image/ (root; docs/image.md)"
 	@echo "make requirements  pin the newest packages that pyproject.toml allows"
 	@echo "make clean         remove what the other targets made"
 
@@ -32,6 +33,10 @@ check: environment-dev
 
 bench: environment-dev test-packages
 	@$(RUN) -m tests.bench
+
+image: environment-dev
+	@tools/install_test_packages.sh --image
+	@$(RUN) -m tools.image.build $(IMAGEFLAGS)
 
 requirements: environment
 	@$(RUN) -m tools.bootstrap.pin

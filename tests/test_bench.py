@@ -36,6 +36,8 @@ ROWS = {
     "stoplist.lookup_us.p99",
     "stoplist.mb",
     "stoplist.apply_diff_ms",
+    "unit.card_exposure",
+    "unit.uplink_exposure",
     "serial.line_rate.clean",
     "serial.line_rate.ber1e5",
     "serial.vs_lrzsz",

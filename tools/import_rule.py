@@ -53,7 +53,7 @@ MAY_USE = {
         "firmware.tlv",
         "firmware.card.checks",
     },
-    "tools": {"firmware.board", "firmware.journal"},
+    "tools": {"firmware.board", "firmware.board_parts", "firmware.journal"},
     "simulator": {
         "firmware.apdu",
         "firmware.tlv",

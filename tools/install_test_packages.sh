@@ -8,6 +8,12 @@ packages="pcscd libccid vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace 
     genimage mtools bmap-tools cryptsetup-bin fdisk openssl
     gcc libc6-dev make patch pkgconf dpkg-dev xz-utils libffi-dev libpcsclite-dev linux-source-6.1 flex bison bc"
 
+# What `make image` needs beside them: an arm64 root is made by programs of arm64.
+if [ "${1:-}" = --image ]; then
+    packages="mmdebstrap qemu-user-static binfmt-support arch-test genimage mtools dosfstools e2fsprogs
+        bmap-tools cryptsetup-bin fdisk openssl zstd"
+fi
+
 # For pyscard, which the bench compiles; a Python that is not Debian's brings its own.
 headers=$("${PYTHON:-python3}" -c 'import sysconfig; print(sysconfig.get_path("include"))')
 [ -e "$headers/Python.h" ] || packages="$packages python3-dev"
@@ -56,6 +62,7 @@ build() {
 # shellcheck disable=SC2086  # a list of package names is meant to be split
 [ -z "$missing" ] || install $missing
 
+[ "${1:-}" != --image ] || exit 0
 tools=$(dirname "$(realpath "$0")")
 failed=0
 for each in build_micropython.sh fetch_pyscard.sh build_pyscard.sh build_uml.sh; do

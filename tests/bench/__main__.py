@@ -33,6 +33,7 @@ from tests.bench import (
     storm,
     syncs,
     terminal_idle,
+    units,
     wire,
 )
 from tests.bench.figure import Figure, Figures, table, write
@@ -132,6 +133,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
         rows |= pad.measure(extent.pad_s, extent.pad_presses)
         rows |= serialline.measure(places[6], extent.line_payments)
         rows |= storm.measure(places[10], folder, extent.storm_terminals)
+    rows |= units.measure()
     rows["machine.load"] = _load(before)
     return rows
 
