@@ -36,6 +36,7 @@ PLANNED = {"tools/flash.py"}
 FOLDERS = (".", "docs", "firmware", "firmware/authorize", "firmware/journal", "firmware/display")
 SOURCES = (".py", ".md", ".toml", ".sh", ".svg", ".png", ".jsonl", ".txt")
 NOT_OURS = {"pip.whl/pip", "unifont.hex", "demo.txt", "office.toml"}
+NOT_OURS |= {"autoboot.txt", "cmdline.txt", "config.txt", "slot.txt"}  # of a unit's card
 
 STATES = ("works", "partly", "not yet")
 CARD = (

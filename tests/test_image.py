@@ -210,3 +210,18 @@ def test_genimage_is_told_every_partition() -> None:
     text = genimage_config(SMALL, names, "sd.img")
     assert text.count("partition-type = 0x0c") == 3
     assert all(f'image = "{each}"' in text for each in names.values())
+
+
+def test_the_root_and_its_initrd_find_the_partitions_where_they_are() -> None:
+    tools = Path(__file__).resolve().parents[1] / "tools" / "image"
+    table = (tools / "root" / "etc" / "fstab").read_text()
+    assert re.findall(r"(?m)^PARTUUID=(\S+) /data ", table) == [Layout().partuuid("data")]
+    script = (tools / "initrd" / "local-top").read_text()
+    slots = dict(re.findall(r"(?m)^([AB])\) number=(\d\d) ;;$", script))
+    assert slots == {each: f"{SMALL.system_of(each).number:02d}" for each in "AB"}
+    words = dict(word.split("=", 1) for word in disk.kernel_line(SMALL, "A", "0" * 64).split()
+                 if "=" in word)  # fmt: skip
+    assert {"rauc.slot", "ssc.disk", "ssc.roothash", "ssc.hashoffset"} == {
+        word for word in words if re.search(rf"(?m)^    {re.escape(word)}=\*\)", script)
+    }
+    assert words["root"] == "/dev/mapper/system"

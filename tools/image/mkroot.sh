@@ -25,6 +25,7 @@ before='
     mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/etc/initramfs-tools/scripts/local-top" \
         "$1/etc/initramfs-tools/hooks" "$1/boot/firmware"
     printf "MODULES=list\nCOMPRESS=zstd\n" >"$1/etc/initramfs-tools/conf.d/sscterm"
+    echo "update_initramfs=no" >"$1/etc/initramfs-tools/update-initramfs.conf" # once, not at each trigger
     sed "/^#/d" "$here/modules.txt" >"$1/etc/initramfs-tools/modules"
     install -m 755 "$here/initrd/hook" "$1/etc/initramfs-tools/hooks/sscterm"
     install -m 755 "$here/initrd/local-top" "$1/etc/initramfs-tools/scripts/local-top/sscterm"
