@@ -76,6 +76,9 @@ def test_the_package_holds_what_a_unit_runs(tmp_path: Path, package: Path) -> No
         for line in re.findall(r"(?m)^ExecStart=(/usr/lib/sscterm/\S+)", each.read_text())
     }  # fmt: skip
     assert started == {"/usr/lib/sscterm/bin/python"}
+    assert (
+        tree / "usr/share/sscterm/board.toml"
+    ).exists()  # /usr/share/doc is left out of an image
     program = home / "bin" / "python"
     assert program.stat().st_mode & 0o777 == 0o755
     assert run("dpkg-deb", "-f", package, "Package").strip() == "sscterm"

@@ -132,7 +132,7 @@ def _system_files() -> list[tuple[Path, str]]:
         (drop / "ssc-drop.sh", "usr/local/sbin/ssc-drop.sh"),
         (drop / "ssc-drop@.service", f"{system}/ssc-drop@.service"),
         (drop / "99-ssc-drop.rules", "usr/lib/udev/rules.d/99-ssc-drop.rules"),
-        (ROOT / "board.toml", "usr/share/doc/sscterm/board.toml"),
+        (ROOT / "board.toml", "usr/share/sscterm/board.toml"),
         (ROOT / "LICENSE", "usr/share/doc/sscterm/copyright"),
     ]
 
