@@ -30,11 +30,11 @@ for each in "$root"/lib/modules/*; do
     chroot "$root" depmod "${each##*/}"
 done
 
-# Made anew at each run, or only of use to a package manager, and different at each build.
-rm -rf "$root"/var/cache/* "$root"/var/log/* "$root"/var/lib/apt/lists/* "$root"/var/backups/* \
-    "$root"/tmp/* "$root"/run/* "$root"/etc/*- "$root"/var/lib/systemd/catalog/database \
-    "$root"/var/lib/dpkg/*-old "$root"/etc/ld.so.cache~
-find "$root" -name __pycache__ -type d -prune -exec rm -rf {} +
+# Made anew at each run, or only of use to a package manager, and different at each build.  Never what
+# is mounted below the root; /tmp, /run and apt's lists are mmdebstrap's to clean.
+rm -rf "$root"/var/cache/* "$root"/var/log/* "$root"/var/backups/* "$root"/etc/*- \
+    "$root"/var/lib/systemd/catalog/database "$root"/var/lib/dpkg/*-old
+find "$root" -xdev -name __pycache__ -type d -prune -exec rm -rf {} +
 rm -rf "$root"/var/lib/systemd/random-seed "$root"/var/lib/initramfs-tools
 
 # Compiled once, here: the root is read-only, and a Pi would compile at each start.  By this machine's
