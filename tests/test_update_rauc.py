@@ -1,0 +1,171 @@
+"""Issue 5.2, update: the real rauc, our backend and handler, over slots that are files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import update_rig
+from tests.update_rig import Unit, bundled, keys, slot_images
+from tools.update import autoboot, places, state
+
+REASON = update_rig.missing()
+pytestmark = [
+    pytest.mark.timeout(180),
+    pytest.mark.skipif(REASON is not None, reason=REASON or ""),
+]
+OLD, NEW, NEWER = "1.0.0", "1.1.0", "1.2.0"
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Images and bundles of three versions, signed by one key."""
+    folder = tmp_path_factory.mktemp("release")
+
+    class Release:
+        keys = update_rig.keys(folder / "keys")
+        images = {each: slot_images(folder / each, each) for each in (OLD, NEW, NEWER)}
+
+    Release.bundles = {
+        each: bundled(folder / "out", Release.images[each], each, Release.keys)
+        for each in (OLD, NEW, NEWER)
+    }
+    return Release
+
+
+@pytest.fixture
+def unit(release: Any, tmp_path: Path) -> Iterator[Unit]:
+    """Runs release OLD from slot A."""
+    devices = {}
+    for name, (_, size) in update_rig.PARTITIONS.items():
+        devices[name] = tmp_path / f"{name}.img"
+        kind = name.split(".")[0]
+        if kind in ("boot", "system"):
+            shutil.copy(release.images[OLD][kind], devices[name])
+        elif kind == "bootcfg":
+            update_rig.fat(devices[name], size, {"autoboot.txt": autoboot.text("A")})
+    data = tmp_path / "data"
+    data.mkdir()
+    made = Unit(tmp_path / "unit", devices, data, release.keys.authority)
+    made.boots("A", OLD)
+    made.devices = devices
+    yield made
+
+
+def floor_of(unit: Unit) -> str | None:
+    file = unit.data / "version-floor"
+    return file.read_text() if file.exists() else None
+
+
+def held(unit: Unit) -> dict[str, bytes]:
+    return {name: file.read_bytes() for name, file in unit.devices.items() if file.exists()}
+
+
+def own_places(unit: Unit) -> places.Places:
+    return places.Places(**{name: Path(path) for name, path in unit.places.items()})
+
+
+def test_an_update_is_written_tried_and_kept(unit: Unit, release: Any) -> None:
+    before = held(unit)
+    status, said = unit.install(release.bundles[NEW])
+    assert status == 0, said
+    at = own_places(unit)
+    assert unit.devices["system.1"].read_bytes() == release.images[NEW]["system"].read_bytes()
+    assert unit.devices["boot.1"].read_bytes() == release.images[NEW]["boot"].read_bytes()
+    for untouched in ("bootcfg", "boot.0", "system.0"):  # a plain start takes the old one still
+        assert unit.devices[untouched].read_bytes() == before[untouched]
+    assert state.trial(at) == state.Trial("B")
+    assert floor_of(unit) is None
+
+    unit.boots("B", NEW)
+    status, said = unit.mark_good()
+    assert status == 0, said
+    assert autoboot.committed(unit.devices["bootcfg"]) == "B"
+    assert floor_of(unit) == NEW
+    assert state.trial(at) is None
+    assert update_rig.run("mtype", "-i", unit.devices["bootcfg"], "::autoboot.txt").startswith(
+        "[all]\ntryboot_a_b=1\nboot_partition=3\n[tryboot]\nboot_partition=2\n"
+    )
+
+
+def test_only_the_sector_of_autoboot_changes(unit: Unit, release: Any) -> None:
+    before = unit.devices["bootcfg"].read_bytes()
+    autoboot.commit(unit.devices["bootcfg"], "B")
+    after = unit.devices["bootcfg"].read_bytes()
+    differ = {at // 512 for at in range(len(before)) if before[at] != after[at]}
+    assert len(differ) == 1
+
+
+def test_an_older_release_is_refused_and_nothing_is_written(unit: Unit, release: Any) -> None:
+    unit.boots("A", NEW)
+    before = held(unit)
+    status, said = unit.install(release.bundles[OLD])
+    assert status != 0
+    assert f"{OLD} is older than {NEW}" in said
+    assert held(unit) == before
+
+
+def test_the_floor_alone_refuses_too(unit: Unit, release: Any) -> None:
+    (unit.data / "version-floor").write_text(NEWER)
+    status, said = unit.install(release.bundles[NEW])
+    assert status != 0
+    assert f"{NEW} is older than {NEWER}" in said
+
+
+def test_no_install_over_the_committed_slot_while_a_trial_runs(unit: Unit, release: Any) -> None:
+    assert unit.install(release.bundles[NEW])[0] == 0
+    unit.boots("B", NEW)
+    before = held(unit)
+    status, said = unit.install(release.bundles[NEWER])
+    assert status != 0
+    assert "on trial" in said
+    assert held(unit) == before
+
+
+def flipped(file: Path, at: float, folder: Path) -> Path:
+    words = bytearray(file.read_bytes())
+    words[int(at * len(words))] ^= 0x01
+    made = folder / "flipped.raucb"
+    made.write_bytes(words)
+    return made
+
+
+@pytest.mark.parametrize("at", [0.01, 0.5, 0.9], ids=["head", "middle", "end"])
+def test_a_flipped_byte_is_refused(at: float, unit: Unit, release: Any, tmp_path: Path) -> None:
+    before = held(unit)
+    status, said = unit.install(flipped(release.bundles[NEW], at, tmp_path))
+    assert status != 0
+    assert "signature" in said.lower() or "digest" in said.lower(), said
+    assert held(unit) == before
+
+
+def test_a_truncated_bundle_is_refused(unit: Unit, release: Any, tmp_path: Path) -> None:
+    short = tmp_path / "short.raucb"
+    short.write_bytes(release.bundles[NEW].read_bytes()[:-5000])
+    before = held(unit)
+    assert unit.install(short)[0] != 0
+    assert held(unit) == before
+
+
+def test_a_foreign_signature_is_refused(unit: Unit, release: Any, tmp_path: Path) -> None:
+    foreign = keys(tmp_path / "keys", "foreign")
+    before = held(unit)
+    status, said = unit.install(bundled(tmp_path / "out", release.images[NEW], NEW, foreign))
+    assert status != 0
+    assert "signature verification failed" in said.lower()
+    assert held(unit) == before
+
+
+def test_another_product_is_refused(unit: Unit, release: Any, tmp_path: Path) -> None:
+    wrong = bundled(
+        tmp_path / "out", release.images[NEW], NEW, release.keys, compatible="some-other-rpi"
+    )
+    before = held(unit)
+    status, said = unit.install(wrong)
+    assert status != 0
+    assert "some-other-rpi" in said
+    assert held(unit) == before
