@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,19 +26,17 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Images and bundles of three versions, signed by one key."""
     folder = tmp_path_factory.mktemp("release")
 
-    class Release:
-        keys = update_rig.keys(folder / "keys")
-        images = {each: slot_images(folder / each, each) for each in (OLD, NEW, NEWER)}
-
-    Release.bundles = {
-        each: bundled(folder / "out", Release.images[each], each, Release.keys)
-        for each in (OLD, NEW, NEWER)
-    }
-    return Release
+    signed_by = update_rig.keys(folder / "keys")
+    images = {each: slot_images(folder / each, each) for each in (OLD, NEW, NEWER)}
+    return SimpleNamespace(
+        keys=signed_by,
+        images=images,
+        bundles={each: bundled(folder / "out", images[each], each, signed_by) for each in images},
+    )
 
 
 @pytest.fixture
-def unit(release: Any, tmp_path: Path) -> Iterator[Unit]:
+def unit(release: Any, tmp_path: Path) -> Unit:
     """Runs release OLD from slot A."""
     devices = {}
     for name, (_, size) in update_rig.PARTITIONS.items():
@@ -53,7 +51,7 @@ def unit(release: Any, tmp_path: Path) -> Iterator[Unit]:
     made = Unit(tmp_path / "unit", devices, data, release.keys.authority)
     made.boots("A", OLD)
     made.devices = devices
-    yield made
+    return made
 
 
 def floor_of(unit: Unit) -> str | None:

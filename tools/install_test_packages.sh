@@ -5,7 +5,7 @@
 set -eu
 
 packages="pcscd libccid vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz dosfstools systemd chromium
-    genimage mtools bmap-tools cryptsetup-bin fdisk openssl
+    genimage mtools bmap-tools cryptsetup-bin fdisk openssl rauc squashfs-tools dbus
     gcc libc6-dev make patch pkgconf dpkg-dev xz-utils libffi-dev libpcsclite-dev linux-source-6.1 flex bison bc"
 
 # What `make image` needs beside them: an arm64 root is made by programs of arm64.

@@ -100,10 +100,11 @@ def unmount(target: Path) -> None:
     _check(-1, f"umount {target}")
 
 
-def attach(file: Path, nodes: Path) -> tuple[int, Path]:
+def attach(file: Path, nodes: Path, offset: int = 0, size: int = 0) -> tuple[int, Path]:
     """A loop device on the file: its descriptor and path; free again once closed and unmounted.
 
-    nodes: a folder for device nodes, should /dev not have that one.
+    nodes: a folder for device nodes, should /dev not have that one.  offset, size: the part of the
+    file in bytes; size 0 is the rest.
     """
     backing = os.open(file, os.O_RDWR | os.O_CLOEXEC)
     control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
@@ -112,9 +113,11 @@ def attach(file: Path, nodes: Path) -> tuple[int, Path]:
             number = fcntl.ioctl(control, LOOP_CTL_GET_FREE)
             device = _node(number, nodes)
             loop = os.open(device, os.O_RDWR | os.O_CLOEXEC)
-            # struct loop_config: fd, block_size, loop_info64 (lo_flags at 52), reserved
+            # struct loop_config: fd, block_size, loop_info64 (lo_offset at 24, lo_sizelimit at 32,
+            # lo_flags at 52), reserved
             config = bytearray(304)
             struct.pack_into("<II", config, 0, backing, 512)
+            struct.pack_into("<QQ", config, 8 + 24, offset, size)
             struct.pack_into("<I", config, 8 + 52, LO_FLAGS_AUTOCLEAR)
             try:
                 fcntl.ioctl(loop, LOOP_CONFIGURE, bytes(config))
@@ -131,9 +134,9 @@ def attach(file: Path, nodes: Path) -> tuple[int, Path]:
     raise OSError(errno.EBUSY, "no free loop device")
 
 
-def mount_image(file: Path, target: Path, nodes: Path) -> None:
-    """The ext4 in that file, by a loop device that goes when it is unmounted."""
-    loop, device = attach(file, nodes)
+def mount_image(file: Path, target: Path, nodes: Path, offset: int = 0, size: int = 0) -> None:
+    """The ext4 in (that part of) the file, by a loop device that goes when it is unmounted."""
+    loop, device = attach(file, nodes, offset, size)
     try:
         mount(device, target, "ext4")
     finally:

@@ -41,7 +41,7 @@ def text(slot: str) -> bytes:
 
 
 def committed(device: Path) -> str:
-    """"A" or "B": what a plain start takes.  Raises AutobootError, OSError."""
+    """ "A" or "B": what a plain start takes.  Raises AutobootError, OSError."""
     handle = os.open(device, os.O_RDONLY)
     try:
         raw = os.pread(handle, SECTOR, _offset(handle))

@@ -98,9 +98,7 @@ def _link(image: Path, place: Path) -> None:
 
 def _run(*command: str) -> None:
     try:
-        ended = subprocess.run(
-            command, capture_output=True, text=True, timeout=MOST_S, check=False
-        )
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=MOST_S, check=False)
     except FileNotFoundError:
         raise BundleError("rauc is not installed: apt install rauc squashfs-tools") from None
     except subprocess.TimeoutExpired:

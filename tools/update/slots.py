@@ -1,9 +1,9 @@
 """RAUC's custom boot loader backend for the Raspberry Pi's tryboot, and what a trial becomes.
 
-    install   RAUC marks the idle slot bad, writes it, then calls set-primary: a trial is noted
-    start     `reboot "0 tryboot"`: the firmware starts the other slot once, by itself never again
-    keep      mark good: autoboot.txt's one sector is overwritten, then the floor is raised
-    else      any other start is of the committed slot: the trial is over
+install   RAUC marks the idle slot bad, writes it, then calls set-primary: a trial is noted
+start     `reboot "0 tryboot"`: the firmware starts the other slot once, by itself never again
+keep      mark good: autoboot.txt's one sector is overwritten, then the floor is raised
+else      any other start is of the committed slot: the trial is over
 """
 
 from __future__ import annotations

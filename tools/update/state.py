@@ -44,7 +44,7 @@ def set_trial(places: Places, new: Trial | None) -> None:
 
 
 def slot_state(places: Places, slot: str) -> str:
-    """"good" or "bad", as RAUC knows it."""
+    """ "good" or "bad", as RAUC knows it."""
     try:
         return "bad" if _read(places.state / _STATE.format(slot)).strip() == "bad" else "good"
     except (OSError, ValueError):

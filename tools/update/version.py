@@ -21,7 +21,7 @@ Version = tuple[int, int, int]
 
 
 def parse(words: str) -> Version:
-    """"1.2.3"; raises ValueError for any other form, pre-releases among them."""
+    """ "1.2.3"; raises ValueError for any other form, pre-releases among them."""
     found = _VERSION.fullmatch(words)
     if found is None:
         raise ValueError(f"{words[:40]!r} is no version of the form 1.2.3")
