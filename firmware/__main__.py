@@ -13,8 +13,9 @@ import threading
 import time
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
-from firmware import __version__, attached, identity, offspring, parts, supervise
+from firmware import __version__, attached, identity, offspring, parts, selftest, supervise
 from firmware.authorize.inbox import Inbox
 from firmware.authorize.jobs import Jobs
 from firmware.authorize.tamper import Tamper
@@ -26,6 +27,7 @@ from firmware.clock import Clock
 from firmware.display.messages import message
 from firmware.display.screen import Display
 from firmware.drivers.gpio import Pins
+from firmware.host import sscterm
 from firmware.host.desk import Desk
 from firmware.host.rpc import RpcServer
 from firmware.journal import kinds as rec
@@ -45,6 +47,7 @@ from firmware.supervise import Supervisor
 from firmware.terminal import Terminal
 
 EXIT_OK, EXIT_FAULT, EXIT_BOARD = 0, 1, 2
+SELF_TEST_S = 60.0
 
 
 class RunningError(Exception):
@@ -73,6 +76,8 @@ def main(argv: list[str] | None = None) -> int:
             return _run_uplink(board, arguments.with_parent)
         if arguments.check:
             return _check(board)
+        if arguments.self_test:
+            return _self_test(board, arguments.json)
         if arguments.rotate_key:
             return _rotate_key(board)
         return _run_card(board, None if arguments.only else Path(arguments.board))
@@ -102,6 +107,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--rotate-key", action="store_true", help="change the device key; the terminal is stopped"
     )
+    parser.add_argument(
+        "--self-test", action="store_true", help="ask the running unit whether all of it works"
+    )
+    parser.add_argument("--json", action="store_true", help="--self-test prints one JSON object")
     parser.add_argument("--only", choices=("card", "uplink"), help="run one of the processes")
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
@@ -122,6 +131,16 @@ def _check(board: Board) -> int:
         )
     finally:
         header.close()
+
+
+def _self_test(board: Board, is_json: bool) -> int:
+    def ask(method: str, params: dict[str, Any]) -> Any:
+        try:
+            return sscterm.call(board.host.socket, method, params, SELF_TEST_S)
+        except (sscterm.Unreachable, sscterm.AnswerLost) as error:
+            raise OSError(str(error).splitlines()[0]) from None
+
+    return EXIT_OK if selftest.run(board, ask, is_json) else EXIT_FAULT
 
 
 def _rotate_key(board: Board) -> int:
@@ -297,6 +316,7 @@ def _run_uplink(board: Board, with_parent: bool) -> int:
     if with_parent:
         offspring.when_orphaned(lambda: ends.put(None))
     serial = board.uplink.serial
+    selftest.hold_uplink_lock(board.unit.data_dir)  # until the process ends
     uplink.run(
         board.unit.id,
         board.unit.data_dir,

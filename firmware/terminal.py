@@ -207,6 +207,9 @@ class Terminal:
             return None
 
     def _watch_cards(self) -> None:
+        if self._unit.is_held:
+            self._show_idle("")
+            return
         cards = self._cards()
         before, self._cards_seen = self._cards_seen, NO_READER if cards is None else len(cards)
         if before == NO_READER != self._cards_seen:
@@ -318,6 +321,8 @@ class Terminal:
         return result
 
     def _purchase(self, job: Job, request: Request) -> Outcome:
+        if self._unit.is_held:
+            return outcome("BUSY")
         known = outcome_of(self._unit.journal.by_order(request.order_no))
         if known is not None:
             return known  # the same order came twice at once
@@ -337,6 +342,8 @@ class Terminal:
         service = SERVICES[call.name]
         if isinstance(service, Errand):
             return service.act(self._unit, call.params)
+        if self._unit.is_held:
+            return outcome("BUSY"), {}
         refused = admitted(self._unit, call.name, service, call.params)
         if refused is not None:
             return refused, {}

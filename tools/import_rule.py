@@ -24,7 +24,7 @@ FLOORS = {
     "1c": {"channel"},
     "2": {"card", "bank", "psam", "journal"},
     "3": {"authorize", "uplink", "display"},
-    "4": {"terminal", "menu", "host", "attached", "identity", "offspring"},
+    "4": {"terminal", "menu", "host", "attached", "identity", "offspring", "selftest"},
     "5": {"parts"},
     "6": {"__main__"},
 }

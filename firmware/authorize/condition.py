@@ -19,6 +19,8 @@ def idle_message(unit: Unit, psam_refused: Outcome | None) -> tuple[str, dict[st
     """READY, or what stands in the way of any payment; message id and its fields."""
     if unit.tamper is not None and unit.tamper.refused is not None:
         return unit.tamper.refused.name, {}
+    if unit.is_held:
+        return "UPDATING", {}
     if unit.is_stopped:
         return "UNIT_STOPPED", {}
     if psam_refused is not None:

@@ -16,6 +16,7 @@ from firmware.authorize.receipts import check_receipt, receipt_print
 from firmware.authorize.reload import check_identification, pin_reload, pin_unblock
 from firmware.authorize.service import Errand, Service
 from firmware.authorize.tamper import tamper_clear
+from firmware.authorize.updating import check_lease, check_self_test, lease, self_test
 from firmware.journal import kinds as rec
 
 _TWO: dict[str, type] = {"operator": str, "second": str}
@@ -42,6 +43,8 @@ SERVICES: dict[str, Service | Errand] = {
     "receipt.print": Errand(receipt_print, {"order_no": str, "operator": str}, check_receipt),
     "operator.logon": Errand(log_on, {"code": str, "password": str}, check_logon),
     "operator.logoff": Errand(log_off, {"code": str}, check_logon),
+    "update.lease": Errand(lease, {"seconds": int}, check_lease),
+    "update.selftest": Errand(self_test, {}, check_self_test),
     "tamper.clear": Errand(tamper_clear, {"operator": str}, check_logon),
     "pin.unblock": Service(
         pin_unblock,

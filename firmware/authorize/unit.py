@@ -125,6 +125,8 @@ class Unit:
     recorder: Recorder | None = None
     tamper: Tamper | None = None
     """None: no switch is wired."""
+    held_until: float = 0.0
+    """By `monotonic`: an update holds payments back until then."""
     last_moment: tuple[bytes, bytes] | None = None
     """Card id and time7 of the newest payment."""
 
@@ -139,6 +141,11 @@ class Unit:
     def look_at_case(self) -> Outcome | None:
         """Why nothing may be taken and no card be spoken to: the case.  Raises JournalError."""
         return None if self.tamper is None else self.tamper.look()
+
+    @property
+    def is_held(self) -> bool:
+        """No card is spoken to, for an update is about to restart the unit."""
+        return self.monotonic() < self.held_until
 
     @property
     def is_stopped(self) -> bool:

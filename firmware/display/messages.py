@@ -175,6 +175,11 @@ PROGRESS = {
         "请后台下发新的停用名单。", "Ask the office for a new one.",
         "名单{hours}小时\n请联系后台", "List: {hours} h\nAsk the office",
     ),
+    "UPDATING": Text(
+        "正在更新程序，暂不受理业务。", "An update is under way: no service for now.",
+        "请稍候，几分钟后恢复。", "Please wait a few minutes.",
+        "正在更新\n请稍候", "Updating\nPlease wait",
+    ),
     "STOPPED": Text(
         "终端已停止服务。", "The terminal has stopped.",
         "如需使用，请重新启动终端。", "Start it again to use it.",

@@ -65,6 +65,7 @@ class Desk:
             "records": self.records,
             "cancel": self.cancel,
             **{name: partial(self._service, name) for name in SERVICES},
+            "update.lease": self.lease,
             "load": self.load,
             "load.mac2": self.load_mac2,
         }
@@ -174,6 +175,12 @@ class Desk:
         """One of services.SERVICES; the outcome, and what the service tells."""
         result, told = self._wait(self._jobs.submit(_checked_call(name, params)))
         return _outcome(result) | told
+
+    def lease(self, seconds: int) -> dict[str, Any]:
+        """Hold payments back for an update; BUSY at once while anything is served or waits."""
+        if self._jobs.current is not None or len(self._jobs) or self._status()["state"] != "idle":
+            raise RpcError(BUSY, "the terminal is busy", _outcome(outcome("BUSY")))
+        return self._service("update.lease", seconds=seconds)
 
     def records(self, after: int = 0, limit: int = 100) -> dict[str, Any]:
         """Journal records in the clear, oldest first; at most MAX_RECORDS."""

@@ -22,6 +22,7 @@ KEY, CERTIFICATE, AUTHORITY = "tls.key", "tls.crt", "ca.crt"
 """Their names in data_dir."""
 
 _MAX_KEY = 4096  # bytes of PEM
+_MAX_CERTIFICATE = 65_536
 
 
 def certificate_request(unit: str, path: Path) -> bytes:
@@ -34,6 +35,14 @@ def certificate_request(unit: str, path: Path) -> bytes:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, unit)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     return builder.sign(_load(path), hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def validity(path: Path) -> tuple[float, float]:
+    """From when to when a certificate (PEM) holds, in s since 1970.  Raises OSError, ValueError."""
+    with path.open("rb") as file:
+        certificate = x509.load_pem_x509_certificate(file.read(_MAX_CERTIFICATE))
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return begins.timestamp(), ends.timestamp()
 
 
 def _new_key() -> bytes:
