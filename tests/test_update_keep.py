@@ -24,7 +24,11 @@ GOOD, BAD = {"ok": True}, {"ok": False, "parts": {"psam": "PSAM_MISSING"}}
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
     update_rig.fat(tmp_path / "p1", update_rig.BOOT_BYTES, {"autoboot.txt": autoboot.text("A")})
+    for name in ("p2", "p3"):
+        update_rig.fat(tmp_path / name, update_rig.BOOT_BYTES, {"cmdline.txt": update_rig.CMDLINE})
     made = Places(
+        boot_a=tmp_path / "p2",
+        boot_b=tmp_path / "p3",
         bootcfg=tmp_path / "p1",
         state=tmp_path / "update",
         floor=tmp_path / "version-floor",
@@ -178,6 +182,17 @@ def test_an_autoboot_of_another_size_is_not_written(size: int, tmp_path: Path) -
     with pytest.raises(autoboot.AutobootError):
         autoboot.commit(tmp_path / "p1", "B")
     assert (tmp_path / "p1").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "words", [b"ro quiet\n", b"rauc.slot=A rauc.slot=A\n", b"rauc.slot=A".ljust(600)]
+)
+def test_a_cmdline_of_another_shape_is_not_written(words: bytes, tmp_path: Path) -> None:
+    update_rig.fat(tmp_path / "p3", update_rig.BOOT_BYTES, {"cmdline.txt": words})
+    before = (tmp_path / "p3").read_bytes()
+    with pytest.raises(autoboot.AutobootError):
+        autoboot.name_slot(tmp_path / "p3", "B")
+    assert (tmp_path / "p3").read_bytes() == before
 
 
 @pytest.mark.parametrize("answer", [{"result": {}}, {"error": {"code": -32002}}, None])

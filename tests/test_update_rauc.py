@@ -73,7 +73,9 @@ def test_an_update_is_written_tried_and_kept(unit: Unit, release: Any) -> None:
     assert status == 0, said
     at = own_places(unit)
     assert unit.devices["system.1"].read_bytes() == release.images[NEW]["system"].read_bytes()
-    assert unit.devices["boot.1"].read_bytes() == release.images[NEW]["boot"].read_bytes()
+    boot = release.images[NEW]["boot"].read_bytes()
+    assert boot.count(b"rauc.slot=A") == 1
+    assert unit.devices["boot.1"].read_bytes() == boot.replace(b"rauc.slot=A", b"rauc.slot=B")
     for untouched in ("bootcfg", "boot.0", "system.0"):  # a plain start takes the old one still
         assert unit.devices[untouched].read_bytes() == before[untouched]
     assert state.trial(at) == state.Trial("B")

@@ -106,6 +106,8 @@ def judge(disk: Path, folder: Path) -> Left:
     )
     if not {"version", "root_hash"} <= told.keys():
         raise Unbootable(f"slot {slot}: its slot.txt is {told}")
+    if f"rauc.slot={slot} " not in (words := _mtype(disk, boot, "cmdline.txt")):
+        raise Unbootable(f"slot {slot}: its cmdline.txt says {words!r}")
     _verify(disk, slot, told["root_hash"], folder)
     return Left(slot, told["version"], _floor(disk, folder))
 

@@ -22,6 +22,7 @@ DATA_BYTES = 4 * MIB
 SALT = "00" * 32
 PROGRAMS = ("rauc", "mksquashfs", "mcopy", "veritysetup", "openssl", "dbus-daemon", "mkfs.vfat")
 TESTED_S = 60
+CMDLINE = b"quiet rauc.slot=A ssc.disk=55c70001 ro\n"
 
 
 def missing() -> str | None:
@@ -110,7 +111,11 @@ def slot_images(folder: Path, version: str) -> dict[str, Path]:
     )
     (root_hash,) = [line.split()[-1] for line in said.splitlines() if "Root hash" in line]
     slot = f"version={version}\nroot_hash={root_hash}\n".encode()
-    boot = fat(folder / "boot.img", BOOT_BYTES, {"slot.txt": slot, "kernel": os.urandom(200_000)})
+    boot = fat(
+        folder / "boot.img",
+        BOOT_BYTES,
+        {"slot.txt": slot, "kernel": os.urandom(200_000), "cmdline.txt": CMDLINE},
+    )
     return {"boot": boot, "system": ext4}
 
 
@@ -144,6 +149,9 @@ def disk(folder: Path, images: dict[str, Path]) -> Path:
     parts = {"bootcfg": bootcfg, "data": data}
     for number in ("0", "1"):
         parts |= {f"boot.{number}": images["boot"], f"system.{number}": images["system"]}
+    parts["boot.1"] = folder / "boot_b.img"
+    shutil.copy(images["boot"], parts["boot.1"])
+    autoboot.name_slot(parts["boot.1"], "B")
     with file.open("r+b") as handle:
         handle.seek(510)
         handle.write(b"\x55\xaa")
@@ -169,6 +177,8 @@ class Unit:
         folder.mkdir(parents=True, exist_ok=True)
         self.places = {
             "bootcfg": str(devices["bootcfg"]),
+            "boot_a": str(devices["boot.0"]),
+            "boot_b": str(devices["boot.1"]),
             "state": str(data / "update"),
             "floor": str(data / "version-floor"),
             "release": str(folder / "release.json"),

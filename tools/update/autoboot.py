@@ -13,11 +13,15 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 SECTOR = 512
 PARTITIONS = {"A": 2, "B": 3}
-NAME = b"AUTOBOOTTXT"
+NAME, CMDLINE = b"AUTOBOOTTXT", b"CMDLINE TXT"
+_SLOT = b"rauc.slot="
+Change = Callable[[bytes, int], bytes | None]
+"""(the first sector, the file's size) -> what it shall be; None: not of the expected shape."""
 _DIRECTORY_ENTRY = 32
 _MOST_ENTRIES = 4096
 _LABEL, _FOLDER = 0x08, 0x10
@@ -44,7 +48,8 @@ def committed(device: Path) -> str:
     """ "A" or "B": what a plain start takes.  Raises AutobootError, OSError."""
     handle = os.open(device, os.O_RDONLY)
     try:
-        raw = os.pread(handle, SECTOR, _offset(handle))
+        offset, _ = _find(handle, NAME)
+        raw = os.pread(handle, SECTOR, offset)
     finally:
         os.close(handle)
     section = "all"
@@ -60,11 +65,35 @@ def committed(device: Path) -> str:
 
 def commit(device: Path, slot: str) -> None:
     """From now on a plain start takes `slot`.  Raises AutobootError, OSError."""
+    _overwrite(device, NAME, lambda sector, size: text(slot) if size == SECTOR else None)
+
+
+def name_slot(boot: Path, slot: str) -> None:
+    """Let cmdline.txt of that boot partition say `rauc.slot=` of the slot it lies in.
+
+    A bundle has one boot image for both slots; the letter is changed in place, one sector.
+    Raises AutobootError, OSError.
+    """
+
+    def named(sector: bytes, size: int) -> bytes | None:
+        if size > SECTOR or sector.count(_SLOT) != 1:
+            return None
+        at = sector.index(_SLOT) + len(_SLOT)
+        return sector[:at] + slot.encode("ascii") + sector[at + 1 :]
+
+    _overwrite(boot, CMDLINE, named)
+
+
+def _overwrite(device: Path, name: bytes, change: Change) -> None:
+    """The first sector of that file, by one write.  Raises AutobootError, OSError."""
     handle = os.open(device, os.O_RDWR | os.O_SYNC | os.O_DIRECT)
     try:
-        offset = _offset(handle)
+        offset, size = _find(handle, name)
+        words = change(_read(handle, offset, SECTOR), size)
+        if words is None or len(words) != SECTOR:
+            raise AutobootError(f"{name.decode()} on {device}: {size} bytes of another shape")
         with mmap.mmap(-1, mmap.PAGESIZE) as page:  # aligned, as O_DIRECT wants it
-            page[:SECTOR] = text(slot)
+            page[:SECTOR] = words
             with memoryview(page) as whole, whole[:SECTOR] as sector:
                 if os.pwrite(handle, sector, offset) != SECTOR:
                     raise OSError(f"{device}: a short write")
@@ -73,8 +102,11 @@ def commit(device: Path, slot: str) -> None:
         os.close(handle)
 
 
-def _offset(handle: int) -> int:
-    """Where the file's one sector lies, in bytes.  FAT12 and FAT16 (Microsoft FAT spec. 3, 6)."""
+def _find(handle: int, name: bytes) -> tuple[int, int]:
+    """Where the file begins on the device, and its size; bytes.
+
+    FAT12 and FAT16 (Microsoft FAT specification 3 and 6).
+    """
     boot = _read(handle, 0, SECTOR)
     size, per_cluster, reserved, fats, entries = struct.unpack_from("<HBHBH", boot, 11)
     (per_fat,) = struct.unpack_from("<H", boot, 22)
@@ -89,13 +121,13 @@ def _offset(handle: int) -> int:
         entry = directory[at : at + _DIRECTORY_ENTRY]
         if entry[0] == 0:
             break
-        if entry[:11] != NAME or entry[11] & (_LABEL | _FOLDER):
+        if entry[:11] != name or entry[11] & (_LABEL | _FOLDER):
             continue
         cluster, bytes_long = struct.unpack_from("<HI", entry, 26)
-        if bytes_long != SECTOR or cluster < 2:
-            raise AutobootError(f"autoboot.txt has {bytes_long} bytes, not {SECTOR}")
-        return root + length + (cluster - 2) * per_cluster * SECTOR
-    raise AutobootError("no autoboot.txt in the root directory")
+        if cluster < 2:
+            raise AutobootError(f"{name.decode()} is empty")
+        return root + length + (cluster - 2) * per_cluster * SECTOR, bytes_long
+    raise AutobootError(f"no {name.decode()} in the root directory")
 
 
 def _read(handle: int, offset: int, length: int) -> bytes:

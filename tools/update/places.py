@@ -17,7 +17,9 @@ VARIABLE = "SSCTERM_UPDATE_PLACES"
 class Places:
     """bootcfg: the partition with autoboot.txt.  state: on the data partition, root's alone."""
 
-    bootcfg: Path = Path("/dev/sscterm/bootcfg")
+    bootcfg: Path = Path("/dev/disk/by-partuuid/55c70001-01")
+    boot_a: Path = Path("/dev/disk/by-partuuid/55c70001-02")
+    boot_b: Path = Path("/dev/disk/by-partuuid/55c70001-03")
     state: Path = Path("/data/update")
     floor: Path = Path("/data/version-floor")
     release: Path = Path("/usr/lib/sscterm/release.json")
