@@ -353,7 +353,9 @@ def test_other_parameters_change_nothing(tmp_path: Path, body: Any) -> None:
 def test_an_update_is_told_and_never_goes_back(tmp_path: Path) -> None:
     rig = make_rig(tmp_path)
     bring(rig, "update", signed("update", 3, {1: "1.2.0", 2: bytes(32), 3: 1 << 20}))
-    assert told(rig.unit)["office"]["update"] == "1.2.0"
+    office = told(rig.unit)["office"]
+    assert office["update"] == "1.2.0"
+    assert (office["update_sha256"], office["update_size"]) == ("00" * 32, 1 << 20)
     bring(rig, "update", signed("update", 2, {1: "1.1.0", 2: bytes(32), 3: 1 << 20}))
     assert told(rig.unit)["office"]["update"] == "1.2.0"
     assert refusals(rig) == [624]

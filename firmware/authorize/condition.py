@@ -117,6 +117,8 @@ def _office(unit: Unit) -> dict[str, Any]:
         "stop_reason": stop.reason if isinstance(stop, UnitStop) else None,
         "parameters": unit.parameters,
         "update": None if update is None else update.version,
+        "update_sha256": None if update is None else update.digest.hex(),
+        "update_size": None if update is None else update.size,
     }
 
 

@@ -10,7 +10,6 @@ Exit status: 0 nothing on trial or kept; 1 given up (the machine starts again, f
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -19,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from tools.update import autoboot, slots, state
+from tools.update.card import NOBODY, ask
 from tools.update.places import Places, from_environment
 
 PYTHON = "/opt/sscterm/.venv/bin/python"
 TRIES_S, BETWEEN_S = 240.0, 5.0
 """So long a fresh start may take until all of it works: readers come up, the PSAM is asked."""
 LEASE_S = 120
-ANSWER_S = 30.0
 BUSY_S = 900.0
 
 Restart = Callable[[bool], None]
@@ -92,22 +91,8 @@ def begin(
 
 def ask_lease(path: Path) -> bool:
     """False: busy, or it does not answer.  True where no card process is there: nothing is paid."""
-    asks = {"jsonrpc": "2.0", "id": 1, "method": "update.lease", "params": {"seconds": LEASE_S}}
-    with socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(ANSWER_S)
-        try:
-            link.connect(str(path))
-        except (FileNotFoundError, ConnectionRefusedError):
-            return True
-        except OSError:
-            return False
-        try:
-            link.sendall(json.dumps(asks).encode() + b"\n")
-            with link.makefile("rb") as lines:
-                answer = json.loads(lines.readline(65_537))
-        except (OSError, ValueError):
-            return False
-    return isinstance(answer, dict) and "result" in answer
+    answer = ask(path, "update.lease", {"seconds": LEASE_S})
+    return answer is NOBODY or (answer is not None and "result" in answer)
 
 
 def ask_self_test(places: Places) -> dict[str, Any]:

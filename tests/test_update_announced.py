@@ -1,0 +1,43 @@
+"""Issue 5.2: a bundle that came over a link is installed only if the office announced it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.update import announced
+from tools.update.places import Places
+
+WORDS = b"a bundle, in small"
+SAID = {
+    "update": "1.2.0",
+    "update_sha256": hashlib.sha256(WORDS).hexdigest(),
+    "update_size": len(WORDS),
+}
+
+
+def check(monkeypatch: Any, folder: Path, words: bytes, answer: Any) -> str:
+    monkeypatch.setattr(announced, "ask", lambda path, method, params: answer)
+    (folder / "b.raucb").write_bytes(words)
+    return announced.check(Places(), folder / "b.raucb")
+
+
+def test_the_announced_bundle_is_taken(monkeypatch: Any, tmp_path: Path) -> None:
+    assert check(monkeypatch, tmp_path, WORDS, {"result": {"office": SAID}}) == "1.2.0"
+
+
+@pytest.mark.parametrize("words", [WORDS[:-1], WORDS[:-1] + b"L", b"", WORDS + b"."])
+def test_another_file_is_not(monkeypatch: Any, tmp_path: Path, words: bytes) -> None:
+    with pytest.raises(announced.NotAnnouncedError):
+        check(monkeypatch, tmp_path, words, {"result": {"office": SAID}})
+
+
+@pytest.mark.parametrize(
+    "answer", [None, {"error": {}}, {"result": {"office": dict.fromkeys(SAID)}}]
+)
+def test_without_the_offices_word_nothing_is(monkeypatch: Any, tmp_path: Path, answer: Any) -> None:
+    with pytest.raises(announced.NotAnnouncedError):
+        check(monkeypatch, tmp_path, WORDS, answer)
