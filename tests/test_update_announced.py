@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from firmware.board import load
+from tests.test_daemon import Stand
 from tools.update import announced
+from tools.update.card import socket_of
 from tools.update.places import Places
 
 WORDS = b"a bundle, in small"
@@ -17,6 +20,13 @@ SAID = {
     "update_sha256": hashlib.sha256(WORDS).hexdigest(),
     "update_size": len(WORDS),
 }
+
+
+def test_the_card_process_is_asked_where_board_toml_says(tmp_path: Path) -> None:
+    made = Stand(tmp_path)
+    usual = Places(board=tmp_path / "none", socket=tmp_path / "usual")
+    assert socket_of(Places(board=made.board)) == load(made.board).host.socket == made.socket
+    assert socket_of(usual) == tmp_path / "usual"
 
 
 def check(monkeypatch: Any, folder: Path, words: bytes, answer: Any) -> str:

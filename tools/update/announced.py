@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from tools.update.bundle import digest
-from tools.update.card import ask
+from tools.update.card import ask, socket_of
 from tools.update.places import Places, from_environment
 
 INSTALL_S = 3600.0
@@ -25,7 +25,7 @@ class NotAnnouncedError(Exception):
 
 def check(places: Places, bundle: Path) -> str:
     """The announced version.  Raises NotAnnouncedError, OSError."""
-    answer = ask(places.socket, "status", {}) or {}
+    answer = ask(socket_of(places), "status", {}) or {}
     office = answer.get("result", {}).get("office", {})
     version, sha256, size = (office.get(f"update{each}") for each in ("", "_sha256", "_size"))
     if not isinstance(version, str):

@@ -7,11 +7,25 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from firmware.board import BoardError, load
+from tools.update.places import Places
+
 ANSWER_S = 30.0
 _MOST = 1 << 20  # bytes of an answer
 
 NOBODY: dict[str, Any] = {"error": {"message": "no card process listens"}}
 """The answer where none runs: then no payment does."""
+
+
+def socket_of(places: Places) -> Path:
+    """The one board.toml names: asking at another would find nobody during a payment.
+
+    A board that is refused starts no card process; then the usual place is as good.
+    """
+    try:
+        return load(places.board).host.socket
+    except (BoardError, OSError):
+        return places.socket
 
 
 def ask(path: Path, method: str, params: dict[str, Any]) -> dict[str, Any] | None:

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from tools.update import autoboot, slots, state
-from tools.update.card import NOBODY, ask
+from tools.update.card import NOBODY, ask, socket_of
 from tools.update.places import Places, from_environment
 
-PYTHON = "/opt/sscterm/.venv/bin/python"
+PYTHON = "/usr/lib/sscterm/bin/python"
 TRIES_S, BETWEEN_S = 240.0, 5.0
 """So long a fresh start may take until all of it works: readers come up, the PSAM is asked."""
 LEASE_S = 120
@@ -120,7 +120,7 @@ def main() -> int:
     places = from_environment()
     try:
         if sys.argv[1:] == ["--try"]:
-            return begin(places, lambda: ask_lease(places.socket), _restart)
+            return begin(places, lambda: ask_lease(socket_of(places)), _restart)
         return settle(places, lambda: ask_self_test(places), _mark_good, _restart)
     except (slots.SlotError, autoboot.AutobootError, OSError, ValueError) as error:
         print(f"keep: {error}", file=sys.stderr)

@@ -25,7 +25,7 @@ class Places:
     release: Path = Path("/usr/lib/sscterm/release.json")
     booted_from: Path = Path("/proc/device-tree/chosen/bootloader/partition")
     cmdline: Path = Path("/proc/cmdline")
-    socket: Path = Path("/run/sscterm/sscterm.sock")
+    socket: Path = Path("/data/sscterm/unit.sock")
     data_dir: Path = Path("/data/sscterm")
     board: Path = Path("/etc/sscterm/board.toml")
 
