@@ -1,0 +1,222 @@
+"""Each act of flash.py: from its arguments to what is said, and an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from tools.technician import batch as batches
+from tools.technician import card, device, enrolments, identity, release, sheet, wiping, writing
+from tools.technician.desk import Desk, stamp
+from tools.technician.device import Target
+from tools.technician.errors import DONE, ROWS, FlashError
+from tools.technician.release import Image
+from tools.technician.writing import Written
+
+_SAFE = "可安全取出 · safe to remove"
+
+
+def list_(arguments: argparse.Namespace, desk: Desk) -> int:
+    try:
+        needed = arguments.image.stat().st_size if arguments.image else 0
+    except OSError as error:
+        raise FlashError(1002, f"{arguments.image}: {error.strerror}") from None
+    found = device.disks(needed)
+    for each in found:
+        text = f"{each.path}  {each.name}  {each.model}  {each.size / 1e9:.1f} GB"
+        if each.why_not is None:
+            desk.say(f"{text}  可写 · may be written")
+        else:
+            row = ROWS[each.why_not]
+            desk.say(f"{text}  不可写 · no: {each.why_not} {row.cause_zh} · {row.cause_en}")
+    if not found:
+        desk.say("没有存储设备 · no disk at all")
+    desk.result({"devices": [each.told() for each in found]})
+    return DONE
+
+
+def _image(arguments: argparse.Namespace, desk: Desk) -> Image:
+    """The release, checked; raises FlashError before anything is touched."""
+    if arguments.ca is None:
+        raise FlashError(1002, "--ca")
+    image = release.load(arguments.image, Path(arguments.ca), arguments.board)
+    writing.check_version(image, desk.state, arguments.older)
+    boards = " ".join(image.boards)
+    desk.say(f"镜像 image {image.version}，机型 for {boards}，签名 signed by {image.signer}")
+    return image
+
+
+def _named(target: Target) -> str:
+    return f"{target.path}  {target.model}  {target.size / 1e9:.1f} GB  序列号 serial {target.name}"
+
+
+def write(arguments: argparse.Namespace, desk: Desk) -> int:
+    image = _image(arguments, desk)
+    if arguments.dry_run:
+        target = device.target(arguments.target, image.block_map.image_size)
+        desk.say(f"将写入 would write {image.block_map.mapped} B: {_named(target)}")
+        desk.result({"would_write": image.block_map.mapped, "target": target.told()})
+        return DONE
+
+    def confirm(target: Target, _: Image) -> bool:
+        question = (
+            f"将清除 This will erase: {_named(target)}\n输入序列号以继续 type its serial to go on:"
+        )
+        return desk.confirms(question, target.name, arguments.confirm)
+
+    done = writing.write(image, arguments.target, confirm, desk.progress(), not arguments.no_verify)
+    writing.remember_version(image, desk.state)
+    place = _sheet(done, arguments)
+    _tell(done, place, desk)
+    desk.result(done.told() | {"sheet": str(place)})
+    return DONE
+
+
+def _tell(done: Written, place: Path, desk: Desk) -> None:
+    if done.written == 0:
+        desk.say("卡上已有全部内容，未写入 · everything was there, nothing was written")
+    how = f"已校验 read back ({done.read_by})" if done.verified else "未校验 not read back"
+    desk.say(f"{done.target.name}: {how}; {_SAFE}\n记录单 sheet: {place}")
+
+
+def _sheet(done: Written, arguments: argparse.Namespace) -> Path:
+    when = stamp()
+    verdict = sheet.GOOD if done.verified else sheet.UNREAD
+    text = sheet.render(
+        sheet.rows_of(done.told(), when, arguments.unit), verdict, is_good=bool(done.verified)
+    )
+    return sheet.save(arguments.sheets, done.target.name, when, text)
+
+
+def verify(arguments: argparse.Namespace, desk: Desk) -> int:
+    image = _image(arguments, desk)
+    how = writing.verified(arguments.target, image, desk.progress())
+    desk.say(f"{arguments.target}: 与镜像一致 is the image ({how})")
+    desk.result({"verified": image.block_map.mapped, "read_by": how})
+    return DONE
+
+
+def batch(arguments: argparse.Namespace, desk: Desk) -> int:
+    image = _image(arguments, desk)
+    targets = [device.target(each, image.block_map.image_size) for each in arguments.targets]
+    if len({Path(each.path).resolve() for each in targets}) != len(targets):
+        raise FlashError(1107, "one card is named twice")
+    for each in targets:
+        desk.say(_named(each))
+    if arguments.dry_run:
+        desk.result({"would_write": [each.told() for each in targets]})
+        return DONE
+    question = "将全部清除，输入各序列号以继续 · all will be erased; type their serials to go on:"
+    wanted = " ".join(each.name for each in targets)
+    if not desk.confirms(question, wanted, arguments.confirm):
+        raise FlashError(1108, wanted)
+
+    def one(name: str) -> Written:
+        return writing.write(image, name, lambda *_: True, desk.progress(f"{name}  "))
+
+    results = []
+    failed = 0
+    for target, done in zip(targets, batches.run(arguments.targets, one), strict=True):
+        if isinstance(done, FlashError):
+            failed += 1
+            desk.note(done.lines())
+            place = _bad_sheet(target, done, arguments)
+            desk.say(f"{target.name}: {done.lines()}\n记录单 sheet: {place}")
+            results.append({"target": target.told(), "error": done.told(), "sheet": str(place)})
+        else:
+            place = _sheet(done, arguments)
+            _tell(done, place, desk)
+            results.append(done.told() | {"sheet": str(place)})
+    if failed < len(results):
+        writing.remember_version(image, desk.state)
+    desk.result({"cards": results})
+    if failed:
+        if desk.is_json:
+            return ROWS[1206].status
+        raise FlashError(1206, f"{failed} / {len(results)}")
+    return DONE
+
+
+def _bad_sheet(target: Target, error: FlashError, arguments: argparse.Namespace) -> Path:
+    when = stamp()
+    row = error.row
+    rows = sheet.rows_of({"target": target.told()}, when, arguments.unit)
+    rows.append(("原因", "cause", f"{error.number} {error.detail}"))
+    verdict = (
+        f"未完成：{row.cause_zh}。{row.next_zh}",
+        f"Not done: {row.cause_en}. {row.next_en}",
+    )
+    text = sheet.render(rows, verdict, is_good=False)
+    return sheet.save(arguments.sheets, target.name, when, text)
+
+
+def info(arguments: argparse.Namespace, desk: Desk) -> int:
+    found = card.describe(arguments.target)
+    for name, value in found.items():
+        desk.say(f"{name}: {json.dumps(value, ensure_ascii=False)}")
+    desk.result(found)
+    return DONE
+
+
+def provision(arguments: argparse.Namespace, desk: Desk) -> int:
+    target = device.target(arguments.target)
+    there = card.open_card(target.path)
+    files = identity.collect(arguments.board, arguments.file, _settings(arguments))
+    if arguments.site is not None:
+        files |= identity.site_file(arguments.site)
+    raw = identity.pack(files)
+    told: dict[str, object] = {"target": target.told(), "files": sorted(files), "size": len(raw)}
+    desk.say(f"{_named(target)}\n{', '.join(sorted(files))}: {len(raw)} B")
+    if arguments.dry_run:
+        desk.result(told)
+        return DONE
+    question = "输入序列号以继续 · type its serial to go on:"
+    if not desk.confirms(question, target.name, arguments.confirm):
+        raise FlashError(1108, target.name)
+    there.put_drop(raw)
+    if card.open_card(target.path).take_drop() != raw:
+        raise FlashError(1302, target.path)
+    desk.say(f"身份已写入，首次启动时生效 · the first start takes it; {_SAFE}")
+    desk.result(told)
+    return DONE
+
+
+def _settings(arguments: argparse.Namespace) -> dict[str, str]:
+    """ "section.key" of board.toml -> value as TOML writes it."""
+    named = {
+        "unit.id": arguments.unit,
+        "unit.region": arguments.region,
+        "psam.terminal_number": arguments.terminal_number,
+        "uplink.https.url": arguments.office_url,
+    }
+    return {key: json.dumps(value) for key, value in named.items() if value is not None}
+
+
+def enrolment(arguments: argparse.Namespace, desk: Desk) -> int:
+    found = enrolments.read(card.open_card(arguments.target))
+    request = enrolments.of(found)
+    told = {"unit": request.unit, "region": request.region, "key_id": enrolments.key_of(request)}
+    desk.say(f"{request.unit}  {request.region}  {told['key_id']}")
+    if not arguments.dry_run:
+        arguments.out.write_bytes(found)
+        desk.say(f"{arguments.out}: sscoffice enrol {arguments.out}")
+    desk.result(told)
+    return DONE
+
+
+def wipe(arguments: argparse.Namespace, desk: Desk) -> int:
+    if arguments.dry_run:
+        target = device.target(arguments.target)
+        desk.say(f"将清零 would be wiped: {_named(target)}")
+        desk.result({"would_wipe": target.told()})
+        return DONE
+
+    def confirm(target: Target) -> bool:
+        question = f"将全部清零 all of it goes: {_named(target)}\n输入序列号 type its serial:"
+        return desk.confirms(question, target.name, arguments.confirm)
+
+    target = wiping.wipe(arguments.target, confirm, desk.progress())
+    desk.say(f"{target.name}: 已清零并回读 zero, read back; {_SAFE}")
+    desk.result({"wiped": target.told()})
+    return DONE

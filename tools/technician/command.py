@@ -1,0 +1,133 @@
+"""The command line of flash.py: one act, one result; texts for people or one JSON object."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from tools.technician import acts
+from tools.technician.desk import Desk
+from tools.technician.errors import FAILED, USAGE, FlashError
+from tools.technician.release import BOARDS
+
+Act = Callable[[argparse.Namespace, Desk], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """Usage errors end with their own status, 64 (sysexits.h EX_USAGE), not that of a refusal."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: {message}\n")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit status (errors.py, docs/flash.md)."""
+    arguments = parser().parse_args(argv)
+    with _log(arguments) as log:
+        desk = Desk(arguments.json, sys.stdout, sys.stderr, log, arguments.state)
+        desk.note(f"flash.py {' '.join(sys.argv[1:] if argv is None else argv)}")
+        try:
+            status = arguments.run(arguments, desk)
+        except FlashError as error:
+            desk.failed(error)
+            status = error.row.status
+        except KeyboardInterrupt:
+            desk.failed(FlashError(1205))
+            status = FAILED
+        desk.note(f"exit status {status}")
+        return status
+
+
+def _log(arguments: argparse.Namespace) -> TextIO:
+    """Lines are added to flash.log in the state folder, or to --log; nowhere if that cannot be."""
+    path = arguments.log or arguments.state / "flash.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a", encoding="utf-8")
+    except OSError:
+        return open(os.devnull, "w", encoding="utf-8")
+
+
+def _state() -> Path:
+    """What this computer remembers between two runs."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base, "sscterm")
+
+
+def parser() -> Parser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="one JSON object · 输出 JSON")
+    common.add_argument(
+        "--dry-run", action="store_true", help="check everything, write nothing · 只检查不写"
+    )
+    common.add_argument("--log", type=Path, help="the log file · 日志文件")
+    common.add_argument("--state", type=Path, default=_state(), help=argparse.SUPPRESS)
+    sheets = argparse.ArgumentParser(add_help=False)
+    sheets.add_argument(
+        "--sheets",
+        type=Path,
+        default=Path("sheets"),
+        help="folder of the protocol sheets · 记录单文件夹",
+    )
+    sheets.add_argument("--unit", default="", help="the unit's name on the sheet · 终端编号")
+    confirm = argparse.ArgumentParser(add_help=False)
+    confirm.add_argument("--confirm", metavar="SERIAL", help="instead of typing it · 免输入确认")
+    image = argparse.ArgumentParser(add_help=False)
+    image.add_argument("image", type=Path, help="IMG or IMG.zst")
+    image.add_argument(
+        "--ca",
+        type=Path,
+        default=os.environ.get("SSCFLASH_CA"),
+        help="certificate of the release CA; or SSCFLASH_CA · 发布证书",
+    )
+    image.add_argument("--for", dest="board", choices=BOARDS, help="the board · 机型")
+    image.add_argument("--older", action="store_true", help="an older version is meant · 允许旧版")
+    top = Parser(prog="flash.py", description="终端写卡工具 · from an empty card to a terminal")
+    made = top.add_subparsers(required=True, metavar="ACT", parser_class=Parser)
+
+    def act(name: str, run: Act, text: str, *parents: argparse.ArgumentParser) -> Parser:
+        one: Parser = made.add_parser(name, help=text, description=text, parents=[common, *parents])
+        one.set_defaults(run=run)
+        return one
+
+    one = act("list", acts.list_, "可写的设备 · devices that may be written, and why not")
+    one.add_argument("--image", type=Path, help="must fit this image's size · 按镜像判断容量")
+    one = act("write", acts.write, "写卡并校验 · write and read back", image, confirm, sheets)
+    one.add_argument("target", help="a disk, as /dev/sdb, or a file")
+    one.add_argument("--no-verify", action="store_true", help="do not read back · 不校验")
+    one = act("verify", acts.verify, "只校验 · read back and compare", image)
+    one.add_argument("target")
+    one = act("batch", acts.batch, "多卡同写 · several cards at once", image, confirm, sheets)
+    one.add_argument("targets", nargs="+", help="disks or files")
+    one = act("info", acts.info, "镜像或卡的信息 · what an image or a card is")
+    one.add_argument("target", help="a disk or a file")
+    one = act("provision", acts.provision, "写入终端身份 · the unit's identity", confirm)
+    _provision(one)
+    one = act("enrolment", acts.enrolment, "取登记请求 · the unit's enrolment request")
+    one.add_argument("target")
+    one.add_argument("--out", type=Path, default=Path("enrolment.cose"), help="file · 保存为")
+    one = act("wipe", acts.wipe, "清零 · zeros over the whole card", confirm)
+    one.add_argument("target")
+    return top
+
+
+def _provision(one: Parser) -> None:
+    one.add_argument("target", help="a card or an image file, not mounted")
+    one.add_argument("--board", type=Path, required=True, help="board.toml to begin with")
+    for name, text in (
+        ("unit", "the unit's id · 终端编号"),
+        ("region", "region code · 地区代码"),
+        ("terminal-number", "of the PSAM expected · 应装 PSAM 的终端号"),
+        ("office-url", "the collector's https:// address · 后台地址"),
+        ("site", "the site, 1 to 64 characters · 网点"),
+    ):
+        one.add_argument(f"--{name}", help=text)
+    one.add_argument(
+        "--file", type=Path, action="append", default=[],
+        help="a file that board.toml names: certificates, keys, lists · 证书、密钥、名单",
+    )  # fmt: skip

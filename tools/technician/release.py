@@ -1,0 +1,161 @@
+"""An image and what vouches for it: IMG, IMG.bmap, IMG.manifest, IMG.manifest.p7s.
+
+The manifest is signed (CMS, detached, by a leaf with the purpose codeSigning under the release CA);
+it names the product, the boards, the version, the size and two SHA-256: of the raw image and of the
+block map.  The block map names the SHA-256 of each range, so each byte that is written is vouched
+for, whether the image is raw or compressed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.technician import programs
+from tools.technician.blockmap import BlockMap, BlockMapError
+from tools.technician.errors import FlashError
+
+COMPATIBLE = "sscterm-rpi"
+BOARDS = ("pi3", "pi4", "cm4", "zero2w")
+MAX_SMALL_FILE = 16 << 20  # bytes: of block map, manifest, signature
+
+_VERSION = re.compile(r"(\d{1,5})\.(\d{1,5})\.(\d{1,5})(?:[-+][0-9A-Za-z.-]{1,40})?")
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Image:
+    """A release that is what it says: signature, product and block map were checked."""
+
+    path: Path
+    version: str
+    boards: tuple[str, ...]
+    sha256: str
+    block_map: BlockMap
+    map_text: bytes
+    signer: str
+
+    @property
+    def is_compressed(self) -> bool:
+        return self.path.suffix == ".zst"
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """Orders versions; a pre-release counts as its release."""
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        raise FlashError(1003, f"version {version!r:.40}")
+    return tuple(int(part) for part in match.groups()[:3])
+
+
+def load(path: Path, ca: Path, board: str | None) -> Image:
+    """Check all that can be without reading the image; raises FlashError 1001 to 1005, 1007."""
+    raw_manifest = _small(_beside(path, ".manifest"))
+    signer = _check_signature(_beside(path, ".manifest"), _beside(path, ".manifest.p7s"), ca)
+    fields = _fields(raw_manifest)
+    if fields["compatible"] != COMPATIBLE:
+        raise FlashError(1005, f"product {fields['compatible']!r:.40}, not {COMPATIBLE}")
+    if board is not None and board not in fields["boards"]:
+        raise FlashError(1005, f"for {' '.join(fields['boards'])}, not {board}")
+    map_text = _small(_beside(path, ".bmap"))
+    if hashlib.sha256(map_text).hexdigest() != fields["bmap_sha256"]:
+        raise FlashError(1007, f"{_beside(path, '.bmap').name} is not the one that was signed")
+    try:
+        block_map = BlockMap.parse(map_text)
+    except BlockMapError as error:
+        raise FlashError(1003, str(error)) from None
+    if block_map.image_size != fields["size"]:
+        raise FlashError(1003, "block map and manifest differ in size")
+    _check_length(path, block_map.image_size)
+    return Image(
+        path,
+        fields["version"],
+        tuple(fields["boards"]),
+        fields["sha256"],
+        block_map,
+        map_text,
+        signer,
+    )
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    """IMG.zst has its files beside it under its own name, or under that of the raw image."""
+    own = path.with_name(path.name + suffix)
+    if path.suffix == ".zst" and not own.exists():
+        return path.with_name(path.stem + suffix)
+    return own
+
+
+def _small(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_SMALL_FILE + 1)
+    except OSError as error:
+        raise FlashError(1002, f"{path.name}: {error.strerror}") from None
+    if len(raw) > MAX_SMALL_FILE:
+        raise FlashError(1003, f"{path.name} is too large")
+    return raw
+
+
+def _fields(raw: bytes) -> dict:
+    """The manifest's values, every one of the right kind; unknown ones are left alone."""
+    try:
+        fields = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise FlashError(1003, "not JSON") from None
+    if not isinstance(fields, dict):
+        raise FlashError(1003, "not an object")
+    kinds = {"compatible": str, "boards": list, "version": str, "size": int}
+    for name, kind in kinds.items():
+        if not isinstance(fields.get(name), kind) or isinstance(fields[name], bool):
+            raise FlashError(1003, f"{name} is missing or of the wrong kind")
+    for name in ("sha256", "bmap_sha256"):
+        if not isinstance(fields.get(name), str) or not _HASH.fullmatch(fields[name]):
+            raise FlashError(1003, f"{name} is no SHA-256")
+    if not fields["boards"] or not all(isinstance(each, str) for each in fields["boards"]):
+        raise FlashError(1003, "boards")
+    version_key(fields["version"])
+    return fields
+
+
+def _check_signature(manifest: Path, signature: Path, ca: Path) -> str:
+    """The subject of the leaf that signed; raises FlashError 1002, 1004."""
+    raw = _small(signature)
+    _small(ca)
+    form = "PEM" if raw.lstrip().startswith(b"-----BEGIN") else "DER"
+    with tempfile.TemporaryDirectory() as folder:
+        leaf = Path(folder, "leaf.pem")
+        # "-purpose any": the purpose of a mail is asked otherwise; ours is asked for below.
+        done = programs.run(
+            "openssl", "cms", "-verify", "-binary", "-inform", form, "-in", str(signature),
+            "-content", str(manifest), "-CAfile", str(ca), "-no-CApath", "-no-CAstore",
+            "-purpose", "any", "-signer", str(leaf), "-out", "/dev/null",
+        )  # fmt: skip
+        if done.returncode:
+            raise FlashError(1004, programs.said(done))
+        about = programs.run(
+            "openssl", "x509", "-in", str(leaf), "-noout", "-subject", "-ext", "extendedKeyUsage"
+        ).stdout.decode(errors="replace")
+    if "Code Signing" not in about:
+        raise FlashError(1004, "the certificate is not for signing releases")
+    return about.partition("\n")[0].removeprefix("subject=").strip()
+
+
+def _check_length(path: Path, size: int) -> None:
+    """A raw image has its size in bytes, a compressed one says it in its frame."""
+    try:
+        length = path.stat().st_size
+    except OSError as error:
+        raise FlashError(1002, f"{path.name}: {error.strerror}") from None
+    if path.suffix != ".zst":
+        if length != size:
+            raise FlashError(1007, f"{path.name}: {length} bytes instead of {size}")
+        return
+    done = programs.run("zstd", "-lv", str(path))
+    match = re.search(rb"Decompressed Size:[^(]*\((\d+) B\)", done.stdout)
+    if done.returncode or match is None or int(match[1]) != size:
+        raise FlashError(1007, f"{path.name}: cut short, or not the image that was signed")
