@@ -16,7 +16,7 @@ STUCK_S = 300.0  # without one more byte: a card that does this is broken
 
 # What bmaptool says -> the row; it has no other way to say it.
 _SAID = (
-    ("bad checksum", 1007),
+    ("checksum mismatch", 1007),
     ("No space left", 1202),
     ("Read-only file system", 1106),
     ("Permission denied", 1109),
