@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import ingest, shim, syncs, terminal_idle
+from tests.bench import flash, ingest, shim, syncs, terminal_idle
 from tests.bench.figure import Figure, percentile, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,6 +50,7 @@ ROWS = {
     "journal.ready_ms.1m",
     "journal.rss_mb.1m",
     *ingest.ROWS,
+    *flash.NAMES,
     *shim.UNITS,
     *terminal_idle.UNITS,
     "t0.bytes_per_s",
@@ -130,6 +131,14 @@ def test_the_rows_over_a_real_pcscd_are_measured(written):
     for name in (*shim.UNITS, *terminal_idle.UNITS):
         assert written[name]["value"] is not None, written[name]["note"]
         assert written[name]["reference"] > 0
+
+
+def test_the_rows_of_a_card_are_measured(tmp_path: Path):
+    rows = flash.measure(tmp_path, 8, 1)
+    assert set(rows) == set(flash.NAMES)
+    assert all(
+        each.value or each.note.endswith("install_test_packages.sh") for each in rows.values()
+    )
 
 
 def test_without_pyscard_its_rows_say_why(monkeypatch):

@@ -1,4 +1,4 @@
-"""Issue "The technician", item 2: `list` and what may not be written: as lsblk told it of machines."""
+"""Issue "The technician", item 2: `list` and what may not be written, as lsblk tells it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.technician.errors import FlashError
 
 DISK = {
     "name": "sdb", "path": "/dev/sdb", "type": "disk", "size": 31914983424, "rm": True,
-    "ro": False, "hotplug": True, "tran": "usb", "model": "STORAGE DEVICE", "serial": "000000001206",
+    "ro": False, "hotplug": True, "tran": "usb", "model": "STORAGE", "serial": "000000001206",
     "mountpoints": [None], "children": [],
 }  # fmt: skip
 PART = {"name": "sdb1", "path": "/dev/sdb1", "type": "part", "mountpoints": [None]}

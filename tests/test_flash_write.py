@@ -158,9 +158,9 @@ def test_a_damaged_image_is_found_before_a_begun_card_is_written_on(
 @loops
 def test_a_card_that_breaks_while_it_is_written(made: Release, tmp_path: Path) -> None:
     """Behind the disk is a file system with room for a part of it."""
-    with flash_rig.mounted("tmpfs", tmp_path / "small", "-t", "tmpfs", "-o", "size=2m") as small:
-        with flash_rig.disk(small / "disk", 80 << 20) as card:
-            assert failed(made, card) == 1203
+    place = flash_rig.mounted("tmpfs", tmp_path / "small", "-t", "tmpfs", "-o", "size=2m")
+    with place as small, flash_rig.disk(small / "disk", 80 << 20) as card:
+        assert failed(made, card) == 1203
 
 
 @loops

@@ -21,6 +21,7 @@ from tests.bench import (
     display,
     dump,
     exchanges,
+    flash,
     floor,
     ingest,
     journal,
@@ -66,6 +67,8 @@ class Extent:
     contact_purchases: int = 7
     pad_s: float = 20.0
     pad_presses: int = 100
+    card_mb: int = 1024
+    card_turns: int = 5
     office: ingest.Load = field(default_factory=ingest.Load)
 
 
@@ -91,6 +94,8 @@ QUICK = Extent(
     contact_purchases=1,
     pad_s=0.3,
     pad_presses=2,
+    card_mb=32,
+    card_turns=1,
     office=ingest.QUICK,
 )
 
@@ -110,7 +115,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
     large = _large_journal(folder, extent.records)
     with tempfile.TemporaryDirectory(dir=folder, prefix="run-") as name:
         parts = ("exchanges", "syncs", "pace", "floor", "daemon", "stops", "line")
-        parts += ("records", "journal", "office", "storm", "idle", "contact")
+        parts += ("records", "journal", "office", "storm", "idle", "contact", "flash")
         places = [Path(name, each) for each in parts]
         for place in places:
             place.mkdir()
@@ -128,6 +133,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
         rows |= shim.measure(extent.shim_blocks, extent.shim_exchanges, extent.shim_imports)
         rows |= terminal_idle.measure(places[11], extent.insertions, extent.idle_s)
         rows |= contact.measure(places[12], extent.contact_exchanges, extent.contact_purchases)
+        rows |= flash.measure(places[13], extent.card_mb, extent.card_turns)
         rows |= wire.measure(extent.day_records)
         rows |= display.measure(extent.frames)
         rows |= pad.measure(extent.pad_s, extent.pad_presses)
