@@ -30,8 +30,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 PAGE_IDS = [page.name for page in PAGES]
 
-# Named as missing, in docs/features.md; whoever makes one takes it off this list.
-PLANNED: set[str] = set()
 # Short names stand on a page whose subject is that folder.
 FOLDERS = (".", "docs", "firmware", "firmware/authorize", "firmware/journal", "firmware/display")
 SOURCES = (".py", ".md", ".toml", ".sh", ".svg", ".png", ".jsonl", ".txt")
@@ -120,7 +118,7 @@ def found(name: str) -> Path | None:
 
 def missing_paths(text: str) -> list[str]:
     names = {mark.partition("::")[0] for mark in marked(text)}
-    return sorted(n for n in names if is_path(n) and n not in PLANNED and found(n) is None)
+    return sorted(n for n in names if is_path(n) and found(n) is None)
 
 
 def missing_names(text: str) -> list[str]:
@@ -196,10 +194,6 @@ def test_every_make_target_named_on_a_page_exists(path: Path) -> None:
     in_code = marked(text_of(path)) + fenced(text_of(path))
     named = {each for code in in_code for each in re.findall(r"(?m)^\s*make ([a-z][\w-]*)", code)}
     assert named <= targets
-
-
-def test_what_is_planned_is_not_there_yet() -> None:
-    assert [name for name in PLANNED if (ROOT / name).exists()] == []
 
 
 def test_every_package_and_module_of_firmware_stands_in_architecture() -> None:
