@@ -75,7 +75,15 @@ HARDWARE = {
     "shim": 4, "two interpreters": 1, "slot": 4, "tap": 2, "PIN pad": 3, "menu without a host": 1,
     "pins": 2, "display": 3, "printer": 1, "supervision": 2, "bad input": 1, "figures": 1,
 }  # fmt: skip
-TECHNICIAN = {"image": 1, "flash": 9, "detection": 1, "image tests": 1, "figures": 3, "done": 1}
+TECHNICIAN = {
+    "image": 1,
+    "update": 1,
+    "flash": 9,
+    "detection": 1,
+    "image tests": 1,
+    "figures": 3,
+    "done": 1,
+}
 
 
 @cache
