@@ -1,13 +1,15 @@
 """A real systemd of our own: a user manager in a mount namespace, for tests of supervision.
 
 A user manager wants /run/systemd/system, the mark of a machine booted by systemd; here it stands on
-a tmpfs that only this manager sees.
+a tmpfs that only this manager sees.  Each has a control group of its own: two managers in one group
+put units of one name into one group below it, and stopping the one kills the other's.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -15,8 +17,10 @@ import time
 from pathlib import Path
 
 SYSTEMD = Path("/lib/systemd/systemd")
+GROUPS = Path("/sys/fs/cgroup")
 _SOON_S = 20.0
 _START = """
+for each in $OWN_GROUPS; do echo $$ >$each/cgroup.procs; done
 mkdir -p /run/systemd
 mount -t tmpfs systemd /run/systemd
 mkdir /run/systemd/system
@@ -30,9 +34,7 @@ def missing() -> str | None:
         return "a private systemd needs root (a mount namespace)"
     if not SYSTEMD.exists() or shutil.which("systemctl") is None:
         return "systemd is not installed: run tools/install_test_packages.sh"
-    groups = Path("/sys/fs/cgroup")
-    places = [groups, groups / "systemd", groups / "unified"]
-    if not any(each.is_dir() and os.access(each, os.W_OK) for each in places):
+    if not any(os.access(each, os.W_OK) for each in _hierarchies()):
         return "no control groups to write here"
     probe = subprocess.run(["unshare", "-m", "true"], capture_output=True, timeout=30, check=False)
     return "unshare -m is refused here" if probe.returncode else None
@@ -52,7 +54,11 @@ class SystemdRig:
             "XDG_RUNTIME_DIR": str(run),
             "XDG_CONFIG_HOME": str(folder / "config"),
         }
-        self._groups = _slices()
+        self._group = f"sscterm-test-{secrets.token_hex(4)}"
+        own = [each / self._group for each in _hierarchies()]
+        for each in own:
+            each.mkdir()
+        self._environment["OWN_GROUPS"] = " ".join(map(str, own))
         self.write("nothing.target", "[Unit]\nDescription=nothing\n")
         private = ("setpriv", "--pdeathsig", "TERM", "unshare", "-m", "--propagation", "private")
         self._log = open(folder / "systemd.log", "wb")  # noqa: SIM115 - closed by stop()
@@ -93,16 +99,16 @@ class SystemdRig:
             self._process.kill()
             self._process.wait()
         self._log.close()
-        for left in _slices() - self._groups:  # empty ones that it leaves behind
+        for left in (*GROUPS.glob(self._group), *GROUPS.glob(f"*/{self._group}")):
             for each in sorted(left.rglob("*/"), reverse=True):
                 _remove(each)
             _remove(left)
 
 
-def _slices() -> set[Path]:
-    """The control groups of user managers that were started where no systemd is."""
-    groups = Path("/sys/fs/cgroup")
-    return {*groups.glob("app.slice"), *groups.glob("*/app.slice")}
+def _hierarchies() -> list[Path]:
+    """Those that systemd keeps its units in: the only one, or the named one and version 2."""
+    found = [GROUPS, GROUPS / "systemd", GROUPS / "unified"]
+    return [each for each in found if (each / "cgroup.procs").exists()]
 
 
 def _remove(group: Path) -> None:

@@ -132,9 +132,11 @@ def test_every_generation_and_a_contactless_card_take_part():
 
 def test_ctrl_c_leaves_no_process_behind(tmp_path):
     folder = tmp_path / "kept"
+    interruptible = ("env", "--default-signal=INT")  # a shell's background job ignores it
     demo = subprocess.Popen(
-        [*COMMAND, "--keep", str(folder)], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
+        [*interruptible, *COMMAND, "--keep", str(folder)],
+        stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    )  # fmt: skip
     try:
         for line in demo.stdout:
             if "1/8" in line:
