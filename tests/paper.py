@@ -7,6 +7,7 @@ FS &, FS W, DLE EOT 4, GB 18030 text.  `Roll` is the device, `read` the text, `p
 from __future__ import annotations
 
 import os
+import re
 import select
 import threading
 import tty
@@ -15,10 +16,12 @@ from typing import Any
 
 from firmware.display.glyphs import HEIGHT, glyph
 from firmware.display.layout import width
+from tests.waiting import until
 
 GAP = 6  # a line is 30 dots high, a character 24
 PAPER_OK, NEAR_END, NO_PAPER = b"\x12", b"\x1e", b"\x72"
 _DLE_EOT_PAPER = b"\x10\x04\x04"
+_END = re.compile(rb"(\x1dV[\x00\x01]|\x1dV[AB].|\x1bd\x04)\Z", re.S)  # a cut, or fed out by hand
 
 
 @dataclass
@@ -145,8 +148,13 @@ class Roll:
         os.close(self._master)
         os.close(self._slave)
 
+    def receipt(self) -> Paper:
+        """What was printed, once its end has come, and forget it: the line takes its time."""
+        until(lambda: _END.search(self._data), lambda: bytes(self._data[-80:]))
+        return self.paper()
+
     def paper(self) -> Paper:
-        """What was printed, and forget it."""
+        """What has come by now, and forget it."""
         data, self._data = bytes(self._data), bytearray()
         return read(data)
 

@@ -18,7 +18,6 @@ from simulator.region import Region
 from simulator.world import World
 from tests.paper import NO_PAPER, PAPER_OK, Roll
 from tests.test_daemon import SOON_S, Stand, purchase, told
-from tests.waiting import until
 
 
 class Counter:
@@ -67,7 +66,7 @@ def test_d8_a_serial_reader_and_a_printer_that_fail_and_return(counter: Counter)
     stand.shows("READY")
     assert counter.pay("A-1") == 1
     assert counter.card.balance_fen == 99_000
-    lines = until(lambda: counter.roll.paper().lines)
+    lines = counter.roll.receipt().lines
     assert any("A-1" in each for each in lines)
 
     stand.shows("READY")
@@ -83,7 +82,7 @@ def test_d8_a_serial_reader_and_a_printer_that_fail_and_return(counter: Counter)
     counter.roll.status = PAPER_OK
     wanted = {"order_no": "A-2", "operator": "07"}
     assert call(stand.socket, "receipt.print", wanted, SOON_S)["outcome"]["number"] == 9
-    assert any("A-2" in each for each in until(lambda: counter.roll.paper().lines))
+    assert any("A-2" in each for each in counter.roll.receipt().lines)
 
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(SOON_S) == 0

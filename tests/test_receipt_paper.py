@@ -129,7 +129,7 @@ def test_d7_every_line_fits_the_paper(order: str, title: str, fen: int, columns:
 def test_d7_a_receipt_comes_out_as_it_was_composed(paper_mm: int, columns: int) -> None:
     with Roll() as roll:
         assert printed(roll, paper_mm=paper_mm).trouble is None
-        paper = roll.paper()
+        paper = roll.receipt()
     wanted = compose(PAID, "dev-0001", TITLE, columns, False)
     assert paper.lines == [each.text for each in wanted]
     assert [each.scale for each in paper.rows] == [2 if each.is_large else 1 for each in wanted]
@@ -140,7 +140,7 @@ def test_d7_a_receipt_comes_out_as_it_was_composed(paper_mm: int, columns: int) 
 def test_d7_a_printer_without_chinese_gets_dots() -> None:
     with Roll() as roll:
         assert printed(roll, chinese="raster", cut=False).trouble is None
-        paper = roll.paper()
+        paper = roll.receipt()
     wanted = compose(PAID, "dev-0001", TITLE, 24, False)
     assert [each.dots for each in paper.rows] == [(48, dots(each, 24)) for each in wanted]
     assert all(any(each.dots[1]) for each in paper.rows)
@@ -178,7 +178,7 @@ def test_d7_a_printer_that_cannot_be_asked_prints_unasked() -> None:
     with Roll() as roll:
         roll.status = b""
         assert printed(roll, asks_paper=False).trouble is None
-        assert roll.paper().rows
+        assert roll.receipt().rows
 
 
 def test_d7_a_missing_printer_is_trouble_and_the_next_receipt_comes_out(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_d7_the_pictures_of_the_page_are_what_the_bytes_say(
 
     with Roll() as roll:
         printed(roll, is_copy="raster" in name, **how)
-        drawn = picture(roll.paper(), columns)
+        drawn = picture(roll.receipt(), columns)
     kept = Image.open(PICTURES / f"{name}.png").convert("1")
     assert drawn.size == kept.size
     assert ImageChops.difference(drawn.convert("L"), kept.convert("L")).getbbox() is None
