@@ -22,14 +22,20 @@ Ask = Callable[[str, dict[str, Any]], Any]
 """(method, params) -> the result, or {"error": ...}.  Raises OSError where nothing answers."""
 
 UPLINK_LOCK = "uplink.lock"
+"""In up/, for of the data folder the uplink process of a unit may write that and down/ alone."""
 PARTS = ("reader", "psam", "journal", "batch", "uplink", "certificate")
 
 
 def hold_uplink_lock(data_dir: Path) -> int:
     """Kept open as long as the uplink process lives; shared, for it excludes nobody."""
-    handle = os.open(data_dir / UPLINK_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    spool.make_folders(data_dir)
+    handle = os.open(_lock(data_dir), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(handle, fcntl.LOCK_SH)
     return handle
+
+
+def _lock(data_dir: Path) -> Path:
+    return data_dir / spool.UP / UPLINK_LOCK
 
 
 def run(board: Board, ask: Ask, is_json: bool) -> bool:
@@ -61,7 +67,7 @@ def _asked(ask: Ask) -> dict[str, str | None]:
 
 def _uplink(board: Board) -> str | None:
     try:
-        handle = os.open(board.unit.data_dir / UPLINK_LOCK, os.O_RDWR | os.O_CLOEXEC)
+        handle = os.open(_lock(board.unit.data_dir), os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
         return f"the uplink process never ran: {error.strerror}"
     try:

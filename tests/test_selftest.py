@@ -7,13 +7,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from firmware import selftest
 from firmware.board import load
+from firmware.journal import tlskey
 from tests.test_daemon import Stand, until
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,3 +69,29 @@ def test_the_lock_tells_whether_the_uplink_process_lives(stand: Stand) -> None:
     assert selftest._uplink(board) is None
     os.close(handle)
     assert selftest._uplink(board) == "the uplink process does not run"
+
+
+def expiring(data_dir: Path, begins: float, ends: float) -> None:
+    """tls.crt, valid from .. to, in days from now."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "unit")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now + timedelta(begins))
+    builder = builder.not_valid_after(now + timedelta(ends))
+    made = builder.sign(key, hashes.SHA256())
+    data_dir.mkdir(parents=True, exist_ok=True)
+    (data_dir / tlskey.CERTIFICATE).write_bytes(made.public_bytes(Encoding.PEM))
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "is_good"), [(-1, 1, True), (-2, -1, False), (1, 2, False)]
+)
+def test_a_certificate_is_good_on_its_days_alone(
+    begins: float, ends: float, is_good: bool, stand: Stand
+) -> None:
+    board = load(stand.board)
+    needs_one = replace(board.uplink, http=replace(board.uplink.http, tls=True))  # type: ignore[type-var]
+    board = replace(board, uplink=needs_one)
+    assert "tls.crt" in str(selftest._certificate(board))  # none is there
+    expiring(board.unit.data_dir, begins, ends)
+    assert (selftest._certificate(board) is None) == is_good

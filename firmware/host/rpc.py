@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 import stat
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +28,7 @@ PROBE_S = 2.0
 FAREWELL_S = 1.0
 """So long a closing server lets its last answers go out."""
 _RETRY_S = 0.1
+_PEER = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -34,6 +36,10 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 TOO_MANY = -32000
+NOT_ALLOWED = -32006
+
+ROOT_ONLY = frozenset({"update.lease"})
+"""Who may hold payments back: the unit's own update, no program of a host."""
 
 Method = Callable[..., dict[str, Any]]
 
@@ -104,12 +110,13 @@ class RpcServer:
         try:
             with connection, connection.makefile("rb") as lines:
                 connection.settimeout(IDLE_S)
+                is_root = _uid_of(connection) == 0
                 while line := lines.readline(MAX_LINE + 1):
                     if len(line) > MAX_LINE:
                         long = f"a request has at most {MAX_LINE} bytes"
                         connection.sendall(_line(_error(None, INVALID_REQUEST, long)))
                         return
-                    answer = self.answer(line)
+                    answer = self.answer(line, is_root)
                     if answer is not None:
                         connection.sendall(_line(answer))
         except OSError:
@@ -118,8 +125,11 @@ class RpcServer:
             with self._lock:
                 del self._talks[threading.current_thread()]
 
-    def answer(self, line: bytes) -> dict[str, Any] | None:
-        """One request -> one answer; None for a notification (a request without an id)."""
+    def answer(self, line: bytes, is_root: bool = False) -> dict[str, Any] | None:
+        """One request -> one answer; None for a notification (a request without an id).
+
+        is_root: the asking process is root's.
+        """
         try:
             request = json.loads(line)
         except (ValueError, RecursionError):
@@ -131,11 +141,13 @@ class RpcServer:
             or type(request.get("id")) not in (str, int, type(None))
         ):
             return _error(None, INVALID_REQUEST, "not a JSON-RPC 2.0 request")
-        answer = self._call(request)
+        answer = self._call(request, is_root)
         return answer if "id" in request else None
 
-    def _call(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _call(self, request: dict[str, Any], is_root: bool) -> dict[str, Any]:
         number = request.get("id")
+        if request["method"] in ROOT_ONLY and not is_root:
+            return _error(number, NOT_ALLOWED, "only root's processes on the unit may ask this")
         method = self._methods.get(request["method"])
         if method is None:
             known = ", ".join(sorted(self._methods))
@@ -154,6 +166,13 @@ class RpcServer:
         except Exception:
             log.exception("method %s", request["method"])
             return _error(number, INTERNAL_ERROR, "a fault of the terminal; see its log")
+
+
+def _uid_of(connection: socket.socket) -> int:
+    """User of the process at the other end when it connected (unix(7), SO_PEERCRED)."""
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+    _, uid, _ = _PEER.unpack(raw)
+    return int(uid)
 
 
 def _line(answer: dict[str, Any]) -> bytes:

@@ -47,6 +47,7 @@ def set_primary(places: Places, slot: str) -> None:
     """Put on trial.  RAUC marked it bad before it wrote; now it is whole, but for its name."""
     autoboot.name_slot(places.boot_a if slot == "A" else places.boot_b, slot)
     state.set_slot_state(places, slot, "good")
+    state.forget_result(places)
     is_committed = slot == autoboot.committed(places.bootcfg)
     state.set_trial(places, None if is_committed else Trial(slot))
 

@@ -60,6 +60,11 @@ def tell(places: Places, result: dict[str, object]) -> None:
     replace(places.state / _RESULT, json.dumps(result, ensure_ascii=False))
 
 
+def forget_result(places: Places) -> None:
+    """A new update begins: what is told from now on is of this one."""
+    _remove(places.state / _RESULT)
+
+
 def last_result(places: Places) -> dict[str, object] | None:
     try:
         found = json.loads(_read(places.state / _RESULT))
