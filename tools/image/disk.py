@@ -72,11 +72,16 @@ def fat(target: Path, size: int, label: str, files: dict[str, Path | bytes], epo
         "mkfs.fat", "--invariant", "-F", "16", "-s", str(cluster), "-n", label, "-i", serial,
         target, epoch=epoch,
     )  # fmt: skip
+    for folder in sorted({name.partition("/")[0] for name in files if "/" in name}):
+        run("mmd", "-i", target, f"::{folder}", epoch=epoch)
+    put(target, files, epoch)
+
+
+def put(target: Path, files: dict[str, Path | bytes], epoch: int) -> None:
+    """Write or overwrite those files of a FAT file system; their folders are there."""
     with _staged(target.with_suffix(".staged"), files, epoch) as staged:
-        for folder in sorted({name.partition("/")[0] for name in files if "/" in name}):
-            run("mmd", "-i", target, f"::{folder}", epoch=epoch)
         for name in sorted(files):
-            run("mcopy", "-i", target, "-m", staged / name, f"::{name}", epoch=epoch)
+            run("mcopy", "-o", "-i", target, "-m", staged / name, f"::{name}", epoch=epoch)
 
 
 class _staged:

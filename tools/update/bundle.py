@@ -1,9 +1,10 @@
 """Makes a signed bundle of a release, by rauc.
 
-    python -m tools.update.bundle --boot boot.img --system system.img --version 1.2.3 \\
+    python -m tools.update.bundle --image sscterm-1.2.3.img --version 1.2.3 \\
         --certificate release.cert.pem --key release.key.pem --authority ca.pem release.raucb
 
-The system image is the ext4 with its dm-verity tree behind it; the boot image names its root hash.
+--image is what `make image` made: the partitions beside it (IMG.parts) are taken, cut to their
+content (tools/update/images.py).
 --key may be a PKCS #11 URL (RAUC_PKCS11_MODULE, RAUC_PKCS11_PIN).  It prints version, SHA-256 and
 size as JSON: what the office's `update` file says of the bundle.
 """
@@ -108,23 +109,30 @@ def _run(*command: str) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
+    # Here, for a unit has the rest of this file and no tools to build a release.
+    from tools.image.deb import source_epoch
+    from tools.image.disk import ImageError
+    from tools.update.images import of_release
+
     parser = argparse.ArgumentParser(prog="bundle", description=__doc__.split("\n")[0])
-    for name in ("boot", "system", "certificate", "authority"):
+    for name in ("image", "certificate", "authority"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--key", required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("target", type=Path)
     given = parser.parse_args(argv)
     try:
-        told = make(
-            {"boot": given.boot, "system": given.system},
-            given.version,
-            given.target,
-            certificate=given.certificate,
-            key=given.key,
-            authority=given.authority,
-        )
-    except (BundleError, ValueError, OSError) as error:
+        with tempfile.TemporaryDirectory(dir=given.target.resolve().parent) as folder:
+            parts = given.image.with_name(given.image.name + ".parts")
+            told = make(
+                of_release(parts, Path(folder), source_epoch()),
+                given.version,
+                given.target,
+                certificate=given.certificate,
+                key=given.key,
+                authority=given.authority,
+            )
+    except (BundleError, ImageError, ValueError, OSError) as error:
         print(f"bundle: {error}", file=sys.stderr)
         return 1
     print(json.dumps(told))
