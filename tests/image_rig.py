@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tools.image import disk, release
+from tools.image import release, signers
 from tools.image.layout import SMALL, Layout
 from tools.image.release import Source
 
@@ -54,18 +54,5 @@ def image(folder: Path, version: str = "1.0.0", layout: Layout = SMALL) -> Path:
 
 def release_keys(folder: Path, name: str = "release") -> tuple[Path, Path, Path]:
     """(key, certificate, certificate of its CA): P-256, PEM; of no use outside the tests."""
-    key, certificate, ca_key, ca = (
-        folder / f"{name}{end}" for end in (".key", ".crt", "-ca.key", "-ca.crt")
-    )
-    new = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
-    disk.run(
-        *new, "-nodes", "-days", "3650", "-subj", f"/CN={name} CA test only", "-keyout", ca_key,
-        "-out", ca, "-addext", "keyUsage=critical,keyCertSign,cRLSign",
-    )  # fmt: skip
-    disk.run(
-        *new, "-nodes", "-days", "3650", "-subj", f"/CN={name} test only", "-keyout", key,
-        "-out", certificate, "-CA", ca, "-CAkey", ca_key,
-        "-addext", "basicConstraints=critical,CA:FALSE",
-        "-addext", "keyUsage=critical,digitalSignature", "-addext", "extendedKeyUsage=codeSigning",
-    )  # fmt: skip
-    return key, certificate, ca
+    made = signers.for_tests(folder, name)
+    return made.key, made.certificate, made.authority

@@ -68,8 +68,12 @@ def test_the_package_holds_what_a_unit_runs(tmp_path: Path, package: Path) -> No
     assert not (home / "tests").exists()
     assert not list(tree.rglob("__pycache__"))
     units = tree / "usr/lib/systemd/system"
-    wanted = sorted(each.name for each in (units / "multi-user.target.wants").iterdir())
-    assert wanted == ["sscterm-card.service", "sscterm-uplink.service"]
+    for name, target in deb.ENABLED.items():
+        assert (units / f"{target}.wants" / name).resolve() == (units / name).resolve()
+        assert (units / name).exists()
+    assert {"sscterm-first.service", "sscterm-keep.service"} < set(deb.ENABLED)
+    for each in ("pre-install", "tryboot-backend"):  # RAUC starts them
+        assert (home / "tools/update/handlers" / each).stat().st_mode & 0o111 == 0o111
     assert (tree / "usr/local/sbin/ssc-drop.sh").stat().st_mode & 0o111 == 0o111
     started = {
         line for each in units.glob("*.service")
@@ -103,6 +107,24 @@ def test_the_unpacked_firmware_runs_by_its_own_folder_alone(tmp_path: Path, pack
     path, names = told.splitlines()
     assert path.startswith(str(home))
     assert "sim" in names.split()
+
+
+def test_what_the_units_start_is_in_the_package(tmp_path: Path, package: Path) -> None:
+    """Each module that a unit or a handler names imports what is shipped, and nothing beside it."""
+    tree = unpacked(package, tmp_path / "tree")
+    home = tree / deb.HOME
+    programs = [*(tree / deb.SYSTEM).glob("*.service"), *home.glob("tools/update/handlers/*")]
+    named = {
+        name for each in programs for name in re.findall(r" -m (tools[\w.]+)", each.read_text())
+    }
+    assert {"tools.image.first", "tools.update.keep", "tools.update.slots"} <= named
+    command = f"import sys, importlib; sys.path[:0] = [{str(home)!r}]\n"
+    command += f"for each in {sorted(named)!r}: importlib.import_module(each)\n"
+    command += "for each in list(sys.modules.values()):\n"
+    command += "    if each.__name__.split('.')[0] in ('tools', 'firmware') and each.__file__:\n"
+    command += "        print(each.__file__)"
+    told = run(sys.executable, "-I", "-c", command).splitlines()
+    assert [each for each in told if not each.startswith(str(home))] == []
 
 
 def test_a_wheel_that_no_requirements_file_names_is_refused(tmp_path: Path) -> None:

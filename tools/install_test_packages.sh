@@ -10,8 +10,8 @@ packages="pcscd libccid vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace 
 
 # What `make image` needs beside them: an arm64 root is made by programs of arm64.
 if [ "${1:-}" = --image ]; then
-    packages="mmdebstrap qemu-user-static binfmt-support arch-test genimage mtools dosfstools e2fsprogs
-        bmap-tools cryptsetup-bin fdisk openssl zstd"
+    packages="mmdebstrap qemu-user-static binfmt-support arch-test kmod genimage mtools dosfstools
+        e2fsprogs bmap-tools cryptsetup-bin fdisk openssl zstd"
 fi
 
 # For pyscard, which the bench compiles; a Python that is not Debian's brings its own.

@@ -1,10 +1,12 @@
 """`make image`: the .deb, the root, the disk image, its block map and its SBOM in build/image/.
 
-    python -m tools.image.build [--root-tar FILE] [--key KEY --certificate CERTIFICATE]
+    python -m tools.image.build [--key KEY --certificate CERTIFICATE --authority CA] [--new-base]
 
-Needs root (mmdebstrap, and owners of files) and the Debian packages that mkroot.sh and
-tools/install_test_packages.sh name.  --root-tar takes a root that was made before.  Without --key
-the image is not signed, and flash.py refuses it: a release key is not kept where builds run.
+Needs root (mmdebstrap, and owners of files) and the Debian packages that
+tools/install_test_packages.sh --image names.  The Debian part of the root is kept
+(tools/image/base.sh); --new-base makes it anew.  A release key is not kept where builds run:
+without --key the image is signed, and trusts updates signed, by keys made in build/image/ that say
+"FOR TESTS ONLY"; a unit with such a release says so on its console.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ import shutil
 import time
 from pathlib import Path
 
-from tools.image import deb, disk, release, sbom
+from tools.image import deb, disk, release, sbom, signers, stamp
 from tools.image.deb import VERSION
 from tools.image.layout import Layout
+from tools.image.signers import Signer
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "build" / "image"
@@ -36,53 +39,76 @@ CONSOLE = "console=serial0,115200 console=tty1"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.image.build", description=__doc__)
-    parser.add_argument("--root-tar", type=Path)
-    parser.add_argument("--key", type=Path)
-    parser.add_argument("--certificate", type=Path)
-    arguments = parser.parse_args()
-    epoch, clock = deb.source_epoch(), _Clock()
+    for name in ("key", "certificate", "authority"):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--new-base", action="store_true")
+    given = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
-    package = OUT / f"sscterm_{VERSION}_arm64.deb"
-    tar = arguments.root_tar
-    if tar is None:
-        deb.build(package, deb.wheels(OUT / "wheels"), epoch)
-        clock.say("package", package)
-        tar = OUT / "root.tar"
-        disk.run(HERE / "mkroot.sh", tar, package, epoch=epoch)
-        clock.say("root", tar)
-    image = OUT / f"sscterm-{VERSION}.img"
-    root = OUT / "root"
+    files = (given.key, given.certificate, given.authority)
+    if None in files and files != (None, None, None):
+        parser.error("--key, --certificate and --authority belong together")
+    signer = signers.for_tests(OUT) if None in files else Signer(*files)
+    signer.check()
+    make(OUT, signer, deb.source_epoch(), is_base_new=given.new_base)
+
+
+def make(out: Path, signer: Signer, epoch: int, *, is_base_new: bool = False) -> Path:
+    """The image; what belongs to it stands beside it in `out`.  Raises ImageError."""
+    clock = _Clock()
+    package = out / f"sscterm_{VERSION}_arm64.deb"
+    deb.build(package, deb.wheels(out / "wheels"), epoch)
+    clock.say("package", package)
+    base = Path(disk.run(HERE / "base.sh", *(["--new"] if is_base_new else [])).strip())
+    clock.say("Debian", base / "root.tar")
+    image, root = out / f"sscterm-{VERSION}.img", out / "root"
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
-    disk.run("tar", "-xpf", tar, "--numeric-owner", "--xattrs", "-C", root)
-    source = source_of(root, epoch)
     try:
+        unpack(base / "root.tar", root)
+        disk.run(HERE / "finish.sh", root, package)
+        stamp.stamp(root, Layout(), VERSION, signer.authority.read_bytes(), is_test=signer.is_test)
+        source = source_of(root, epoch)
+        clock.say("root", root)
         release.build(image, Layout(), source, slot_b_is_empty=True)
         clock.say("image", image)
         digest = release.sha256(image)
         image.with_name(image.name + ".sbom.json").write_text(sbom.text(root, VERSION, digest))
     finally:
         shutil.rmtree(root)
-    if arguments.key is not None:
-        release.sign(image, source, arguments.key, arguments.certificate)
+    release.sign(image, source, signer.key, signer.certificate)
     clock.say(f"sha256 {digest}", image)
+    return image
+
+
+def unpack(tar: Path, root: Path) -> None:
+    disk.run("tar", "-xpf", tar, "--numeric-owner", "--xattrs", "-C", root)
 
 
 def source_of(root: Path, epoch: int) -> release.Source:
-    """What a release is made of, from an unpacked root; its /boot is moved out of it."""
-    boot: dict[str, Path | bytes] = {"config.txt": PI_CONFIG}
+    """What a release is made of, from an unpacked root.
+
+    What only the boot partition needs is moved out of the root, into the folder `boot` beside it.
+    """
     kept = root.with_name("boot")
     shutil.rmtree(kept, ignore_errors=True)
     (root / "boot").rename(kept)
     (root / "boot").mkdir()
-    firmware = kept / "firmware"
-    for path in sorted(firmware.iterdir()):
-        if path.suffix in (".dtb", ".dat", ".elf") or path.name == "bootcode.bin":
+    (root / "usr/lib/raspi-firmware").rename(kept / "firmware")
+    (trees,) = (root / "usr/lib").glob("linux-image-*")
+    trees.rename(kept / "trees")
+    boot: dict[str, Path | bytes] = {"config.txt": PI_CONFIG}
+    for path in sorted((kept / "firmware").iterdir()):
+        if path.suffix in (".dat", ".elf"):
             boot[path.name] = path
+    boot |= {path.name: path for path in sorted((kept / "trees" / "broadcom").glob("*.dtb"))}
     (boot["vmlinuz"],) = kept.glob("vmlinuz-*")
     (boot["initrd.img"],) = kept.glob("initrd.img-*")
-    bootcode = firmware / "bootcode.bin"
-    return release.Source(VERSION, root, boot, bootcode.read_bytes(), epoch, kernel_words=CONSOLE)
+    for name in ("vmlinuz", "initrd.img"):  # the links to them
+        (root / name).unlink(missing_ok=True)
+        (root / f"{name}.old").unlink(missing_ok=True)
+    bootcode = (kept / "firmware" / "bootcode.bin").read_bytes()
+    boot["bootcode.bin"] = bootcode
+    return release.Source(VERSION, root, boot, bootcode, epoch, kernel_words=CONSOLE)
 
 
 class _Clock:

@@ -28,10 +28,22 @@ HERE = Path(__file__).resolve().parent
 VERSION = re.findall(r'__version__ = "(.+)"', (ROOT / "firmware" / "__init__.py").read_text())[0]
 REQUIREMENTS = ("requirements.txt", "requirements-hardware.txt")
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64", "manylinux_2_34_aarch64")
-PACKAGES = ("firmware", "simulator", "tools/image/devices.py", "tools/image/__init__.py")
+TECHNICIAN = tuple(f"tools/technician/{each}.py" for each in ("firststart", "identity", "errors"))
+PACKAGES = (
+    "firmware", "simulator", "tools/update", "tools/image/__init__.py",
+    "tools/image/devices.py", "tools/image/first.py", *TECHNICIAN,
+)  # fmt: skip
 """The simulator too: a unit in training, or a machine that tests the image, has simulated parts.
 board.toml refuses them where `profile` is "production"."""
-HOME = "usr/lib/sscterm"
+UNITS = ("tools/image/units", "tools/update/units")
+ENABLED = {
+    "sscterm-first.service": "multi-user.target",
+    "sscterm-card.service": "multi-user.target",
+    "sscterm-uplink.service": "multi-user.target",
+    "sscterm-keep.service": "multi-user.target",
+}
+"""What is started by itself: unit -> the target that wants it.  The others are started by these."""
+HOME, SYSTEM = "usr/lib/sscterm", "usr/lib/systemd/system"
 NOT_SHIPPED = ("__pycache__",)
 NOT_OURS = ("tests", "docs", "RPLCD_Tests", "lcdtests")
 """What some wheels leave beside their package."""
@@ -116,21 +128,22 @@ def _fill(tree: Path, wheels: list[Path]) -> None:
     for source, place in _system_files():
         (tree / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, tree / place)
-    wants = tree / "usr/lib/systemd/system/multi-user.target.wants"
-    wants.mkdir()
-    for name in ("sscterm-card.service", "sscterm-uplink.service"):
+    for name, target in ENABLED.items():
+        wants = tree / f"{SYSTEM}/{target}.wants"
+        wants.mkdir(exist_ok=True)
         (wants / name).symlink_to(f"../{name}")
 
 
 def _system_files() -> list[tuple[Path, str]]:
-    system, package, drop = "usr/lib/systemd/system", HERE / "package", ROOT / "tools" / "drop"
+    package, drop = HERE / "package", ROOT / "tools" / "drop"
+    units = [each for folder in UNITS for each in sorted((ROOT / folder).iterdir())]
     return [
-        *((each, f"{system}/{each.name}") for each in sorted((HERE / "units").iterdir())),
+        *((each, f"{SYSTEM}/{each.name}") for each in units),
         (package / "sysusers.conf", "usr/lib/sysusers.d/sscterm.conf"),
         (package / "tmpfiles.conf", "usr/lib/tmpfiles.d/sscterm.conf"),
         (package / "udev.rules", "usr/lib/udev/rules.d/70-sscterm.rules"),
         (drop / "ssc-drop.sh", "usr/local/sbin/ssc-drop.sh"),
-        (drop / "ssc-drop@.service", f"{system}/ssc-drop@.service"),
+        (drop / "ssc-drop@.service", f"{SYSTEM}/ssc-drop@.service"),
         (drop / "99-ssc-drop.rules", "usr/lib/udev/rules.d/99-ssc-drop.rules"),
         (ROOT / "board.toml", "usr/share/sscterm/board.toml"),
         (ROOT / "LICENSE", "usr/share/doc/sscterm/copyright"),

@@ -185,6 +185,7 @@ def provision(arguments: argparse.Namespace, desk: Desk) -> int:
 def _settings(arguments: argparse.Namespace) -> dict[str, str]:
     """ "section.key" of board.toml -> value as TOML writes it."""
     named = {
+        "unit.data_dir": identity.DATA_DIR,
         "unit.id": arguments.unit,
         "unit.region": arguments.region,
         "psam.terminal_number": arguments.terminal_number,

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from tools.image.layout import SECTOR, Layout
 from tools.technician import programs
 from tools.technician.errors import FlashError
+from tools.technician.identity import DROP
 
 NUMBERS = {each.name: each.number for each in Layout().partitions()}
-DROP = "provision.cbor"  # on the first partition, until the unit's first start takes it
 ENROLMENT = "/sscterm/enrolment.cose"  # on the data partition
 
 
