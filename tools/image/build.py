@@ -34,7 +34,8 @@ dtparam=i2c_arm=on
 dtparam=spi=on
 dtparam=watchdog=on
 """
-CONSOLE = "console=serial0,115200 console=tty1"
+CONSOLE = "console=tty1"
+"""Not the serial line: a reader, the office or a technician may be at it."""
 
 
 def main() -> None:

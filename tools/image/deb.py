@@ -36,13 +36,15 @@ PACKAGES = (
 """The simulator too: a unit in training, or a machine that tests the image, has simulated parts.
 board.toml refuses them where `profile` is "production"."""
 UNITS = ("tools/image/units", "tools/update/units")
-ENABLED = {
-    "sscterm-first.service": "multi-user.target",
-    "sscterm-card.service": "multi-user.target",
-    "sscterm-uplink.service": "multi-user.target",
-    "sscterm-keep.service": "multi-user.target",
-}
-"""What is started by itself: unit -> the target that wants it.  The others are started by these."""
+ENABLED = (
+    "sscterm-first.service",
+    "sscterm-card.service",
+    "sscterm-uplink.service",
+    "sscterm-keep.service",
+    "sscterm-fallback.service",
+    "sscterm-fallback.timer",
+)
+"""What is started by itself: by the targets that its file names as WantedBy=."""
 HOME, SYSTEM = "usr/lib/sscterm", "usr/lib/systemd/system"
 NOT_SHIPPED = ("__pycache__",)
 NOT_OURS = ("tests", "docs", "RPLCD_Tests", "lcdtests")
@@ -128,10 +130,19 @@ def _fill(tree: Path, wheels: list[Path]) -> None:
     for source, place in _system_files():
         (tree / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, tree / place)
-    for name, target in ENABLED.items():
-        wants = tree / f"{SYSTEM}/{target}.wants"
-        wants.mkdir(exist_ok=True)
-        (wants / name).symlink_to(f"../{name}")
+    for name in ENABLED:
+        for target in targets(tree / SYSTEM / name):
+            wants = tree / f"{SYSTEM}/{target}.wants"
+            wants.mkdir(exist_ok=True)
+            (wants / name).symlink_to(f"../{name}")
+
+
+def targets(unit: Path) -> list[str]:
+    """The targets of its WantedBy= lines; ImageError when it names none."""
+    found = re.findall(r"(?m)^WantedBy=(.+)$", unit.read_text())
+    if not found:
+        raise ImageError(f"{unit.name} is enabled, and no WantedBy= says by whom")
+    return " ".join(found).split()
 
 
 def _system_files() -> list[tuple[Path, str]]:
