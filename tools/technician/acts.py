@@ -7,7 +7,19 @@ import json
 from pathlib import Path
 
 from tools.technician import batch as batches
-from tools.technician import card, device, enrolments, identity, release, sheet, wiping, writing
+from tools.technician import (
+    card,
+    device,
+    enrolments,
+    identity,
+    live,
+    place,
+    release,
+    sheet,
+    technicians,
+    wiping,
+    writing,
+)
 from tools.technician.desk import Desk, stamp
 from tools.technician.device import Target
 from tools.technician.errors import DONE, ROWS, FlashError
@@ -152,6 +164,8 @@ def _bad_sheet(target: Target, error: FlashError, arguments: argparse.Namespace)
 
 
 def info(arguments: argparse.Namespace, desk: Desk) -> int:
+    if place.is_live(arguments.target):
+        return live.info(arguments, desk)
     found = card.describe(arguments.target)
     for name, value in found.items():
         desk.say(f"{name}: {json.dumps(value, ensure_ascii=False)}")
@@ -165,6 +179,7 @@ def provision(arguments: argparse.Namespace, desk: Desk) -> int:
     files = identity.collect(arguments.board, arguments.file, _settings(arguments))
     if arguments.site is not None:
         files |= identity.site_file(arguments.site)
+    files |= technicians.collect(arguments.technician) | technicians.line(arguments.door_line)
     raw = identity.pack(files)
     told: dict[str, object] = {"target": target.told(), "files": sorted(files), "size": len(raw)}
     desk.say(f"{_named(target)}\n{', '.join(sorted(files))}: {len(raw)} B")

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from tools.technician import acts
+from tools.technician import acts, live
 from tools.technician.desk import Desk
 from tools.technician.errors import FAILED, USAGE, FlashError
 from tools.technician.release import BOARDS
 
+UNIT = "HOST, HOST:PORT or serial:DEVICE"
 Act = Callable[[argparse.Namespace, Desk], int]
 
 
@@ -87,6 +88,13 @@ def parser() -> Parser:
     )
     image.add_argument("--for", dest="board", choices=BOARDS, help="the board · 机型")
     image.add_argument("--older", action="store_true", help="an older version is meant · 允许旧版")
+    key = argparse.ArgumentParser(add_help=False)
+    key.add_argument(
+        "--key",
+        type=Path,
+        default=os.environ.get("SSCFLASH_KEY"),
+        help="your private key; or SSCFLASH_KEY; else ssh's own · 技术员私钥",
+    )
     top = Parser(prog="flash.py", description="终端写卡工具 · from an empty card to a terminal")
     made = top.add_subparsers(required=True, metavar="ACT", parser_class=Parser)
 
@@ -104,8 +112,14 @@ def parser() -> Parser:
     one.add_argument("target")
     one = act("batch", acts.batch, "多卡同写 · several cards at once", image, confirm, sheets)
     one.add_argument("targets", nargs="+", help="disks or files")
-    one = act("info", acts.info, "镜像或卡的信息 · what an image or a card is")
-    one.add_argument("target", help="a disk or a file")
+    one = act("info", acts.info, "镜像、卡或终端的信息 · what an image, a card or a unit is", key)
+    one.add_argument("target", help=f"a disk, a file, or {UNIT}")
+    one = act("selftest", live.selftest, "终端自检 · whether all of a unit works", key)
+    one.add_argument("target", help=UNIT)
+    one = act("logs", live.logs, "取终端日志 · a unit's log as a file", key)
+    one.add_argument("target", help=UNIT)
+    one.add_argument("--out", type=Path, default=Path("unit.log"), help="file · 保存为")
+    one.add_argument("--lines", type=int, default=5000, help="the newest so many · 最新行数")
     one = act("provision", acts.provision, "写入终端身份 · the unit's identity", confirm)
     _provision(one)
     one = act("enrolment", acts.enrolment, "取登记请求 · the unit's enrolment request")
@@ -127,6 +141,14 @@ def _provision(one: Parser) -> None:
         ("site", "the site, 1 to 64 characters · 网点"),
     ):
         one.add_argument(f"--{name}", help=text)
+    one.add_argument(
+        "--technician", type=Path, action="append", default=[], metavar="KEY.pub",
+        help="a public key that opens the running unit · 技术员公钥",
+    )  # fmt: skip
+    one.add_argument(
+        "--door-line", metavar="TTY",
+        help="a serial line for technicians, as ttyAMA0 · 技术员用的串口",
+    )  # fmt: skip
     one.add_argument(
         "--file", type=Path, action="append", default=[],
         help="a file that board.toml names: certificates, keys, lists · 证书、密钥、名单",

@@ -1,23 +1,15 @@
 """Everything that can go wrong at the technician's desk: a frozen number, cause, next step, status.
 
-10xx the image, 11xx the card or file, 12xx writing and reading back, 13xx the identity.
+10xx the image, 11xx the card or file, 12xx writing and reading back, 13xx the identity, 14xx a unit
+that runs (errors_door.py).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from tools.technician.errors_door import DOOR_ROWS
+from tools.technician.rows import DONE, FAILED, REFUSED, USAGE, Row
 
-DONE, FAILED, REFUSED, USAGE = 0, 1, 2, 64
-"""Exit statuses.  REFUSED: nothing was written."""
-
-
-class Row(NamedTuple):
-    status: int
-    cause_zh: str
-    cause_en: str
-    next_zh: str
-    next_en: str
-
+__all__ = ["DONE", "FAILED", "REFUSED", "ROWS", "USAGE", "FlashError", "Row"]
 
 ROWS = {
     1001: Row(
@@ -209,6 +201,7 @@ ROWS = {
         "让终端用此卡启动一次，再取。",
         "Start the unit with this card once, then ask again.",
     ),
+    **DOOR_ROWS,
 }
 
 

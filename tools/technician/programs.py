@@ -16,7 +16,9 @@ PACKAGES = {
     "mcopy": "mtools",
     "mtype": "mtools",
     "openssl": "openssl",
+    "rauc": "rauc",
     "sfdisk": "fdisk",
+    "ssh": "openssh-client",
     "zstd": "zstd",
 }
 """Program -> the Debian package that brings it."""

@@ -1,0 +1,92 @@
+"""Acts of an update: RAUC writes the idle slot, then the machine starts it once, on trial."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+from tools.door.errors import DoorError
+from tools.door.incoming import named, whole
+from tools.door.places import DoorPlaces
+from tools.door.places import from_environment as door_places
+from tools.door.talk import Talk, TalkError
+from tools.update import slots, state
+from tools.update.places import from_environment as update_places
+
+TRY_S = 1000.0  # keep.py waits up to 900 s for a payment to end
+_PER_CENT = re.compile(r"^\s*(\d{1,3})% (.{1,80})")
+
+
+def installed(door: DoorPlaces) -> dict[str, Any] | None:
+    """What a technician installed last: slot, version, sha256; None when nothing is known."""
+    try:
+        found = json.loads(door.installed.read_bytes()[:4096])
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def install(talk: Talk, request: dict[str, Any]) -> dict[str, Any]:
+    """rauc install of what `receive` took; its progress is told.
+
+    Runs to its end even when the line is cut.  Raises DoorError 1410 not there, 1411 refused.
+    """
+    door, places, sha256 = door_places(), update_places(), named(request)
+    bundle = whole(door, sha256)
+    if not bundle.exists():
+        raise DoorError(1410, sha256)
+    door.installed.unlink(missing_ok=True)
+    running = slots.current(places)
+    command = ["rauc", f"--conf={door.rauc_conf}", "install", str(bundle)]
+    said: list[str] = []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as program:
+        assert program.stdout is not None
+        try:
+            for line in program.stdout:
+                said = [*said[-20:], line.strip()]
+                if found := _PER_CENT.match(line):
+                    # A cut line is met here; RAUC goes on, and so does this.
+                    with contextlib.suppress(TalkError):
+                        talk.tell({"say": {"per_cent": int(found[1]), "what": found[2]}})
+            status = program.wait(60)
+        except BaseException:  # the deadline of the act
+            program.kill()
+            raise
+    if status:
+        raise DoorError(1411, _last_words(said))
+    told = {
+        "slot": "B" if running == "A" else "A",
+        "sha256": sha256,
+        "version": str(request.get("version"))[:40],
+    }
+    state.replace(door.installed, json.dumps(told))
+    return told
+
+
+def _last_words(said: list[str]) -> str:
+    """RAUC names the cause in its last lines: `LastError: ...`, or what the handler printed."""
+    causes = [each for each in said if "LastError" in each or "refused" in each]
+    return " ".join(causes or said[-2:])[-300:]
+
+
+def begin(talk: Talk, request: dict[str, Any]) -> dict[str, Any]:
+    """Start the slot on trial, between two payments; the machine goes down right after.
+
+    Raises DoorError 1412 nothing is on trial, 1413 the terminal was busy all the time.
+    """
+    if state.trial(update_places()) is None:
+        raise DoorError(1412)
+    talk.tell({"say": {"trying": True}})
+    command = [sys.executable, "-m", "tools.update.keep", "--try"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=TRY_S, check=False)
+    if ended.returncode == 2:
+        raise DoorError(1413, ended.stderr.strip()[-200:])
+    if ended.returncode:
+        raise DoorError(1405, ended.stderr.strip()[-200:])
+    return {"restarts": True}

@@ -1,0 +1,75 @@
+"""Acts on a unit that runs: what it says of itself, its self-test, its log."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from tools.technician import place
+from tools.technician.desk import Desk
+from tools.technician.errors import DONE, FlashError
+from tools.technician.remote import Remote
+
+SELF_TEST_S, LOGS_S = 170.0, 110.0
+
+
+def remote(arguments: argparse.Namespace, desk: Desk) -> Remote:
+    """The unit that TARGET names.  Raises FlashError 1422."""
+    found = place.of(arguments.target)
+    desk.note(f"unit at {found}")
+    return Remote(found, arguments.key, desk.state)
+
+
+def info(arguments: argparse.Namespace, desk: Desk) -> int:
+    told = remote(arguments, desk).ask("info", {})
+    for name, value in sorted(told.items()):
+        desk.say(f"{name}: {json.dumps(value, ensure_ascii=False)}")
+    desk.result(told)
+    return DONE
+
+
+def selftest(arguments: argparse.Namespace, desk: Desk) -> int:
+    """Raises FlashError 1415 when a part does not work."""
+    told = remote(arguments, desk).ask("selftest", {}, SELF_TEST_S)
+    bad = tell_parts(told, desk)
+    if bad or told.get("ok") is not True:
+        raise FlashError(1415, ", ".join(bad))
+    desk.result(told)
+    return DONE
+
+
+def tell_parts(told: dict[str, Any], desk: Desk) -> list[str]:
+    """Each part of a self-test on its line; the names of those that do not work."""
+    parts = told.get("parts")
+    parts = parts if isinstance(parts, dict) else {}
+    for name, said in parts.items():
+        desk.say(f"  {'正常 ok ' if said == 'ok' else '故障 NOT'}  {name:12} {said}")
+    if "office" in told:
+        desk.say(f"            {'office':12} {told['office']}")
+    return [str(name) for name, said in parts.items() if said != "ok"]
+
+
+def logs(arguments: argparse.Namespace, desk: Desk) -> int:
+    """The unit's log into a file that was not there.  Raises FlashError."""
+    out: Path = arguments.out
+    unit = remote(arguments, desk)
+    if arguments.dry_run:
+        told = unit.ask("info", {})
+        desk.say(f"将取 would fetch: {told.get('unit')} → {out}")
+        desk.result({"unit": told.get("unit"), "would_write": str(out)})
+        return DONE
+    with unit.act("logs", {"lines": arguments.lines}) as conversation:
+        kind, size = conversation.next(LOGS_S)
+        if kind != "bytes" or not isinstance(size, int) or not 0 <= size <= 64 << 20:
+            raise FlashError(1404, "logs")
+        text = b"".join(conversation.talk.bytes(size))
+        conversation.result()
+    try:
+        out.write_bytes(text)
+    except OSError as error:
+        raise FlashError(1203, f"{out}: {error.strerror}") from None
+    desk.say(f"{out}: {len(text)} B")
+    desk.result({"file": str(out), "bytes": len(text)})
+    return DONE
