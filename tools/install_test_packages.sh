@@ -5,7 +5,7 @@
 set -eu
 
 packages="pcscd libccid vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz dosfstools systemd chromium
-    genimage mtools bmap-tools cryptsetup-bin fdisk openssl rauc squashfs-tools dbus
+    genimage mtools bmap-tools cryptsetup-bin fdisk openssl rauc squashfs-tools dbus openssh-server openssh-client socat
     gcc libc6-dev make patch pkgconf dpkg-dev xz-utils libffi-dev libpcsclite-dev linux-source-6.1 flex bison bc"
 
 # What `make image` needs beside them: an arm64 root is made by programs of arm64.
@@ -44,6 +44,14 @@ install() {
     if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
         apt update
     fi
+    # The tests start an sshd of their own; none shall listen on this computer because of them.
+    ssh=/etc/systemd/system/ssh.service
+    case " $* " in *" openssh-server "*)
+        if [ ! -e $ssh ]; then
+            $as_root mkdir -p "${ssh%/*}"
+            $as_root ln -s /dev/null $ssh
+        fi ;;
+    esac
     apt install -y --no-install-recommends "$@" || {
         apt update
         apt install -y --no-install-recommends "$@"

@@ -20,7 +20,10 @@ from pathlib import Path
 KNOCK = b"\r\nSSCTERM-DOOR?\r\n"
 SSHD = ("/usr/sbin/sshd", "-i", "-e", "-f", str(Path(__file__).with_name("sshd_config")))
 BAUD = 115_200
-BETWEEN_S = 1.0
+FRESH_S = 20.0
+"""So long an sshd to which nobody spoke yet is left alone by another KNOCK: it may be slow to come
+up, and who knocked asks again meanwhile."""
+BETWEEN_S = 0.2
 """Between two starts: a line full of KNOCKs starts no more than that."""
 MOST_HELD = 4 << 20
 """Bytes on their way to sshd: more than ssh's window, so a slow card loses nothing of the line."""
@@ -73,9 +76,19 @@ class Session:
     def __init__(self, command: tuple[str, ...]):
         self.link, theirs = socket.socketpair()
         self.to_sshd, self.to_line = bytearray(), bytearray()
+        self._started, self._is_spoken_to = time.monotonic(), False
         with theirs:
             self._process = subprocess.Popen(command, stdin=theirs, stdout=theirs)
         self.link.setblocking(False)
+
+    def hear(self, data: bytes) -> None:
+        self.to_sshd += data
+        self._is_spoken_to = True
+
+    def stays(self) -> bool:
+        """Whether a KNOCK changes nothing."""
+        age = time.monotonic() - self._started
+        return age < (BETWEEN_S if self._is_spoken_to else FRESH_S)
 
     def close(self) -> None:
         self.link.close()
@@ -89,18 +102,19 @@ class Session:
 
 def serve(line: int, command: tuple[str, ...] = SSHD) -> None:
     """Until the line is gone: raises OSError then."""
-    ear, session, started = Ear(), None, -BETWEEN_S
+    ear = Ear()
+    session: Session | None = None
     try:
         while True:
             _wait(line, session)
             for heard in ear.hear(_read(line)):
                 if heard is None:
-                    if time.monotonic() - started >= BETWEEN_S:
+                    if session is None or not session.stays():
                         if session is not None:
                             session.close()
-                        session, started = Session(command), time.monotonic()
+                        session = Session(command)
                 elif session is not None:
-                    session.to_sshd += heard
+                    session.hear(heard)
             if session is not None and not _move(line, session):
                 session.close()
                 session = None

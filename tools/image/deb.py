@@ -28,14 +28,15 @@ HERE = Path(__file__).resolve().parent
 VERSION = re.findall(r'__version__ = "(.+)"', (ROOT / "firmware" / "__init__.py").read_text())[0]
 REQUIREMENTS = ("requirements.txt", "requirements-hardware.txt")
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64", "manylinux_2_34_aarch64")
-TECHNICIAN = tuple(f"tools/technician/{each}.py" for each in ("firststart", "identity", "errors"))
+NAMES = ("firststart", "identity", "rows", "errors", "errors_door")
+TECHNICIAN = tuple(f"tools/technician/{each}.py" for each in NAMES)
 PACKAGES = (
-    "firmware", "simulator", "tools/update", "tools/image/__init__.py",
+    "firmware", "simulator", "tools/update", "tools/door", "tools/image/__init__.py",
     "tools/image/devices.py", "tools/image/first.py", *TECHNICIAN,
 )  # fmt: skip
 """The simulator too: a unit in training, or a machine that tests the image, has simulated parts.
 board.toml refuses them where `profile` is "production"."""
-UNITS = ("tools/image/units", "tools/update/units")
+UNITS = ("tools/image/units", "tools/update/units", "tools/door/units")
 ENABLED = (
     "sscterm-first.service",
     "sscterm-card.service",
@@ -43,6 +44,8 @@ ENABLED = (
     "sscterm-keep.service",
     "sscterm-fallback.service",
     "sscterm-fallback.timer",
+    "sscterm-door.service",
+    "sscterm-door.socket",
 )
 """What is started by itself: by the targets that its file names as WantedBy=."""
 HOME, SYSTEM = "usr/lib/sscterm", "usr/lib/systemd/system"

@@ -13,7 +13,7 @@ import time
 from tools.door.line import KNOCK, PIECE, open_line
 
 IDENT = b"SSH-2.0-"
-KNOCK_EVERY_S, ANSWER_S = 3.0, 30.0
+KNOCK_EVERY_S, ANSWER_S = 2.0, 60.0
 MOST_NOISE = 1 << 20  # bytes before an ident line: another device, or the rest of a session
 
 
@@ -34,6 +34,21 @@ def knock(line: int, seconds: float = ANSWER_S) -> bytes:
         if at >= 0 and b"\n" in heard[at:]:
             return heard[at:]
     return b""
+
+
+def ident(device: str, baud: int, seconds: float) -> str:
+    """The ident line of the unit at that line, which then waits again; "" when none answers.
+
+    Raises OSError, ValueError.
+    """
+    line = open_line(device, baud)
+    try:
+        heard = knock(line, seconds)
+        if heard:
+            _put(line, b"SSH-\r\n", time.monotonic() + ANSWER_S)  # no ident of ours: sshd ends
+        return heard.partition(b"\n")[0].strip().decode("ascii", "replace")
+    finally:
+        os.close(line)
 
 
 def carry(line: int, reads: int, writes: int, heard: bytes) -> None:

@@ -22,7 +22,7 @@ from tools.technician.errors import ROWS, FlashError
 from tools.technician.place import Place
 
 ROOT = Path(__file__).resolve().parents[2]
-CONNECT_S = 20
+CONNECT_S = 90  # a serial line may take that long (line.py)
 END_S = 30.0
 KNOWN = "known_units"
 OPTIONS = (
@@ -52,12 +52,10 @@ SAID = (
 
 
 class Remote:
-    """key: the technician's private key, None for ssh's own choice.  state: this computer's notes.
-    connect_s: more than ANSWER_S of a serial line for that."""
+    """key: a technician's private one, None for ssh's own choice.  state: this computer's notes."""
 
-    def __init__(self, place: Place, key: Path | None, state: Path, connect_s: int = CONNECT_S):
+    def __init__(self, place: Place, key: Path | None, state: Path):
         self.place, self._key, self._state = place, key, state
-        self._connect_s = connect_s
 
     @contextlib.contextmanager
     def act(self, name: str, request: dict[str, Any]) -> Iterator[Conversation]:
@@ -88,12 +86,12 @@ class Remote:
     def ask(self, name: str, request: dict[str, Any], stall_s: float = STALL_S) -> dict[str, Any]:
         """The result.  stall_s: until the first answer.  Raises FlashError."""
         with self.act(name, request) as conversation:
-            return conversation.result(stall_s + self._connect_s)
+            return conversation.result(stall_s + CONNECT_S)
 
     def _command(self) -> list[str]:
         place, known = self.place, self._state / KNOWN
         words = [programs.path_of("ssh"), "-F", "none", "-T", "-x"]
-        for each in (*OPTIONS, f"ConnectTimeout={self._connect_s}", f"HostKeyAlias={place.name}"):
+        for each in (*OPTIONS, f"ConnectTimeout={CONNECT_S}", f"HostKeyAlias={place.name}"):
             words += ["-o", each]
         words += ["-o", f'UserKnownHostsFile="{known}"']
         if self._key is not None:
