@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 PYTESTFLAGS ?= -n 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench image requirements environment environment-hardware environment-office environment-dev test-packages clean
+.PHONY: help demo test check bench image requirements environment environment-hardware environment-office environment-technician environment-dev test-packages clean
 
 help:
 	@echo "make demo          one morning at a pharmacy, from the card to the back office"
@@ -49,6 +49,9 @@ environment-hardware:
 
 environment-office:
 	@$(PYTHON) tools/bootstrap/environment.py --office
+
+environment-technician:
+	@$(PYTHON) tools/bootstrap/environment.py --technician
 
 environment-dev:
 	@$(PYTHON) tools/bootstrap/environment.py --dev

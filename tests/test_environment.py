@@ -28,7 +28,7 @@ line-length = 1
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
     """A project of its own in `tmp_path`, whose environment holds nothing yet."""
-    sets = ("", "-hardware", "-office", "-dev")
+    sets = ("", "-hardware", "-office", "-technician", "-dev")
     for name in ("pip.whl", *(f"requirements{each}.txt" for each in sets)):
         (tmp_path / name).write_text(name)
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
@@ -45,6 +45,7 @@ def project(tmp_path, monkeypatch) -> Path:
         "runtime": "requirements.txt",
         "hardware": "requirements-hardware.txt",
         "office": "requirements-office.txt",
+        "technician": "requirements-technician.txt",
         "dev": "requirements-dev.txt",
     }
     for step, name in requirements.items():

@@ -71,7 +71,7 @@ VENDORS = {
     "RPLCD": {"firmware.drivers.hd44780"},
     "smbus2": {"firmware.drivers.i2c"},
     "escpos": {"firmware.drivers.thermal"},
-    "serial": {"firmware.drivers.uart", "office.line"},
+    "serial": {"firmware.drivers.uart", "office.line", "tools.technician.finding"},
     "cryptography": {
         "firmware.psam.cipher",
         "firmware.journal.algorithms",
@@ -84,6 +84,7 @@ VENDORS = {
     "cbor2": {"firmware.journal.cose", "firmware.uplink.frame"},
     "aiohttp": {"office.collector", "office.dashboard.pages", "office.serve"},
     "prometheus_client": {"office.metrics"},
+    "zeroconf": {"tools.technician.lan"},
     "nats": {"firmware.uplink.nats", "office.nats", "office.streams"},
     "pyarrow": {"office.parquet"},
     "cobs": {"firmware.uplink.frame"},

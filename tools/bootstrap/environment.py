@@ -1,12 +1,13 @@
 """Makes .venv with everything the project needs, from a bare Python 3.11 and nothing else.
 
-    python3 tools/bootstrap/environment.py [--hardware] [--office] [--dev]
+    python3 tools/bootstrap/environment.py [--hardware] [--office] [--technician] [--dev]
 
 Standard library only, because it runs before anything is installed. The environment is made
 without pip (Debian ships no ensurepip with `python3`); pip runs straight from the wheel beside
 this file, after its SHA-256 was checked. Every package is installed from a wheel whose hash
-requirements.txt or one of its sisters (-hardware, -office, -dev) names; nothing is compiled. The
-project itself is installed editable, so that its console scripts and entry points exist.
+requirements.txt or one of its sisters (-hardware, -office, -technician, -dev) names; nothing is
+compiled. The project itself is installed editable, so that its console scripts and entry points
+exist.
 
 `.venv/stamp.json` says what is in the environment: a second run reads it and returns. Runs at the
 same time wait for each other. An environment whose making was interrupted is made anew.
@@ -35,6 +36,7 @@ REQUIREMENTS = {
     "runtime": ROOT / "requirements.txt",
     "hardware": ROOT / "requirements-hardware.txt",
     "office": ROOT / "requirements-office.txt",
+    "technician": ROOT / "requirements-technician.txt",
     "dev": ROOT / "requirements-dev.txt",
 }
 OLDEST_PYTHON = (3, 11)
@@ -191,6 +193,7 @@ def main():
     parser = argparse.ArgumentParser(description="Make .venv with everything the project needs.")
     parser.add_argument("--hardware", action="store_true", help="with what a unit's parts need")
     parser.add_argument("--office", action="store_true", help="with what a back office needs")
+    parser.add_argument("--technician", action="store_true", help="with what finds terminals")
     parser.add_argument("--dev", action="store_true", help="with what the tests and checks need")
     options = parser.parse_args()
     if sys.version_info < OLDEST_PYTHON:
@@ -199,6 +202,7 @@ def main():
         wanted = {
             "hardware": options.hardware or options.dev,
             "office": options.office or options.dev,
+            "technician": options.technician or options.dev,
             "dev": options.dev,
         }
         make_environment(["runtime", *(name for name, is_wanted in wanted.items() if is_wanted)])

@@ -3,10 +3,10 @@
     make requirements
 
 What is wanted stands in pyproject.toml alone: `project.dependencies` and the build backend go to
-requirements.txt, the extras `hardware` and `office` to requirements-hardware.txt and
-requirements-office.txt, the dependency group `dev` to requirements-dev.txt. The resolver (uv) runs
-in an environment of its own that is thrown away; the pins hold for every platform and for Python
-3.11 and later, and only packages that come as wheels are taken.
+requirements.txt, the extras `hardware`, `office` and `technician` to files of their own
+(requirements-hardware.txt and so on), the dependency group `dev` to requirements-dev.txt. The
+resolver (uv) runs in an environment of its own that is thrown away; the pins hold for every
+platform and for Python 3.11 and later, and only packages that come as wheels are taken.
 """
 
 import subprocess
@@ -50,7 +50,7 @@ def main():
         uv = Path(folder) / "bin" / "uv"
         compile_pins(uv, runtime, REQUIREMENTS["runtime"])
         constraints = [f"--constraint={REQUIREMENTS['runtime']}"]
-        for extra in ("hardware", "office"):
+        for extra in ("hardware", "office", "technician"):
             wanted = document["project"]["optional-dependencies"][extra]
             compile_pins(uv, wanted, REQUIREMENTS[extra], *constraints)
             constraints.append(f"--constraint={REQUIREMENTS[extra]}")

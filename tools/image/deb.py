@@ -39,6 +39,7 @@ board.toml refuses them where `profile` is "production"."""
 UNITS = ("tools/image/units", "tools/update/units", "tools/door/units")
 ENABLED = (
     "sscterm-first.service",
+    "sscterm-announce.service",
     "sscterm-card.service",
     "sscterm-uplink.service",
     "sscterm-keep.service",

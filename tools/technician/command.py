@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from tools.technician import acts, live
+from tools.technician import acts, live, looking
 from tools.technician.desk import Desk
 from tools.technician.errors import FAILED, USAGE, FlashError
 from tools.technician.release import BOARDS
@@ -112,6 +112,8 @@ def parser() -> Parser:
     one.add_argument("target")
     one = act("batch", acts.batch, "多卡同写 · several cards at once", image, confirm, sheets)
     one.add_argument("targets", nargs="+", help="disks or files")
+    one = act("find", looking.find, "查找终端 · terminals on USB, serial lines and the network")
+    _find(one)
     one = act("info", acts.info, "镜像、卡或终端的信息 · what an image, a card or a unit is", key)
     one.add_argument("target", help=f"a disk, a file, or {UNIT}")
     one = act("selftest", live.selftest, "终端自检 · whether all of a unit works", key)
@@ -128,6 +130,34 @@ def parser() -> Parser:
     one = act("wipe", acts.wipe, "清零 · zeros over the whole card", confirm)
     one.add_argument("target")
     return top
+
+
+def _find(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "where", nargs="*", help="HOST, serial:DEVICE@BAUD or a unit's id · 地址或编号"
+    )
+    one.add_argument("--usb", action="store_true", help="only there · 只查 USB")
+    one.add_argument("--serial", action="store_true", help="only there · 只查串口")
+    one.add_argument("--lan", action="store_true", help="only there · 只查局域网")
+    one.add_argument(
+        "--all-serial", action="store_true", help="ask on every serial line · 询问所有串口"
+    )
+    one.add_argument(
+        "--interface",
+        action="append",
+        metavar="ADDRESS",
+        help="an address of this computer to search from; all of them · 本机地址",
+    )
+    one.add_argument(
+        "--seconds", type=_seconds, default=3.0, help="for the network, 3 · 局域网等待秒数"
+    )
+
+
+def _seconds(text: str) -> float:
+    """0.1 to 60."""
+    if not 0.1 <= (found := float(text)) <= 60:
+        raise argparse.ArgumentTypeError("0.1 to 60")
+    return found
 
 
 def _provision(one: Parser) -> None:

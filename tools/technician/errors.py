@@ -1,12 +1,13 @@
 """Everything that can go wrong at the technician's desk: a frozen number, cause, next step, status.
 
 10xx the image, 11xx the card or file, 12xx writing and reading back, 13xx the identity, 14xx a unit
-that runs (errors_door.py).
+that runs (errors_door.py), 145x finding one (errors_find.py).
 """
 
 from __future__ import annotations
 
 from tools.technician.errors_door import DOOR_ROWS
+from tools.technician.errors_find import FIND_ROWS
 from tools.technician.rows import DONE, FAILED, REFUSED, USAGE, Row
 
 __all__ = ["DONE", "FAILED", "REFUSED", "ROWS", "USAGE", "FlashError", "Row"]
@@ -202,6 +203,7 @@ ROWS = {
         "Start the unit with this card once, then ask again.",
     ),
     **DOOR_ROWS,
+    **FIND_ROWS,
 }
 
 
