@@ -14,7 +14,7 @@ from tools.door.announce import PROVISIONED, REFUSED, WAITING, Places, Said
 from tools.technician import ident
 
 BOARD = (Path(__file__).resolve().parents[1] / "board.toml").read_text(encoding="utf-8")
-SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/tmp/find_sd/x/usr/sbin")
+SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin")
 RELEASE = '{"compatible": "sscterm-rpi", "version": "1.2.3"}'
 
 

@@ -7,43 +7,23 @@ one raises DTR and RTS, and what is at its other end may mind.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tools.technician import ident, lan, usb
+from tools.door.line import BAUD
+from tools.technician import ident, lan, place, usb
 from tools.technician.errors import FlashError
 from tools.technician.ident import Ident
+from tools.technician.place import Place
 from tools.technician.usb import Device
 
 LAN, SERIAL = "lan", "serial"
 UNIT, BOOT, STORAGE, UNKNOWN, SILENT = "unit", "boot", "storage", "unknown", "silent"
 """A terminal; a board waiting for rpiboot; a card reader or disk; something else; no answer."""
 
-PORT = 22
-BAUD = 115200
-_LINE = re.compile(r"serial:(/[^@]+)(?:@(\d{3,7}))?")
-_ADDRESS = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.%A-Za-z0-9]+\])(?::(\d{1,5}))?")
 _NAME = re.compile(r"[A-Za-z0-9-]{1,32}")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a terminal can be spoken to.  kind: "lan" or "serial".
-
-    address: a host, or a device as "/dev/ttyACM0".  port: or the baud rate.  unit: "" if not known.
-    """
-
-    kind: str
-    address: str
-    port: int
-    unit: str = ""
-
-    def __str__(self) -> str:
-        prefix, sign = ("serial:", "@") if self.kind == SERIAL else ("", ":")
-        return f"{prefix}{self.address}{sign}{self.port}"
 
 
 @dataclass(frozen=True)
@@ -62,9 +42,8 @@ class Found:
 
     def told(self) -> dict[str, object]:
         """For --json."""
-        place = asdict(self.place) if self.place else None
         said = self.said._asdict() if self.said else None
-        return {**asdict(self), "place": place, "said": said}
+        return {**asdict(self), "said": said}
 
 
 def on_usb(devices: list[Device]) -> Iterator[Found]:
@@ -88,21 +67,21 @@ def on_usb(devices: list[Device]) -> Iterator[Found]:
 
 def on_line(device: str, baud: int, seconds: float) -> Found:
     """Asks; a terminal, or SILENT, or UNKNOWN.  Raises FlashError 1109, 1452."""
-    place = Place(SERIAL, device, baud)
+    at = Place(SERIAL, device, baud)
     try:
         said = ident.ask_line(device, baud, seconds)
     except FlashError as error:
         if error.number != 1454:
             raise
         return Found(SILENT, device, f"{baud} baud")
-    return Found(UNKNOWN, device, "SSH") if said is None else _unit(device, place, said)
+    return Found(UNKNOWN, device, "SSH") if said is None else _unit(device, at, said)
 
 
 def on_address(host: str, port: int, seconds: float) -> Found:
     """Asks; a terminal or UNKNOWN.  Raises FlashError 1454."""
-    place = Place(LAN, host, port)
+    at = Place(LAN, host, port)
     said = ident.ask_address(host.strip("[]"), port, seconds)
-    return Found(UNKNOWN, str(place), "SSH") if said is None else _unit(str(place), place, said)
+    return Found(UNKNOWN, str(at), "SSH") if said is None else _unit(str(at), at, said)
 
 
 def on_lan(seconds: float, wanted: str = "", interfaces: list[str] | None = None) -> list[Found]:
@@ -113,16 +92,16 @@ def on_lan(seconds: float, wanted: str = "", interfaces: list[str] | None = None
     found = []
     for each in lan.answers(seconds, wanted, interfaces):
         host = f"[{each.address}]" if ":" in each.address else each.address
-        place = Place(LAN, host, each.port)
+        at = Place(LAN, host, each.port)
         if each.ident is None:
-            found.append(Found(UNKNOWN, str(place), f"mDNS {each.name}"))
+            found.append(Found(UNKNOWN, str(at), f"mDNS {each.name}"))
         else:
-            found.append(_unit(str(place), place, each.ident, each.serial))
+            found.append(_unit(str(at), at, each.ident, each.serial))
     return found
 
 
-def _unit(where: str, place: Place, said: Ident, serial: str = "") -> Found:
-    named = Place(place.kind, place.address, place.port, said.unit)
+def _unit(where: str, at: Place, said: Ident, serial: str = "") -> Found:
+    named = Place(at.kind, at.address, at.port, said.unit)
     return Found(UNIT, where, place=named, said=said, serial=serial)
 
 
@@ -133,34 +112,13 @@ def lines() -> list[str]:
     return sorted(each.device for each in list_ports.comports())
 
 
-def as_line(target: str) -> tuple[str, int] | None:
-    """ "serial:/dev/ttyUSB0@9600" -> device and baud; None for any other form."""
-    found = _LINE.fullmatch(target)
-    return (found[1], int(found[2] or BAUD)) if found else None
-
-
-def as_address(target: str) -> tuple[str, int]:
-    """ "HOST", "HOST:PORT", "[IPv6]:PORT", an IPv6 address.  Raises FlashError 1450."""
-    try:
-        return f"[{ipaddress.IPv6Address(target)}]", PORT
-    except ValueError:
-        pass
-    found = _ADDRESS.fullmatch(target)
-    port = int(found[2] or PORT) if found else 0
-    if found is None or not 0 < port < 65536:
-        raise FlashError(1450, usb.printable(target))
-    return found[1], port
-
-
 def locate(target: str, seconds: float = 5.0, *, tree: Path = usb.TREE) -> Place:
     """The one place that `target` names; asked only as far as is needed to know it.
 
     target: HOST, HOST:PORT, "serial:/dev/ttyUSB0@9600", "usb" (the only terminal there), or a
     unit's id: on USB, then on the LAN, then a name of DNS.  A host or line that was named is not
-    spoken to here.  Raises FlashError 1450 (no such), 1451 (several).
+    spoken to here.  Raises FlashError 1422, 1450 (none there), 1451 (several).
     """
-    if line := as_line(target):
-        return Place(SERIAL, *line)
     plugged = [each for each in on_usb(usb.devices(tree)) if each.place]
     if target == "usb":
         return _only(plugged, target)
@@ -169,8 +127,7 @@ def locate(target: str, seconds: float = 5.0, *, tree: Path = usb.TREE) -> Place
         named = named or [each for each in _on_lan(seconds, target) if target in _names(each)]
         if named:
             return _only(named, target)
-    host, port = as_address(target)
-    return Place(LAN, host, port)
+    return place.of(target)
 
 
 def _names(found: Found) -> set[str]:

@@ -17,11 +17,10 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tools.door.line import KNOCK
 from tools.technician.errors import FlashError
 
 MOST = 8192  # bytes before and in the line; a peer that says more is none of ours
-KNOCK = b"\r\nSSCTERM-DOOR?\r\n"
-"""What a unit waits for on a serial line; nothing is sent there unasked."""
 HELLO = b"SSH-2.0-sscterm_find\r\n"
 _LINE = re.compile(
     rb"SSH-2\.0-[\x20-\x7e]{1,160} sscterm/(\d{1,6}\.\d{1,6}\.\d{1,6}|\?)/([A-Za-z0-9-]{0,32})/"

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tools.technician import place
+from tools.technician import finding
 from tools.technician.desk import Desk
 from tools.technician.errors import DONE, FlashError
 from tools.technician.remote import Remote
@@ -16,8 +16,8 @@ SELF_TEST_S, LOGS_S = 170.0, 110.0
 
 
 def remote(arguments: argparse.Namespace, desk: Desk) -> Remote:
-    """The unit that TARGET names.  Raises FlashError 1422."""
-    found = place.of(arguments.target)
+    """The unit that TARGET names.  Raises FlashError 1422, 1450, 1451."""
+    found = finding.locate(arguments.target)
     desk.note(f"unit at {found}")
     return Remote(found, arguments.key, desk.state)
 

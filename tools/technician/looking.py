@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from tools.door.line import BAUD
 from tools.technician import finding, usb
 from tools.technician.desk import Desk
 from tools.technician.errors import DONE, FlashError
@@ -70,8 +71,6 @@ def find(arguments: argparse.Namespace, desk: Desk) -> int:
 
 def named(target: str) -> Found:
     """Raises FlashError."""
-    if line := finding.as_line(target):
-        return finding.on_line(*line, _ASKED_S)
     place = finding.locate(target)
     if place.kind == finding.SERIAL:
         return finding.on_line(place.address, place.port, _ASKED_S)
@@ -82,7 +81,7 @@ def _line(device: str, is_asked: bool, missed: list[FlashError]) -> Found:
     if not is_asked:
         return Found(UNKNOWN, device, ASK.format(device))
     try:
-        return finding.on_line(device, finding.BAUD, _ASKED_S)
+        return finding.on_line(device, BAUD, _ASKED_S)
     except FlashError as error:
         missed.append(error)
         return Found(UNKNOWN, device)
