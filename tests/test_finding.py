@@ -73,6 +73,7 @@ def test_every_line_a_unit_can_say_is_understood(version: str, unit: str, state:
         LINE.replace(b"1.2.3", b"1.2"),
         LINE.replace(b"OpenSSH", b"O\xe4enSSH"),
     ],
+    ids=("other", "end", "old", "state", "escape", "long", "version", "byte"),
 )
 def test_another_line_is_no_terminal(line: bytes) -> None:
     assert ident.parse(line) is None
@@ -276,7 +277,16 @@ def test_none_or_several_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     tree = usb_tree(tmp_path / "tree", {"1-1": GADGET, "1-2": second})
     assert number("usb", tree) == 1451
     assert number(ID, tree) == 1451
-    for target in ("", "a b", "serial:/dev/ttyNOTHING9", "host:0", "host:65536", "-o ProxyCommand=x", "host/x", "[::1"):
+    for target in (
+        "",
+        "a b",
+        "serial:/dev/ttyNOTHING9",
+        "host:0",
+        "host:65536",
+        "-o ProxyCommand=x",
+        "host/x",
+        "[::1",
+    ):
         assert number(target, tree) == 1422
 
 
@@ -287,7 +297,7 @@ def test_find_shows_one_line_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     tree = usb_tree(tmp_path / "sys", {"1-1": GADGET, "1-2": CM4, "1-4": ADAPTER})
-    monkeypatch.setattr(finding.usb, "devices", lambda: _devices(tree))
+    monkeypatch.setattr(finding.usb, "devices", lambda *_: _devices(tree))
     with FarEnd(KNOCK, LINE + b"\r\n") as far:
         names = ["/dev/ttyACM0", "/dev/ttyUSB0", far.device]
         monkeypatch.setattr(finding, "lines", lambda: names)
@@ -335,7 +345,7 @@ def test_find_goes_on_where_one_way_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "zeroconf", None)
-    monkeypatch.setattr(finding.usb, "devices", list)
+    monkeypatch.setattr(finding.usb, "devices", lambda *_: [])
     monkeypatch.setattr(finding, "lines", lambda: ["/dev/ttyNOTHING9"])
     assert flash(tmp_path, "find", "--json", "--all-serial") == 0
     told = json.loads(capsys.readouterr().out)
@@ -352,7 +362,7 @@ def test_a_dry_run_opens_and_sends_nothing(
         raise AssertionError("asked")
 
     tree = usb_tree(tmp_path / "sys", {"1-1": GADGET})
-    monkeypatch.setattr(finding.usb, "devices", lambda: _devices(tree))
+    monkeypatch.setattr(finding.usb, "devices", lambda *_: _devices(tree))
     for name in ("on_lan", "on_line", "on_address", "lines"):
         monkeypatch.setattr(finding, name, never)
     assert flash(tmp_path, "find", "--dry-run", "--json") == 0

@@ -1,6 +1,6 @@
 """Terminals on USB, on serial lines, on the local network: what each is, before it is touched.
 
-`everything` looks around, `locate` turns what a technician typed into one place.  A serial line is
+`locate` turns what a technician typed into one place; the others look around.  A serial line is
 asked only where its USB strings are a terminal's, where it was named, or with all_serial: opening
 one raises DTR and RTS, and what is at its other end may mind.
 """
@@ -119,10 +119,10 @@ def locate(target: str, seconds: float = 5.0, *, tree: Path = usb.TREE) -> Place
     unit's id: on USB, then on the LAN, then a name of DNS.  A host or line that was named is not
     spoken to here.  Raises FlashError 1422, 1450 (none there), 1451 (several).
     """
-    plugged = [each for each in on_usb(usb.devices(tree)) if each.place]
-    if target == "usb":
-        return _only(plugged, target)
     if _NAME.fullmatch(target):
+        plugged = [each for each in on_usb(usb.devices(tree)) if each.place]
+        if target == "usb":
+            return _only(plugged, target)
         named = [each for each in plugged if target in _names(each)]
         named = named or [each for each in _on_lan(seconds, target) if target in _names(each)]
         if named:
