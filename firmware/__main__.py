@@ -27,8 +27,9 @@ from firmware.clock import Clock
 from firmware.display.messages import message
 from firmware.display.screen import Display
 from firmware.drivers.gpio import Pins
-from firmware.host import sscterm
+from firmware.host import client
 from firmware.host.desk import Desk
+from firmware.host.outside import OUTSIDE
 from firmware.host.rpc import RpcServer
 from firmware.journal import kinds as rec
 from firmware.journal.devicekey import DeviceKeyError
@@ -74,6 +75,8 @@ def main(argv: list[str] | None = None) -> int:
         board = load(arguments.board)
         if arguments.only == "uplink":
             return _run_uplink(board, arguments.with_parent)
+        if arguments.only == "host":
+            return _run_host(board, arguments.with_parent)
         if arguments.check:
             return _check(board)
         if arguments.self_test:
@@ -111,7 +114,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         "--self-test", action="store_true", help="ask the running unit whether all of it works"
     )
     parser.add_argument("--json", action="store_true", help="--self-test prints one JSON object")
-    parser.add_argument("--only", choices=("card", "uplink"), help="run one of the processes")
+    parser.add_argument(
+        "--only", choices=("card", "uplink", "host"), help="run one of the processes"
+    )
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
@@ -136,8 +141,8 @@ def _check(board: Board) -> int:
 def _self_test(board: Board, is_json: bool) -> int:
     def ask(method: str, params: dict[str, Any]) -> Any:
         try:
-            return sscterm.call(board.host.socket, method, params, SELF_TEST_S)
-        except (sscterm.Unreachable, sscterm.AnswerLost) as error:
+            return client.call(board.host.socket, method, params, SELF_TEST_S)
+        except (client.Unreachable, client.AnswerLost) as error:
             raise OSError(str(error).splitlines()[0]) from None
 
     return EXIT_OK if selftest.run(board, ask, is_json) else EXIT_FAULT
@@ -179,14 +184,14 @@ def _run_card(board: Board, board_path: Path | None) -> int:
     desk = Desk(unit, jobs, terminal.status, display, __version__)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: terminal.stop())
-    server = RpcServer(board.host.socket, board.host.mode, desk.methods())
-    child = None if board_path is None else offspring.start_uplink(board, board_path)
+    server = RpcServer(board.host.socket, board.host.mode, desk.methods(), OUTSIDE)
+    children = [] if board_path is None else offspring.start(board, board_path)
     server.start()
     try:
         terminal.run()
     finally:
         server.close()
-        if child is not None:
+        for child in children:
             child.stop()
         unit.journal.close()
         display.close()
@@ -294,7 +299,7 @@ def _open_journal(board: Board, keys: KeyStore, clock: Clock) -> Journal:
     return journal
 
 
-# -- the uplink process --------------------------------------------------------------------------
+# -- the uplink process and the host process -----------------------------------------------------
 
 
 def _run_uplink(board: Board, with_parent: bool) -> int:
@@ -302,6 +307,37 @@ def _run_uplink(board: Board, with_parent: bool) -> int:
     from firmware.drivers.uart import open_uart
     from firmware.uplink import process as uplink
 
+    stop = _stop_event(with_parent)
+    serial = board.uplink.serial
+    selftest.hold_uplink_lock(board.unit.data_dir)  # until the process ends
+    uplink.run(
+        board.unit.id,
+        board.unit.data_dir,
+        board.uplink,
+        None if serial is None else lambda: open_uart(str(serial.device), serial.baud),
+        stop,
+        supervise.from_environment(),
+    )
+    return EXIT_OK
+
+
+def _run_host(board: Board, with_parent: bool) -> int:
+    from firmware.drivers.uart import open_uart
+    from firmware.host import process as host
+
+    stop = _stop_event(with_parent)
+    serial = board.host.serial
+    host.run(
+        board,
+        None if serial is None else lambda: open_uart(str(serial.device), serial.baud),
+        stop,
+        supervise.from_environment(),
+    )
+    return EXIT_OK
+
+
+def _stop_event(with_parent: bool) -> threading.Event:
+    """Set by SIGTERM, SIGINT, and when the parent is gone."""
     os.umask(0o077)
     stop = threading.Event()
     ends: SimpleQueue[None] = SimpleQueue()  # its put may interrupt anything, an Event's set not
@@ -315,17 +351,7 @@ def _run_uplink(board: Board, with_parent: bool) -> int:
         signal.signal(number, lambda *_: ends.put(None))
     if with_parent:
         offspring.when_orphaned(lambda: ends.put(None))
-    serial = board.uplink.serial
-    selftest.hold_uplink_lock(board.unit.data_dir)  # until the process ends
-    uplink.run(
-        board.unit.id,
-        board.unit.data_dir,
-        board.uplink,
-        None if serial is None else lambda: open_uart(str(serial.device), serial.baud),
-        stop,
-        supervise.from_environment(),
-    )
-    return EXIT_OK
+    return stop
 
 
 if __name__ == "__main__":

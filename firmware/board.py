@@ -17,13 +17,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firmware.board_display import Display, check_panel, panel_pins
+from firmware.board_host import Host, check_host
 from firmware.board_keys import Menu, Pad, check_menu, check_pad, pins_of
 from firmware.board_lines import Place, dotted, find_lines
 from firmware.board_parts import Pins, Printer, Psam, Reader
 from firmware.board_schema import BoardError, File, part, parts, read, settings
 from firmware.board_sections import (
     Clock,
-    Host,
     InitialPin,
     Journal,
     Limits,
@@ -119,6 +119,7 @@ def parse(text: str, source_name: str) -> Board:
     _check_pins(board, file)
     _check_paths(board, file)
     _check_links(board, file)
+    check_host(board.host, board.uplink, file)
     _check_signer(board.signer, file)
     if board.unit.profile == "production":
         _check_production(board, file)
@@ -177,6 +178,8 @@ def _buses(board: Board) -> dict[Place, str]:
         found["printer", "address"] = board.printer.address
     if board.uplink.serial is not None:
         found["uplink", "serial", "device"] = str(board.uplink.serial.device)
+    if board.host.serial is not None:
+        found["host", "serial", "device"] = str(board.host.serial.device)
     if board.display is not None and board.display.panel is not None:
         panel = board.display.panel
         at = {"i2c": "/dev/i2c-{}", "spi": "/dev/spi{}.{}"}.get(panel.scheme, "")

@@ -82,20 +82,6 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Host:
-    """socket: `unit.sock` in the data folder if not named.  mode: its permission bits."""
-
-    socket: Path = path(None)
-    mode: int = value(
-        lambda found: isinstance(found, str) and re.fullmatch("0[0-7][0-7]0", found) is not None,
-        '权限，例如 "0660"，末位为 0',
-        'permissions like "0660", none for others',
-        "0660",
-        lambda found, place, file: int(found, 8),
-    )
-
-
-@dataclass(frozen=True)
 class Serial:
     device: Path = path()
     baud: int = value(
@@ -106,16 +92,10 @@ class Serial:
     )
 
 
-@dataclass(frozen=True)
-class Http:
-    """listen: "127.0.0.1:8780" or "[::1]:8780"; any other address only with tls (board.py)."""
+class Listening:
+    """`listen` in its parts."""
 
-    listen: str = value(
-        _is_address_with_port,
-        ' "127.0.0.1:端口"（其他地址须 tls = true）',
-        '"127.0.0.1:PORT"; another address only with tls = true',
-    )
-    tls: bool = flag(False)
+    listen: str
 
     @property
     def host(self) -> str:
@@ -128,6 +108,23 @@ class Http:
     @property
     def is_loopback(self) -> bool:
         return ipaddress.ip_address(self.host).is_loopback
+
+
+def listen_address(elsewhere: str) -> Any:
+    """An address with its port.  elsewhere: what one that is not loopback needs."""
+    return value(
+        _is_address_with_port,
+        f' "127.0.0.1:端口"（其他地址须 {elsewhere}）',
+        f'"127.0.0.1:PORT"; another address only with {elsewhere}',
+    )
+
+
+@dataclass(frozen=True)
+class Http(Listening):
+    """listen: "127.0.0.1:8780" or "[::1]:8780"; any other address only with tls (board.py)."""
+
+    listen: str = listen_address("tls = true")
+    tls: bool = flag(False)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""In development one command runs all processes: the card process keeps the uplink process alive.
+"""In development one command runs all processes: the card process keeps the other two alive.
 
-On a device each is a systemd unit of its own (`--only card`, `--only uplink`).
+On a device each is a systemd unit of its own (`--only card`, `--only uplink`, `--only host`).
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ class Child:
     Its standard input is a pipe that nobody writes to: it closes with this process.
     """
 
-    def __init__(self, command: list[str], restart_s: float = RESTART_S):
+    def __init__(self, name: str, command: list[str], restart_s: float = RESTART_S):
+        """name: in the log."""
+        self._name = name
         self._command = command
         self._restart_s = restart_s
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._keep, name="uplink keeper", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name=f"{name} keeper", daemon=True)
         self._thread.start()
 
     def _keep(self) -> None:
@@ -49,7 +51,8 @@ class Child:
                 return
             if time.monotonic() - started > LONGEST_RESTART_S:
                 wait_s = self._restart_s
-            log.warning("the uplink process %s; it is started again in %g s", ended, wait_s)
+            again = "the %s process %s; it is started again in %g s"
+            log.warning(again, self._name, ended, wait_s)
             self._stopping.wait(wait_s)
             wait_s = min(wait_s * 2, LONGEST_RESTART_S)
 
@@ -71,12 +74,15 @@ class Child:
             self._thread.join(STOP_S)
 
 
-def start_uplink(board: Board, board_path: Path) -> Child | None:
-    """None when the board names no uplink."""
-    if not board.uplink.has_link:
-        return None
+def start(board: Board, board_path: Path) -> list[Child]:
+    """The uplink process and the host process, each where the board gives it something to do."""
+    has_work = {"uplink": board.uplink.has_link, "host": board.host.has_listener}
     command = [sys.executable, "-m", "firmware", "--board", str(board_path)]
-    return Child([*command, "--only", "uplink", "--with-parent"])
+    return [
+        Child(name, [*command, "--only", name, "--with-parent"])
+        for name, has in has_work.items()
+        if has
+    ]
 
 
 def when_orphaned(act: Callable[[], None]) -> None:

@@ -130,6 +130,8 @@ _ROWS = (
     (626, "CASE_SWITCH_MISSING", TECHNICIAN),  # nothing is taken while it cannot be read
     (627, "PRINTER_NOT_READY", CLERK),  # a hint: no payment waits for paper
     (628, "NO_RECEIPT", CLERK),  # no payment of that order number was taken
+    (641, "TERMINAL_AWAY", CLERK),  # to a host: the card process does not answer; nothing was asked
+    (642, "ANSWER_LOST", CLERK),  # to a host: the card process ended while it served
     (699, "UNIT_FAULT", TECHNICIAN),
 )
 

@@ -9,8 +9,9 @@ import pytest
 
 from firmware import board
 from firmware.board_display import Display
+from firmware.board_host import Host
 from firmware.board_keys import Menu
-from firmware.board_sections import Host, OfficeKey, Purchase
+from firmware.board_sections import OfficeKey, Purchase
 
 EXAMPLE = Path(__file__).parent.parent / "board.toml"
 
@@ -118,10 +119,10 @@ def test_paths_start_at_the_folder_of_the_file():
     extra = '[host]\nmode = "0600"\n[display]\npanel_png = "/tmp/panel.png"\n'
     loaded = board.parse(SMALL + extra, "/unit/board.toml")
     assert loaded.unit.data_dir == Path("/unit/data")
-    assert loaded.host == Host(Path("/unit/data/unit.sock"), 0o600)
+    assert loaded.host == Host(Path("/unit/data/unit.sock"), 0o600, None, None)
     assert loaded.display == Display("both", False, False, Path("/tmp/panel.png"), None)
     named = board.parse(SMALL + '[host]\nsocket = "run/x.sock"\n', "/unit/board.toml")
-    assert named.host == Host(Path("/unit/run/x.sock"), 0o660)
+    assert named.host == Host(Path("/unit/run/x.sock"), 0o660, None, None)
 
 
 def test_pin_zero_is_a_pin():

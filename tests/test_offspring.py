@@ -62,7 +62,7 @@ def starts(folder):
 
 
 def test_a_child_that_ends_is_started_again_later_each_time(tmp_path):
-    child = Child(lives(tmp_path, "sys.exit(3)"), restart_s=0.05)
+    child = Child("test", lives(tmp_path, "sys.exit(3)"), restart_s=0.05)
     until(lambda: starts(tmp_path) >= 3)
     child.stop()
     before = starts(tmp_path)
@@ -71,7 +71,7 @@ def test_a_child_that_ends_is_started_again_later_each_time(tmp_path):
 
 
 def test_a_child_that_cannot_be_started_is_tried_again(tmp_path, caplog):
-    child = Child([str(tmp_path / "no such program")], restart_s=0.01)
+    child = Child("test", [str(tmp_path / "no such program")], restart_s=0.01)
     until(lambda: len(caplog.records) >= 2)
     child.stop()
     assert "could not be started" in caplog.text
@@ -80,7 +80,7 @@ def test_a_child_that_cannot_be_started_is_tried_again(tmp_path, caplog):
 def test_stop_ends_a_child_that_will_not_listen(tmp_path, monkeypatch):
     monkeypatch.setattr("firmware.offspring.STOP_S", 0.2)
     deaf = "import signal; signal.signal(15, signal.SIG_IGN); print(end='x', flush=True); "
-    child = Child(lives(tmp_path, deaf + "time.sleep(60)"))
+    child = Child("test", lives(tmp_path, deaf + "time.sleep(60)"))
     until(lambda: starts(tmp_path) == 1)
     time.sleep(0.1)
     pid = child._process.pid

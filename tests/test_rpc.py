@@ -226,7 +226,7 @@ _REQUEST = st.fixed_dictionaries(
 def test_every_json_is_answered_with_json_or_with_silence(server_core: Any, request: Any) -> None:
     answer = server_core.answer(json.dumps(request).encode())
     if answer is not None:
-        assert json.loads(rpc._line(answer))["jsonrpc"] == "2.0"
+        assert json.loads(rpc.line_of(answer))["jsonrpc"] == "2.0"
         assert ("result" in answer) != ("error" in answer)
 
 

@@ -140,5 +140,17 @@ UNIT = {
         "请核对订单号。", "Compare the order number.",
         "没有小票\n请核对订单号", "No receipt\nCheck the order",
     ),
+    "TERMINAL_AWAY": Text(
+        "终端暂无应答，本次请求未受理。", "The terminal is away: nothing was asked of it.",
+        "请稍候重试；一分钟后仍无应答请找技术人员。",
+        "Ask again soon; after a minute, call the technician.",
+        "终端暂无应答\n请稍候重试", "No answer yet\nAsk again",
+    ),
+    "ANSWER_LOST": Text(
+        "终端在处理中重启，结果未知。", "The terminal restarted: the result is not known.",
+        "请用同一订单号重新查询，不会重复扣款。",
+        "Ask again with the same order number: never taken twice.",
+        "应答丢失\n请重新查询", "Answer lost\nAsk again",
+    ),
 }
 # fmt: on

@@ -15,9 +15,10 @@ from firmware.authorize.result import OUTCOME_BY_NUMBER, amounts_of, outcome_of,
 from firmware.authorize.service import ServiceCall
 from firmware.authorize.services import SERVICES
 from firmware.authorize.unit import Unit, yuan
-from firmware.display.messages import message
 from firmware.display.screen import Display, Shown
+from firmware.host.patience import patience_s
 from firmware.host.rpc import INVALID_PARAMS, Method, RpcError
+from firmware.host.texts import with_texts
 from firmware.journal import kinds as rec
 from firmware.journal.record import Record
 from firmware.journal.schema import JournalDamagedError, JournalError, OrderSettledError
@@ -30,9 +31,6 @@ BUSY = -32002
 DAMAGED = -32003
 STILL_SERVING = -32004
 NOT_ASKED = -32005
-_PINS_ENTERED = 3  # a change: the old one, and the new one twice
-_JOBS = 5  # one being served, four that wait
-_MARGIN_S = 30.0
 
 AMOUNTS = ("account_fen", "self_fen", "pooled_fen")
 
@@ -52,11 +50,7 @@ class Desk:
         self._status = status
         self._display = display
         self._version = version
-        timing = unit.board.timing
-        waits_s = timing.card_wait_s + timing.removal_s
-        entries = unit.board.purchase.pin_attempts * _PINS_ENTERED
-        one_s = waits_s + timing.pin_s * entries + _MARGIN_S
-        self._patience_s = one_s * _JOBS
+        self._patience_s = patience_s(unit.board.timing, unit.board.purchase)
 
     def methods(self) -> dict[str, Method]:
         return {
@@ -241,22 +235,9 @@ def _request(order_no: str, amounts: dict[str, int], operator: str, special: str
 def _outcome(
     result: Outcome, request: Request | None = None, fields: dict[str, str] | None = None
 ) -> dict[str, Any]:
-    """The outcome with its texts, as every answer carries it: what is, and what to do next."""
-    fields = fields or {}
     if request is not None:
         fields = {"amount": yuan(request.total_fen), "order_no": request.order_no}
-    text = message(result.name).filled(fields)
-    return {
-        "outcome": {
-            "number": result.number,
-            "name": result.name,
-            "actor": result.actor,
-            "zh": text.zh,
-            "en": text.en,
-            "zh_next": text.zh_next,
-            "en_next": text.en_next,
-        }
-    }
+    return with_texts(result, fields)
 
 
 def _screen(shown: Shown | None) -> dict[str, Any] | None:

@@ -1,6 +1,8 @@
 """JSON-RPC 2.0 on the unit's AF_UNIX socket: one JSON object a line, one thread a connection.
 
-Requests in an array (batches) are not taken.
+Requests in an array (batches) are not taken.  The kernel says which user connected (SO_PEERCRED,
+unix(7)): root may call every method, the terminal's own user all but those of ROOT_ONLY, others
+those of the counter (outside.py).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import stat
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +39,14 @@ INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 TOO_MANY = -32000
 NOT_ALLOWED = -32006
+TERMINAL_AWAY = -32007
+ANSWER_LOST = -32008
+"""The last two are the host process's own words (relay.py)."""
 
 ROOT_ONLY = frozenset({"update.lease"})
 """Who may hold payments back: the unit's own update, no program of a host."""
+
+_WHO_MAY = "only the unit's own processes may ask this, and update.lease only root's"
 
 Method = Callable[..., dict[str, Any]]
 
@@ -54,12 +61,22 @@ class RpcError(Exception):
 
 
 class RpcServer:
-    """methods: name -> function of the request's params by name; each may raise RpcError."""
+    """methods: name -> function of the request's params by name; each may raise RpcError.
 
-    def __init__(self, path: Path, mode: int, methods: dict[str, Method]):
+    outside: names of those that other users may call; None: all.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        mode: int,
+        methods: dict[str, Method],
+        outside: Iterable[str] | None = None,
+    ):
         """Raises OSError when the path is taken by a live server, or by what is no socket."""
         self._path = path
         self._methods = methods
+        self._barred_outside = ROOT_ONLY | (set() if outside is None else {*methods} - {*outside})
         self._talks: dict[threading.Thread, socket.socket] = {}
         self._lock = threading.Lock()
         self._is_closing = False
@@ -104,68 +121,103 @@ class RpcServer:
             if is_full:
                 with connection, contextlib.suppress(OSError):
                     connection.settimeout(_RETRY_S)
-                    connection.sendall(_line(_error(None, TOO_MANY, "too many connections")))
+                    connection.sendall(turned_away())
 
     def _talk(self, connection: socket.socket) -> None:
         try:
             with connection, connection.makefile("rb") as lines:
+                barred = self._barred(_uid_of(connection))
                 connection.settimeout(IDLE_S)
-                is_root = _uid_of(connection) == 0
                 while line := lines.readline(MAX_LINE + 1):
                     if len(line) > MAX_LINE:
                         long = f"a request has at most {MAX_LINE} bytes"
-                        connection.sendall(_line(_error(None, INVALID_REQUEST, long)))
+                        connection.sendall(line_of(error_of(None, INVALID_REQUEST, long)))
                         return
-                    answer = self.answer(line, is_root)
+                    answer = self.answer(line, barred)
                     if answer is not None:
-                        connection.sendall(_line(answer))
+                        connection.sendall(line_of(answer))
         except OSError:
             return
         finally:
             with self._lock:
                 del self._talks[threading.current_thread()]
 
-    def answer(self, line: bytes, is_root: bool = False) -> dict[str, Any] | None:
-        """One request -> one answer; None for a notification (a request without an id).
+    def _barred(self, uid: int) -> frozenset[str]:
+        """What a process of that user may not call.  Inside a user namespace of its own, the card
+        process sees all users but root and its own as one."""
+        if uid == 0:
+            return frozenset()
+        return ROOT_ONLY if uid == os.geteuid() else self._barred_outside
 
-        is_root: the asking process is root's.
-        """
+    def answer(self, line: bytes, barred: frozenset[str] = ROOT_ONLY) -> dict[str, Any] | None:
+        """One request -> one answer; None for a notification (a request without an id)."""
         try:
-            request = json.loads(line)
-        except (ValueError, RecursionError):
-            return _error(None, PARSE_ERROR, "not JSON")
-        if (
-            not isinstance(request, dict)
-            or request.get("jsonrpc") != "2.0"
-            or not isinstance(request.get("method"), str)
-            or type(request.get("id")) not in (str, int, type(None))
-        ):
-            return _error(None, INVALID_REQUEST, "not a JSON-RPC 2.0 request")
-        answer = self._call(request, is_root)
+            request = read_request(line)
+        except RpcError as error:
+            return error_of(None, error.code, str(error))
+        answer = self._call(request, barred)
         return answer if "id" in request else None
 
-    def _call(self, request: dict[str, Any], is_root: bool) -> dict[str, Any]:
+    def _call(self, request: dict[str, Any], barred: frozenset[str]) -> dict[str, Any]:
         number = request.get("id")
-        if request["method"] in ROOT_ONLY and not is_root:
-            return _error(number, NOT_ALLOWED, "only root's processes on the unit may ask this")
+        if request["method"] in barred:
+            return error_of(number, NOT_ALLOWED, _WHO_MAY)
         method = self._methods.get(request["method"])
         if method is None:
-            known = ", ".join(sorted(self._methods))
-            return _error(number, METHOD_NOT_FOUND, f"no such method; there are: {known}")
+            return no_such_method(number, self._methods)
         params = request.get("params", {})
         if not isinstance(params, dict):
-            return _error(number, INVALID_PARAMS, "params is an object with named members")
+            return error_of(number, INVALID_PARAMS, "params is an object with named members")
         try:
             inspect.signature(method).bind(**params)
         except TypeError as error:
-            return _error(number, INVALID_PARAMS, str(error))
+            return error_of(number, INVALID_PARAMS, str(error))
         try:
             return {"jsonrpc": "2.0", "id": number, "result": method(**params)}
         except RpcError as error:
-            return _error(number, error.code, str(error), error.data)
+            return error_of(number, error.code, str(error), error.data)
         except Exception:
             log.exception("method %s", request["method"])
-            return _error(number, INTERNAL_ERROR, "a fault of the terminal; see its log")
+            return error_of(number, INTERNAL_ERROR, "a fault of the terminal; see its log")
+
+
+def read_request(line: bytes) -> dict[str, Any]:
+    """The request in a line, its params not looked at.  Raises RpcError, whose answer has no id."""
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        raise RpcError(PARSE_ERROR, "not JSON") from None
+    if (
+        not isinstance(request, dict)
+        or request.get("jsonrpc") != "2.0"
+        or not isinstance(request.get("method"), str)
+        or type(request.get("id")) not in (str, int, type(None))
+    ):
+        raise RpcError(INVALID_REQUEST, "not a JSON-RPC 2.0 request")
+    return request
+
+
+def no_such_method(number: object, known: Iterable[str]) -> dict[str, Any]:
+    names = ", ".join(sorted(known))
+    return error_of(number, METHOD_NOT_FOUND, f"no such method; there are: {names}")
+
+
+def turned_away() -> bytes:
+    """Said to a host that is one too many, before anything it says is read."""
+    return line_of(error_of(None, TOO_MANY, "too many connections"))
+
+
+def line_of(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer).encode("ascii") + b"\n"
+
+
+def error_of(
+    number: object, code: int, message: str, data: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    error: dict[str, Any] = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    return {"jsonrpc": "2.0", "id": number, "error": error}
 
 
 def _uid_of(connection: socket.socket) -> int:
@@ -173,19 +225,6 @@ def _uid_of(connection: socket.socket) -> int:
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
     _, uid, _ = _PEER.unpack(raw)
     return int(uid)
-
-
-def _line(answer: dict[str, Any]) -> bytes:
-    return json.dumps(answer).encode("ascii") + b"\n"
-
-
-def _error(
-    number: object, code: int, message: str, data: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    error: dict[str, Any] = {"code": code, "message": message}
-    if data is not None:
-        error["data"] = data
-    return {"jsonrpc": "2.0", "id": number, "error": error}
 
 
 def _listen(path: Path, mode: int) -> socket.socket:

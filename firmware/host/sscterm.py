@@ -1,19 +1,20 @@
-"""`sscterm`: the terminal's socket from a command line.
+"""`sscterm`: the terminal from a command line, on its socket or over the network.
 
 sscterm status | purchase ORDER_NO --account 12.34 --operator 07 | balance | records | cancel
 sscterm pin change | pin remove | operator logon CODE | operator logoff CODE
 sscterm pin unblock | pin reload | card block | application block DF04 --operator A --second B
 sscterm tamper clear --operator A
 sscterm card dump [--json] | presence REQUEST_NO NONCE
+sscterm ... --host ADDRESS:PORT --certificate FILE --key FILE --ca FILE
 """
 
 from __future__ import annotations
 
 import argparse
 import getpass
+import ipaddress
 import json
 import re
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,54 +22,20 @@ from typing import Any
 from firmware.board import BoardError, load
 from firmware.card.dump_table import table
 from firmware.host import operators_cli
+from firmware.host.client import AnswerLost, Remote, TlsFiles, Unreachable, call
 
 EXIT_OK, EXIT_NOT_TAKEN, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_OPEN = 0, 1, 2, 3, 4
 """EXIT_OPEN: whether money was taken is not known (yet): ask again with the same order number."""
-ANSWER_S = 600.0
-_OPEN = ("PAYMENT_UNCERTAIN", "PAYMENT_SUSPECT", "PUT_CARD_BACK", "UNIT_FAULT", "JOURNAL_DAMAGED")
-
-
-class Unreachable(Exception):
-    """No terminal answers on that socket; nothing was asked of it."""
-
-
-class AnswerLost(Exception):
-    """The terminal took the request, and no answer came."""
-
-
-def call(path: Path, method: str, params: dict[str, Any], timeout_s: float = ANSWER_S) -> Any:
-    """One JSON-RPC call; the result, or the error object as {"error": ...}.
-
-    Raises Unreachable, AnswerLost.
-    """
-    request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    with socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(timeout_s)
-        try:
-            link.connect(str(path))
-        except OSError as error:
-            raise Unreachable(
-                f"no terminal answers on {path} ({error}). Start it: python -m firmware --board "
-                f"board.toml\n{path} 上没有终端应答，请先启动终端程序"
-            ) from None
-        try:
-            link.sendall(json.dumps(request).encode() + b"\n")
-            with link.makefile("rb") as lines:
-                answer = json.loads(lines.readline())
-        except (OSError, ValueError) as error:
-            raise AnswerLost(
-                f"the terminal's answer was lost ({error}). Ask again; a payment with the same "
-                "order number: it is never taken twice\n"
-                "终端应答丢失，请用同一订单号重新查询，不会重复扣款"
-            ) from None
-    return answer["result"] if "result" in answer else {"error": answer["error"]}
+_OPEN = (
+    "PAYMENT_UNCERTAIN", "PAYMENT_SUSPECT", "PUT_CARD_BACK", "UNIT_FAULT", "JOURNAL_DAMAGED",
+    "ANSWER_LOST",
+)  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     try:
-        path = arguments.socket or load(arguments.board).host.socket
-        answer = call(Path(path), _method(arguments), _params(arguments))
+        answer = call(_where(arguments), _method(arguments), _params(arguments))
     except (BoardError, ValueError) as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
@@ -89,6 +56,31 @@ def main(argv: list[str] | None = None) -> int:
     return _exit_status(answer)
 
 
+def _where(arguments: argparse.Namespace) -> Path | Remote:
+    """Raises BoardError, ValueError."""
+    files = (arguments.certificate, arguments.key, arguments.ca)
+    if arguments.host is None:
+        if any(files):
+            raise ValueError("--certificate, --key and --ca go with --host")
+        return Path(arguments.socket or load(arguments.board).host.socket)
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", arguments.host)
+    if found is None or not 1 <= int(found[2]) <= 65535:
+        raise ValueError(f"--host {arguments.host!r}: write ADDRESS:PORT")
+    host = found[1].strip("[]")
+    if all(files):
+        return Remote(host, int(found[2]), TlsFiles(*files))
+    if any(files) or not _is_loopback(host):
+        raise ValueError("--host needs --certificate, --key and --ca; without them loopback only")
+    return Remote(host, int(found[2]), None)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _exit_status(answer: dict[str, Any]) -> int:
     told = (answer["error"].get("data") or {}) if "error" in answer else answer
     result = told.get("outcome")
@@ -96,6 +88,8 @@ def _exit_status(answer: dict[str, Any]) -> int:
         return EXIT_NOT_TAKEN if "error" in answer else EXIT_OK
     if result["name"] in _OPEN:
         return EXIT_OPEN
+    if result["name"] == "TERMINAL_AWAY":
+        return EXIT_UNREACHABLE
     return EXIT_OK if result["number"] < 100 else EXIT_NOT_TAKEN
 
 
@@ -103,6 +97,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--socket", help="the unit's socket (else the one board.toml names)")
     common.add_argument("--board", default="board.toml")
+    common.add_argument("--host", metavar="ADDRESS:PORT", help="a unit's [host.lan], instead")
+    for name in ("certificate", "key", "ca"):
+        common.add_argument(f"--{name}", type=Path, help="a file for --host, PEM")
     common.add_argument("--json", action="store_true", help="print one JSON object")
     parser = argparse.ArgumentParser(prog="sscterm", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)

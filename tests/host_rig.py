@@ -1,0 +1,158 @@
+"""Hosts on the network for tests: an authority of their own, certificates, a client, a terminal."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import json
+import socket
+import ssl
+import threading
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from firmware.board_host import Lan
+from firmware.host.lan import LanServer
+from firmware.host.process import Talks
+from firmware.host.relay import Relay
+from firmware.host.tls import client_context
+from tests.ports import free_port
+from tests.waiting import SOON_S, until
+
+DAY = datetime.timedelta(days=1)
+
+
+class HostAuthority:
+    """Its certificate, and those it issues, as PEM files in a folder."""
+
+    def __init__(self, folder: Path):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hosts of a test")])
+        self.certificate = folder / "ca.crt"
+        made = self._builder(self._name, self._key, -1, 30).add_extension(
+            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        )
+        self.certificate.write_bytes(_pem(made.sign(self._key, hashes.SHA256())))
+
+    def issue(
+        self, name: str, *, is_server: bool = False, first_day: int = -1, last_day: int = 30
+    ) -> tuple[Path, Path]:
+        """certificate, key.  first_day, last_day: from today."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        use = ExtendedKeyUsageOID.SERVER_AUTH if is_server else ExtendedKeyUsageOID.CLIENT_AUTH
+        here = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))] if is_server else []
+        made = (
+            self._builder(subject, key, first_day, last_day)
+            .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name), *here]), critical=False)
+        )
+        certificate, secret = self.folder / f"{name}.crt", self.folder / f"{name}.key"
+        certificate.write_bytes(_pem(made.sign(self._key, hashes.SHA256())))
+        secret.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        secret.chmod(0o600)
+        return certificate, secret
+
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, first: int, last: int
+    ) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now + first * DAY)
+            .not_valid_after(now + last * DAY)
+        )
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+class LanHost:
+    """A host program: one connection, requests in turn."""
+
+    def __init__(self, port: int, context: ssl.SSLContext | None = None):
+        self.link: socket.socket = socket.create_connection(("127.0.0.1", port), SOON_S)
+        try:
+            if context is not None:
+                self.link = context.wrap_socket(self.link, server_hostname="127.0.0.1")
+            self.lines = self.link.makefile("rb")
+        except BaseException:
+            self.link.close()
+            raise
+
+    def say(self, raw: bytes) -> Any:
+        self.link.sendall(raw + b"\n")
+        return self.hear()
+
+    def hear(self) -> Any:
+        """None when the other side closed."""
+        line = self.lines.readline()
+        return json.loads(line) if line else None
+
+    def call(self, method: str, **params: Any) -> Any:
+        request = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
+        return self.say(json.dumps(request).encode())
+
+    def close(self) -> None:
+        self.lines.close()
+        self.link.close()
+
+
+class Listener:
+    """The network side of the host process, before the socket of a card process."""
+
+    def __init__(
+        self,
+        card_socket: Path,
+        *,
+        authority: HostAuthority | None = None,
+        hosts: tuple[str, ...] | None = None,
+        methods: tuple[str, ...] = ("add", "slow"),
+        answer_s: float = SOON_S,
+    ):
+        self.port = free_port()
+        self.authority = authority
+        pair = (None, None) if authority is None else authority.issue("unit", is_server=True)
+        trusted = None if authority is None else authority.certificate
+        settings = Lan(f"127.0.0.1:{self.port}", *pair, trusted, hosts)
+        self.stop = threading.Event()
+        self.talks = Talks(Relay(card_socket, methods, answer_s), self.stop)
+        self.server = LanServer(settings, self.talks.of_network)
+        self._thread = threading.Thread(target=self.server.run, daemon=True)
+        self._thread.start()
+        until(self._is_open)
+
+    def _is_open(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def host(self, name: str = "his-1", **issued: Any) -> LanHost:
+        """A host with a certificate of the same authority, if there is one."""
+        if self.authority is None:
+            return LanHost(self.port)
+        files = self.authority.issue(name, **issued)
+        return LanHost(self.port, client_context(*files, self.authority.certificate))
+
+    def close(self) -> None:
+        self.stop.set()
+        self.server.close()
+        self._thread.join(SOON_S)
+        assert not self._thread.is_alive()
