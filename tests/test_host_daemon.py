@@ -133,7 +133,6 @@ def test_the_host_process_killed_and_the_payment_goes_on(counter: Counter) -> No
     relay.kill()
     assert isinstance(paying.answer(), AnswerLost)
     control.release(slot="user")
-    control.remove(slot="user")
     counter.start_only("host")
     again = counter.ask("purchase", **PAYMENT)
     assert (again["state"], again["repeated"]) == ("DONE", True)
