@@ -38,6 +38,7 @@ ROWS = {
     "stoplist.apply_diff_ms",
     "unit.card_exposure",
     "unit.uplink_exposure",
+    "unit.host_exposure",
     "serial.line_rate.clean",
     "serial.line_rate.ber1e5",
     "serial.vs_lrzsz",

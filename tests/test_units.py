@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from firmware import board
+from firmware.host.client import AnswerLost, Remote, Unreachable, call
 from tests import systemd_rig
 from tests.bench import units
+from tests.ports import free_port
 from tests.systemd_rig import SystemdRig
 from tests.test_daemon import Stand, until
 from tools.image import devices
@@ -20,7 +22,9 @@ from tools.image import devices
 REASON = systemd_rig.missing()
 ROOT = Path(__file__).resolve().parents[1]
 UNITS = ROOT / "tools" / "image" / "units"
-CARD, UPLINK, DEVICES = "sscterm-card.service", "sscterm-uplink.service", "sscterm-devices.service"
+CARD, UPLINK, DEVICES, HOST = (
+    f"sscterm-{name}.service" for name in ("card", "uplink", "devices", "host")
+)
 MOUNTED = (
     "ProtectSystem", "ReadWritePaths", "TemporaryFileSystem", "BindPaths", "BindReadOnlyPaths",
     "InaccessiblePaths", "ProtectHome", "PrivateTmp", "PrivateMounts", "ProtectKernelTunables",
@@ -47,18 +51,21 @@ PI = {
     'window = true ': '[display.panel]\nkind = "st7789"\nbus = "spi:0.1"\npins = [19, 20, 21]\n#',
     "# [printer]": '[printer]\naddress = "file:/dev/usb/lp0"',
     "# [uplink.serial]": '[uplink.serial]\ndevice = "/dev/ttyS1"',
+    "# [host.serial]": '[host.serial]\ndevice = "/dev/ttyUSB4"',
 }  # fmt: skip
 
 
 def test_each_process_may_open_what_the_board_names_for_it_and_nothing_else() -> None:
     simulated = example()
     assert devices.of_card(simulated) == devices.of_uplink(simulated) == set()
+    assert devices.of_host(simulated) == set()
     assert devices.drop_in(set()) == "[Service]\n"
     found = example(**PI)
     assert devices.of_card(found) == {
         "/dev/ttyUSB3", "/dev/ttyAMA0", "/dev/usb/lp0", "/dev/spidev0.1", "char-gpiochip",
     }  # fmt: skip
     assert devices.of_uplink(found) == {"/dev/ttyS1"}
+    assert devices.of_host(found) == {"/dev/ttyUSB4"}
     assert devices.drop_in(devices.of_card(found)) == (
         "[Service]\n"
         "DeviceAllow=/dev/spidev0.1 rw\n"
@@ -100,10 +107,12 @@ def test_the_drop_ins_are_written_and_a_refused_board_allows_nothing(
     devices.main()
     uplink = folder / f"{UPLINK}.d" / "devices.conf"
     assert uplink.read_text() == "[Service]\nDeviceAllow=/dev/char/4:65 rw\n"
+    host = folder / f"{HOST}.d" / "devices.conf"
+    assert host.read_text() == "[Service]\nDeviceAllow=/dev/char/188:4 rw\n"
     path.write_text(text + "\n[nonsense]\n")
     devices.main()
     assert "nonsense" in capsys.readouterr().err
-    assert uplink.read_text() == "[Service]\n"
+    assert uplink.read_text() == host.read_text() == "[Service]\n"
 
 
 @pytest.mark.skipif(REASON is not None, reason=REASON or "")
@@ -115,10 +124,10 @@ def test_the_exposure_of_a_unit_with_every_device_is_small(name: str, most: floa
 
 
 @pytest.mark.skipif(REASON is not None, reason=REASON or "")
-@pytest.mark.parametrize("name", [CARD, UPLINK, DEVICES])
+@pytest.mark.parametrize("name", [CARD, UPLINK, HOST, DEVICES])
 def test_systemd_knows_every_word_of_the_images_units(tmp_path: Path, name: str) -> None:
     text = (UNITS / name).read_text().replace("/usr/lib/sscterm/bin/python", sys.executable)
-    for other in (CARD, UPLINK, DEVICES):
+    for other in (CARD, UPLINK, HOST, DEVICES):
         (tmp_path / other).write_text("[Service]\nExecStart=/bin/true\n")
     for each in (text, text.replace("[Service]", "[Service]\nProtectSystems=strict")):
         (tmp_path / name).write_text(each)
@@ -129,7 +138,7 @@ def test_systemd_knows_every_word_of_the_images_units(tmp_path: Path, name: str)
 
 
 class Service(Stand):
-    """Both processes by the image's own unit files, but for what needs mounts: the manager of a
+    """All processes by the image's own unit files, but for what needs mounts: the manager of a
     test stands in a namespace of its own and may make none."""
 
     def __init__(self, folder: Path):
@@ -138,7 +147,7 @@ class Service(Stand):
         self.systemd = SystemdRig(folder / "systemd")
         self.systemd.write(DEVICES, "[Service]\nType=oneshot\nExecStart=/bin/true\n")
         self.systemd.write("pcscd.socket", "[Socket]\nListenStream=%t/pcscd\nService=no.service\n")
-        for name in (CARD, UPLINK):
+        for name in (CARD, UPLINK, HOST):
             self.systemd.write(name, self.here((UNITS / name).read_text()))
         self.start_simulator()
 
@@ -147,7 +156,7 @@ class Service(Stand):
             "/usr/lib/sscterm/bin/python": sys.executable,
             "/etc/sscterm/board.toml": str(self.board),
             "WorkingDirectory=/etc/sscterm": f"WorkingDirectory={ROOT}",
-            "User=sscterm\n": "",
+            "User=sscterm\n" if "User=sscterm\n" in text else "User=sscterm-host\n": "",
             "RequiresMountsFor=/data\n": "",
         }
         for old, new in changes.items():
@@ -179,3 +188,30 @@ def test_both_processes_serve_with_the_calls_and_sockets_left_to_them(service: S
     assert re.search(r"(?m)^CapBnd:\t0+$", status)
     assert systemd.control("stop", CARD, UPLINK).returncode == 0
     assert systemd.show(CARD, "Result") == systemd.show(UPLINK, "Result") == "success"
+
+
+@pytest.mark.skipif(REASON is not None, reason=REASON or "")
+def test_the_host_process_serves_in_its_walls_or_has_nothing_to_do(service: Service) -> None:
+    systemd = service.systemd
+    assert systemd.control("start", HOST).returncode == 0
+    until(lambda: systemd.show(HOST, "ActiveState") == "inactive")
+    assert systemd.show(HOST, "Result") == "success"
+    assert systemd.show(HOST, "NRestarts") == "0"
+    at = Remote("127.0.0.1", free_port(), None)
+    service.board.write_text(service.board.read_text() + f'[host.lan]\nlisten = "{at}"\n')
+    assert systemd.control("start", CARD, HOST).returncode == 0
+    until(lambda: answers(at))
+    status = Path("/proc", systemd.show(HOST, "MainPID"), "status").read_text()
+    assert re.search(r"(?m)^Seccomp:\t2$", status)
+    first = systemd.show(HOST, "MainPID")
+    systemd.control("kill", "--signal", "KILL", HOST)
+    until(lambda: systemd.show(HOST, "MainPID") not in ("0", first) and answers(at))
+    assert systemd.control("stop", HOST, CARD).returncode == 0
+    assert systemd.show(HOST, "Result") == "success"
+
+
+def answers(at: Remote) -> bool:
+    try:
+        return bool(call(at, "status", {}).get("unit") == "DAEMON-1")
+    except (Unreachable, AnswerLost):
+        return False

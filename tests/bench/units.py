@@ -1,4 +1,4 @@
-"""`unit.card_exposure`, `unit.uplink_exposure`: what systemd says a unit could still do.
+"""`unit.card_exposure`, `unit.uplink_exposure`, `unit.host_exposure`: what systemd says a unit could still do.
 
 0 is nothing, 10 everything (`systemd-analyze security`, read from the files, nothing is started).
 Measured with the drop-in of a board that names every kind of device.
@@ -15,15 +15,16 @@ from pathlib import Path
 from tests.bench.figure import Figure
 
 UNITS = Path(__file__).resolve().parents[2] / "tools" / "image" / "units"
-MOST = {"card": 1.0, "uplink": 2.0}
+MOST = {"card": 1.0, "uplink": 2.0, "host": 2.0}
 DEVICES = {
     "card": {"/dev/ttyUSB0", "/dev/ttyAMA0", "/dev/i2c-1", "/dev/spidev0.0", "char-gpiochip"},
     "uplink": {"/dev/ttyUSB1"},
+    "host": {"/dev/ttyUSB2"},
 }
 
 
 def text(process: str) -> str:
-    """The unit file of that process, "card" or "uplink"."""
+    """The unit file of that process, "card", "uplink" or "host"."""
     return (UNITS / f"sscterm-{process}.service").read_text()
 
 

@@ -42,13 +42,14 @@ ENABLED = (
     "sscterm-announce.service",
     "sscterm-card.service",
     "sscterm-uplink.service",
+    "sscterm-host.service",
     "sscterm-keep.service",
     "sscterm-fallback.service",
     "sscterm-fallback.timer",
     "sscterm-door.service",
     "sscterm-door.socket",
 )
-"""What is started by itself: by the targets that its file names as WantedBy=."""
+"""What is started by itself: by the units that its file names as WantedBy=."""
 HOME, SYSTEM = "usr/lib/sscterm", "usr/lib/systemd/system"
 NOT_SHIPPED = ("__pycache__",)
 NOT_OURS = ("tests", "docs", "RPLCD_Tests", "lcdtests")
@@ -142,7 +143,7 @@ def _fill(tree: Path, wheels: list[Path]) -> None:
 
 
 def targets(unit: Path) -> list[str]:
-    """The targets of its WantedBy= lines; ImageError when it names none."""
+    """The units of its WantedBy= lines; ImageError when it names none."""
     found = re.findall(r"(?m)^WantedBy=(.+)$", unit.read_text())
     if not found:
         raise ImageError(f"{unit.name} is enabled, and no WantedBy= says by whom")

@@ -2,8 +2,8 @@
 
     python -m tools.image.devices BOARD.TOML FOLDER
 
-Writes sscterm-card.service.d/devices.conf and its sister of the uplink below FOLDER
-(/run/systemd/system on a unit, before the two services start).  A board that is refused names no
+Writes sscterm-card.service.d/devices.conf and its sisters of uplink and host below FOLDER
+(/run/systemd/system on a unit, before the services start).  A board that is refused names no
 device: the services start without any, and say themselves what is wrong.  Exit status 0.
 """
 
@@ -61,6 +61,11 @@ def of_uplink(board: Board) -> set[str]:
     return set() if board.uplink.serial is None else {str(board.uplink.serial.device)}
 
 
+def of_host(board: Board) -> set[str]:
+    """The serial line of a host, if it has one."""
+    return set() if board.host.serial is None else {str(board.host.serial.device)}
+
+
 def drop_in(devices: set[str]) -> str:
     lines = [f"DeviceAllow={allowed(each)} rw\n" for each in sorted(devices)]
     return "[Service]\n" + "".join(lines) + (_FIND_CHIP if GPIO in devices else "")
@@ -75,10 +80,8 @@ def allowed(device: str) -> str:
 
 
 def write(board: Board | None, folder: Path) -> None:
-    for process, devices in (
-        ("card", set() if board is None else of_card(board)),
-        ("uplink", set() if board is None else of_uplink(board)),
-    ):
+    for process, named in (("card", of_card), ("uplink", of_uplink), ("host", of_host)):
+        devices = set() if board is None else named(board)
         place = folder / f"sscterm-{process}.service.d"
         place.mkdir(parents=True, exist_ok=True)
         (place / "devices.conf").write_text(drop_in(devices))
