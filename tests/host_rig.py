@@ -124,15 +124,16 @@ class Listener:
         card_socket: Path,
         *,
         authority: HostAuthority | None = None,
+        files: tuple[Path, Path, Path] | None = None,
         hosts: tuple[str, ...] | None = None,
         methods: tuple[str, ...] = ("add", "slow"),
         answer_s: float = SOON_S,
     ):
         self.port = free_port()
         self.authority = authority
-        pair = (None, None) if authority is None else authority.issue("unit", is_server=True)
-        trusted = None if authority is None else authority.certificate
-        settings = Lan(f"127.0.0.1:{self.port}", *pair, trusted, hosts)
+        if authority is not None:
+            files = (*authority.issue("unit", is_server=True), authority.certificate)
+        settings = Lan(f"127.0.0.1:{self.port}", *(files or (None, None, None)), hosts)
         self.stop = threading.Event()
         self.talks = Talks(Relay(card_socket, methods, answer_s), self.stop)
         self.server = LanServer(settings, self.talks.of_network)

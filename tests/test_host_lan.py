@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import ssl
+import subprocess
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -357,3 +360,31 @@ def test_nothing_is_logged_of_what_hosts_say(
     host.say(b"secret-7 is no JSON")
     host.close()
     assert "secret-7" not in caplog.text
+
+
+# -- docs/integrator.md ----------------------------------------------------------------------------
+
+
+def test_the_page_for_integrators_makes_certificates_and_connects(
+    card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its commands and its ten lines of Python, as they stand there."""
+    page = Path(__file__).parent.parent / "docs" / "integrator.md"
+    section = page.read_text().split("## Over the network")[1].split("\n## ")[0]
+    commands, program = (
+        found[1]
+        for found in re.finditer(r"```(?:python)?\n((?:name=|import).*?)```", section, re.S)
+    )
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["sh", "-ec", commands], check=True, capture_output=True, timeout=SOON_S)
+    shown = tomllib.loads(section.split("```toml\n")[1].split("```")[0])["host"]["lan"]
+    pair = (tmp_path / shown["certificate"], tmp_path / shown["key"])
+    listener = Listener(
+        card.socket, files=(*pair, tmp_path / shown["ca"]), hosts=tuple(shown["hosts"])
+    )
+    scope: dict[str, Any] = {}
+    exec(program, scope)
+    with scope["connect"]("127.0.0.1", listener.port) as link:
+        link.sendall(b'{"jsonrpc":"2.0","id":1,"method":"add","params":{"one":1}}\n')
+        assert json.loads(link.recv(4096))["result"] == {"sum": 2}
+    listener.close()

@@ -1,4 +1,4 @@
-"""`unit.card_exposure`, `unit.uplink_exposure`, `unit.host_exposure`: what systemd says a unit could still do.
+"""`unit.card_exposure` and its sisters of uplink and host: what a unit could still do.
 
 0 is nothing, 10 everything (`systemd-analyze security`, read from the files, nothing is started).
 Measured with the drop-in of a board that names every kind of device.
