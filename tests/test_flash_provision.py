@@ -22,6 +22,7 @@ from tools.image import disk
 from tools.image.layout import SMALL
 from tools.technician import card, enrolments, firststart, identity
 from tools.technician.errors import FlashError
+from tools.technician.names import DROP
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {"board.toml": (ROOT / "board.toml").read_bytes(), "office.pub": b"\x01" * 3000}
@@ -124,7 +125,7 @@ def test_an_identity_is_put_taken_and_read_by_the_unit(sd: Path, tmp_path: Path)
     more = ("--file", tmp_path / "ca.crt", "--site", "锦江社区药房", "--region", "990100")
     assert provision(tmp_path, sd, *more) == 0
     assert card.describe(str(sd))["identity_waits"] is True
-    drop = tmp_path / identity.DROP
+    drop = tmp_path / DROP
     drop.write_bytes(card.open_card(str(sd)).take_drop() or b"")
     taken = firststart.take(drop, tmp_path / "etc")
     assert taken == ["ca.crt", "site.txt", "board.toml"]

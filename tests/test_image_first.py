@@ -1,5 +1,5 @@
 """Issue "The technician", items 1 and 2: the start of a unit takes the identity left on its card,
-makes its SSH host key, and a unit without an identity says that it waits for one."""
+and a unit without an identity says that it waits for one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tools.image.disk import ImageError, run
 from tools.image.layout import SMALL, Layout
 from tools.technician import identity
 from tools.technician.errors import FlashError
+from tools.technician.names import DROP
 from tools.update.places import Places
 from tools.update.version import release
 
 BOARD = (Path(__file__).resolve().parents[1] / "board.toml").read_bytes()
-needs_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen")
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
 
 
@@ -52,7 +52,7 @@ def test_an_identity_is_taken_once_and_only_then_is_the_partition_written(
     etc = tmp_path / "etc"
     assert first.take_identity(Path("p1"), etc) == []
     assert fat.options == ["ro"]
-    (fat.folder / identity.DROP).write_bytes(identity.pack({"board.toml": BOARD}))
+    (fat.folder / DROP).write_bytes(identity.pack({"board.toml": BOARD}))
     assert first.take_identity(Path("p1"), etc) == ["board.toml"]
     assert fat.options == ["ro", "ro", "rw"]
     assert first.take_identity(Path("p1"), etc) == []
@@ -61,25 +61,11 @@ def test_an_identity_is_taken_once_and_only_then_is_the_partition_written(
 
 def test_a_damaged_identity_stays_and_changes_nothing(fat: Fat, tmp_path: Path) -> None:
     raw = identity.pack({"board.toml": BOARD})[:-1]
-    (fat.folder / identity.DROP).write_bytes(raw)
+    (fat.folder / DROP).write_bytes(raw)
     with pytest.raises(FlashError):
         first.take_identity(Path("p1"), tmp_path / "etc")
-    assert (fat.folder / identity.DROP).read_bytes() == raw
+    assert (fat.folder / DROP).read_bytes() == raw
     assert not (tmp_path / "etc" / "board.toml").exists()
-
-
-@needs_keygen
-def test_the_host_key_is_made_once(tmp_path: Path) -> None:
-    (tmp_path / f"{first.HOST_KEY}.new").write_text("left by a power cut")
-    assert first.make_host_key(tmp_path) is True
-    key = tmp_path / first.HOST_KEY
-    before = key.read_bytes()
-    assert before.startswith(b"-----BEGIN OPENSSH PRIVATE KEY-----")
-    assert key.stat().st_mode & 0o777 == 0o600
-    assert key.with_name(key.name + ".pub").read_text().startswith("ssh-ed25519 ")
-    assert first.make_host_key(tmp_path) is False
-    assert key.read_bytes() == before
-    assert sorted(each.name for each in tmp_path.iterdir()) == [key.name, f"{key.name}.pub"]
 
 
 def test_a_sites_network_settings_reach_networkd(tmp_path: Path) -> None:

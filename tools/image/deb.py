@@ -28,7 +28,7 @@ HERE = Path(__file__).resolve().parent
 VERSION = re.findall(r'__version__ = "(.+)"', (ROOT / "firmware" / "__init__.py").read_text())[0]
 REQUIREMENTS = ("requirements.txt", "requirements-hardware.txt")
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64", "manylinux_2_34_aarch64")
-NAMES = ("firststart", "identity", "rows", "errors", "errors_door", "errors_find")
+NAMES = ("firststart", "identity", "names", "rows", "errors", "errors_door", "errors_find")
 TECHNICIAN = tuple(f"tools/technician/{each}.py" for each in NAMES)
 PACKAGES = (
     "firmware", "simulator", "tools/update", "tools/door", "tools/image/__init__.py",

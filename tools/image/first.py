@@ -1,15 +1,13 @@
 """`python -m tools.image.first`: at each start, as root, before the other services of the unit.
 
-Takes the identity that a technician left on the first partition, makes the unit's SSH host key
-where there is none, hands the site's network settings to systemd-networkd, and says on the console
-who this unit is or that it waits for an identity.  Exit status 1: what waits there is damaged; the
-identity that was there before still holds.
+Takes the identity that a technician left on the first partition, hands the site's network settings
+to systemd-networkd, and says on the console which release this is and whether the unit waits for an
+identity.  Exit status 1: what waits there is damaged; the identity that was there before holds.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,16 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tools.technician import firststart, identity
 from tools.technician.errors import FlashError
+from tools.technician.names import BOARD, DROP
 from tools.update.places import Places, from_environment
 
 ETC = Path("/data/etc")
 RUN = Path("/run")
 NETWORKS = RUN / "systemd/network"
-HOST_KEY = "ssh_host_ed25519_key"
 MOUNT_S = 60.0
-KEY_S = 60.0
 WAITS = "本机未登记身份，等待 flash.py provision · no identity yet: waiting for flash.py provision"
 TEST_ONLY = "测试版，不得用于生产 · signed by a key for tests: not for production"
 
@@ -51,33 +47,13 @@ def take_identity(device: Path, etc: Path) -> list[str]:
     """
     with tempfile.TemporaryDirectory(prefix="sscterm-first-", dir=RUN) as name:
         with mounted(device, Path(name), "ro") as found:
-            waits = (found / identity.DROP).exists()
+            waits = (found / DROP).exists()
         if not waits:
             return []
+        from tools.technician import firststart  # with the firmware's parser: seconds of each start
+
         with mounted(device, Path(name), "rw") as found:
-            return firststart.take(found / identity.DROP, etc)
-
-
-def make_host_key(etc: Path) -> bool:
-    """True: there was none.  The private half appears last, whole.  Raises as above."""
-    place = etc / HOST_KEY
-    if place.exists():
-        return False
-    new = etc / f"{HOST_KEY}.new"
-    for each in (new, etc / f"{new.name}.pub"):
-        each.unlink(missing_ok=True)
-    make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(new)]
-    subprocess.run(make, check=True, timeout=KEY_S, stdin=subprocess.DEVNULL)
-    for source, target in ((f"{new}.pub", f"{place}.pub"), (new, place)):
-        with open(source, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(source, target)
-    folder = os.open(etc, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    return True
+            return firststart.take(found / DROP, etc)
 
 
 def hand_networks(etc: Path, networks: Path) -> list[str]:
@@ -100,7 +76,7 @@ def greeting(places: Places, etc: Path) -> str:
     lines = [f"sscterm {release.get('version', '?')}"]
     if release.get("test_only"):
         lines.append(TEST_ONLY)
-    if not (etc / identity.BOARD).exists():
+    if not (etc / BOARD).exists():
         lines.append(WAITS)
     return "\n".join(lines)
 
@@ -117,7 +93,6 @@ def main() -> int:
         print(f"first: {places.bootcfg}: {error}", file=sys.stderr)
         status = 1
     try:
-        make_host_key(ETC)
         hand_networks(ETC, NETWORKS)
     except (OSError, subprocess.SubprocessError) as error:
         print(f"first: {error}", file=sys.stderr)

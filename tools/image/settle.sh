@@ -20,9 +20,10 @@ find "$root" -xdev -name __pycache__ -type d -prune -exec rm -rf {} +
 python3.11 -m compileall -q -s "$root" -p / --invalidation-mode unchecked-hash \
     "$root/usr/lib/python3.11" "$root/usr/lib/python3" >/dev/null || true
 
-# Never what is mounted below the root; /tmp, /run and apt's lists are mmdebstrap's to clean.
+# Never what is mounted below the root; /tmp, /run and apt's lists are mmdebstrap's to clean.  udev reads
+# hwdb.bin, which was made of hwdb.d.
 rm -rf "$root"/var/cache/* "$root"/var/log/* "$root"/var/backups/* "$root"/etc/*- \
-    "$root"/var/lib/systemd/catalog/database "$root"/var/lib/dpkg/*-old \
+    "$root"/usr/lib/udev/hwdb.d "$root"/var/lib/systemd/catalog/database "$root"/var/lib/dpkg/*-old \
     "$root"/var/lib/systemd/random-seed "$root"/var/lib/initramfs-tools "$root"/var/lib/dbus/machine-id \
     "$root"/etc/ssh/ssh_host_* "$root"/boot/firmware "$root"/etc/dpkg/dpkg.cfg.d/99mmdebstrap
 : >"$root/etc/machine-id"

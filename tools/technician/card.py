@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tools.image.layout import SECTOR, Layout
 from tools.technician import programs
 from tools.technician.errors import FlashError
-from tools.technician.identity import DROP
+from tools.technician.names import DROP
 
 NUMBERS = {each.name: each.number for each in Layout().partitions()}
 ENROLMENT = "/sscterm/enrolment.cose"  # on the data partition

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tools.technician import identity
 from tools.technician.errors import FlashError
+from tools.technician.names import BOARD
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,7 +36,7 @@ def take(drop: Path, folder: Path) -> list[str]:
         files = identity.unpack(file.read(identity.MAX_DROP + 1))
     identity.check(files)
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-    names = sorted(files, key=lambda name: (name == identity.BOARD, name))
+    names = sorted(files, key=lambda name: (name == BOARD, name))
     for name in names:
         _put(folder / name, files[name])
     _sync_folder(folder)

@@ -15,16 +15,14 @@ from pathlib import Path
 from firmware.board import BoardError, load
 from firmware.journal import cose
 from tools.technician.errors import FlashError
+from tools.technician.names import BOARD
 
 FORMAT = 1
 MAX_FILE = 1 << 20  # bytes of one file
 MAX_DROP = 4 << 20
 MAX_FILES = 32
-BOARD = "board.toml"
 DATA_DIR = "/data/sscterm"
 """Where a unit keeps its journal, whatever the board.toml that one began with says."""
-DROP = "provision.cbor"
-"""On the first partition, until the unit's first start takes it."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
