@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from firmware.drivers import ccid_reader
 from firmware.drivers.ccid_reader import CcidReader, open_ccid
 from firmware.outcome import TransportError
 from simulator.ccid_device import CcidDevice
 from simulator.region import Region
 from simulator.world import World
+from tests.waiting import SOON_S
 
 GET_CHALLENGE = bytes.fromhex("0084000008")
 XFR, POWER_ON, POWER_OFF, STATUS = 0x6F, 0x62, 0x63, 0x65
@@ -39,8 +42,9 @@ class Bench:
 
 @contextmanager
 def bench(folder: Path, model: str = "", **how: Any) -> Iterator[Bench]:
+    """Its reader has all the time that a busy machine may take."""
     made = Bench(folder, model, **how)
-    with made.device:
+    with made.device, mock.patch.multiple(ccid_reader, STATUS_S=SOON_S, POWER_ON_S=SOON_S):
         yield made
     made.reader.close()
 

@@ -16,6 +16,7 @@ from office.offered import Offered
 from office.serve import Listener, Settings, serve
 from office.tls import server_context
 from tests import tls_rig
+from tests.waiting import SOON_S
 
 
 class FakeIntake:
@@ -81,7 +82,7 @@ class CollectorRig:
 
     def __enter__(self) -> CollectorRig:
         self._thread.start()
-        assert self._started.wait(10)
+        assert self._started.wait(SOON_S)
         if self._error is not None:
             raise self._error
         return self
@@ -92,7 +93,7 @@ class CollectorRig:
     def stop(self) -> None:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(20)
+            self._thread.join(SOON_S)
         assert not self._thread.is_alive()
 
     def _run(self) -> None:

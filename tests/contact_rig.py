@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
+from firmware.drivers import characters, contact
 from firmware.drivers.iso7816 import Iso7816Reader, open_iso7816
 from firmware.outcome import TransportError
 from simulator.contact import ContactCard
 from simulator.contact_atr import Nature
 from simulator.slot import SimulatedSlot
 
+BUSY_S = 8.0  # a busy machine
+SILENCE_S = 0.5
 READ = bytes.fromhex("00B2010410")
 SELECT = bytes.fromhex("00A4040003112233")
 QUICK_T1 = Nature(protocol=1, ifsc=16, bwi=0, cwi=3)  # its short waits are soon over
@@ -66,10 +70,20 @@ class SlotChip:
 
 @contextmanager
 def wired(
-    chip: Any, nature: Nature | None = None, *, options: str = "", **how: Any
+    chip: Any,
+    nature: Nature | None = None,
+    *,
+    options: str = "",
+    latency_s: float = BUSY_S,
+    **how: Any,
 ) -> Iterator[tuple[ContactCard, Iso7816Reader]]:
-    """(card, reader): the reader's lines are the card's."""
-    with ContactCard(chip, nature, **how) as card:
+    """(card, reader): the reader's lines are the card's.  latency_s: what the reader allows the
+    machine beyond the times of the card; a test that waits for a silence gives SILENCE_S."""
+    with (
+        mock.patch.object(contact, "LATENCY_S", latency_s),
+        mock.patch.object(characters, "LATENCY_S", latency_s),
+        ContactCard(chip, nature, **how) as card,
+    ):
         reader = open_iso7816(card.device + options, card)
         try:
             yield card, reader

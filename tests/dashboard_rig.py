@@ -18,6 +18,7 @@ from aiohttp import web
 
 from office.dashboard.pages import Dashboard, local
 from tests.chromium_rig import Page
+from tests.waiting import SOON_S
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = ["form", "signature", "chain", "inclusion", "statement", "tree", "receipt"]
@@ -64,12 +65,12 @@ class Served:
 
     def __enter__(self) -> Served:
         self._thread.start()
-        assert self._started.wait(10)
+        assert self._started.wait(SOON_S)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(SOON_S)
         assert not self._thread.is_alive()
 
     async def _serve(self) -> None:
@@ -86,7 +87,7 @@ class Served:
         await dashboard.close()
 
     def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SOON_S)
         with contextlib.closing(connection):
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
@@ -136,4 +137,4 @@ class Between:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(10)
+        self._thread.join(SOON_S)

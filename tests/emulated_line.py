@@ -16,6 +16,8 @@ import random
 import time
 import tty
 
+from tests.waiting import SOON_S
+
 BYTES_PER_S = 11520  # 115,200 baud, 8N1
 _TICK_S = 0.001
 _CATCH_UP_S = 0.25  # a busy machine: more than that is lost time
@@ -42,7 +44,7 @@ class EmulatedLine:
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.join(5)
+        self._process.join(SOON_S)
         for fd in (each for pair in self._ptys for each in pair):
             os.close(fd)
 

@@ -9,6 +9,8 @@ import select
 import threading
 import tty
 
+from tests.waiting import SOON_S
+
 
 class FaultyLine:
     """`office` and `unit` are device names for real pyserial; faults: chance for each 256 bytes."""
@@ -31,7 +33,7 @@ class FaultyLine:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(5)
+        self._thread.join(SOON_S)
         for fd in (*self._masters, *self._slaves):
             os.close(fd)
 

@@ -21,7 +21,7 @@ from tests.board_parts import links
 from tests.faulty_line import FaultyLine
 from tests.link_rig import Office
 from tests.nats_rig import NatsServer, link_of, messages, running
-from tests.waiting import until
+from tests.waiting import SOON_S, until
 
 Day = dict[str, tuple[Path, list[bytes]]]
 """Unit -> its enrolment request, its batch files."""
@@ -67,14 +67,14 @@ def _serial(office: Office, units: list[Carrier], _: Path) -> None:
                 _pull(office, "--serial", line.office, "--unit", each.terminal.unit)
             finally:
                 stop.set()
-                thread.join(10)
+                thread.join(SOON_S)
 
 
 def _https(office: Office, units: list[Carrier], _: Path) -> None:
     office.start()
     try:
         for each in units:
-            collector = HttpsCollector(office.url, each.data_dir, timeout_s=10)
+            collector = HttpsCollector(office.url, each.data_dir, timeout_s=SOON_S)
             Pusher("https", each.spool, collector, 300).step(threading.Event())
     finally:
         office.end(signal.SIGTERM)

@@ -18,6 +18,7 @@ from office import folder
 from office.__main__ import main
 from tests import tls_rig
 from tests.office_rig import T0_MS, Terminal
+from tests.waiting import SOON_S
 
 
 class Office:
@@ -78,7 +79,7 @@ class Unit:
         return content
 
     def link(self, office):
-        return HttpsCollector(office.url, self.data_dir, timeout_s=10)
+        return HttpsCollector(office.url, self.data_dir, timeout_s=SOON_S)
 
     def receipts(self):
         return [each.read_bytes() for each in sorted((self.data_dir / "up").iterdir())]

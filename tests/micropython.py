@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.waiting import SOON_S
+
 ROOT = Path(__file__).resolve().parents[1]
 RUNNER = ROOT / "tests" / "both" / "runner.py"
 MARK = "\x1e"  # before each line of the runner's report
@@ -24,7 +26,7 @@ class Result(NamedTuple):
 def interpreter() -> Path:
     """Where tools/build_micropython.sh puts it; perhaps not there yet."""
     script = ROOT / "tools" / "build_micropython.sh"
-    done = subprocess.run([script, "--where"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([script, "--where"], capture_output=True, text=True, timeout=SOON_S)
     return Path(done.stdout.strip() or "no-micropython")
 
 

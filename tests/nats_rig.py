@@ -23,6 +23,7 @@ from office.__main__ import main
 from office.nats import NatsOffice, Server
 from tests.office_rig import Terminal
 from tests.ports import free_port
+from tests.waiting import SOON_S
 
 SERVER = Path(sys.executable).parent / "nats-server"
 START_S = 10.0
@@ -97,7 +98,7 @@ def running(*links):
     finally:
         stop.set()
         for thread in threads:
-            thread.join(15)
+            thread.join(SOON_S)
         assert not any(thread.is_alive() for thread in threads)
 
 

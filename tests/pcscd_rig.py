@@ -22,6 +22,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.waiting import SOON_S
+
 FOLDER = Path(tempfile.gettempdir()) / f"ssc-pcscd-{os.getpid()}"
 SOCKET = FOLDER / "run" / "pcscd.comm"
 os.environ["PCSCLITE_CSOCK_NAME"] = str(SOCKET)
@@ -57,7 +59,9 @@ def missing() -> str | None:
         return "vsmartcard-vpcd is not installed: run tools/install_test_packages.sh"
     if ctypes.util.find_library("pcsclite") is None:
         return "libpcsclite1 is not installed: run tools/install_test_packages.sh"
-    probe = subprocess.run(["unshare", "-m", "true"], capture_output=True, timeout=30, check=False)
+    probe = subprocess.run(
+        ["unshare", "-m", "true"], capture_output=True, timeout=SOON_S, check=False
+    )
     if probe.returncode:
         return "unshare -m is refused here: a container without CAP_SYS_ADMIN?"
     return None

@@ -16,6 +16,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.waiting import SOON_S
+
 SYSTEMD = Path("/lib/systemd/systemd")
 GROUPS = Path("/sys/fs/cgroup")
 _SOON_S = 20.0
@@ -36,7 +38,9 @@ def missing() -> str | None:
         return "systemd is not installed: run tools/install_test_packages.sh"
     if not any(os.access(each, os.W_OK) for each in _hierarchies()):
         return "no control groups to write here"
-    probe = subprocess.run(["unshare", "-m", "true"], capture_output=True, timeout=30, check=False)
+    probe = subprocess.run(
+        ["unshare", "-m", "true"], capture_output=True, timeout=SOON_S, check=False
+    )
     return "unshare -m is refused here" if probe.returncode else None
 
 

@@ -16,7 +16,7 @@ from firmware.authorize.jobs import Jobs
 from firmware.outcome import TransportError
 from firmware.terminal import Terminal
 from tests.loop_rig import Loop, issue, with_psam
-from tests.waiting import until
+from tests.waiting import SOON_S, until
 
 
 @pytest.fixture
@@ -129,6 +129,6 @@ def test_what_is_told_ends_the_rest_at_once(loop: Loop) -> None:
     thread = threading.Thread(target=person)
     thread.start()
     loop.terminal.run()
-    thread.join(10)
+    thread.join(SOON_S)
     assert passed
     assert passed[0] < EMPTY_S / 2

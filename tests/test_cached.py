@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import SOON_S
+
 ROOT = Path(__file__).parent.parent
 BUILDER = """#!/bin/sh
 set -eu
@@ -40,7 +42,7 @@ def builder(tmp_path):
 
 
 def ended(process):
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=SOON_S)
     return process.returncode, out, err
 
 

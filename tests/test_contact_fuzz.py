@@ -18,6 +18,7 @@ from firmware.drivers import characters, contact
 from firmware.drivers.iso7816 import open_iso7816
 from firmware.outcome import TransportError
 from simulator.contact_atr import Nature
+from tests.waiting import SOON_S
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -46,7 +47,7 @@ class Babbler:
 
     def __exit__(self, *_):
         self._ended = True
-        self._thread.join(5)
+        self._thread.join(SOON_S)
         os.close(self._master)
         os.close(self._slave)
 

@@ -25,10 +25,9 @@ from simulator.client import ControlClient
 from simulator.region import Region
 from tests.board_text import PAYS
 from tests.ports import free_port
-from tests.waiting import until
+from tests.waiting import SOON_S, until
 
 DEBIT = 0x2C
-SOON_S = 20.0  # reached only when something is broken
 
 BOARD = (
     """
@@ -54,9 +53,9 @@ listen = "127.0.0.1:{port}"
 [journal]
 min_free_mb = 1
 [timing]
-exchange_s = 5
-card_wait_s = 10
-pin_s = 10
+exchange_s = 60
+card_wait_s = 60
+pin_s = 60
 removal_s = 10
 """
     + PAYS

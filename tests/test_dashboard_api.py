@@ -10,7 +10,7 @@ import json
 import socket
 import ssl
 import stat
-import time
+import threading
 
 import pytest
 
@@ -31,6 +31,7 @@ from tests.office_rig import (
     made_office,
     take,
 )
+from tests.waiting import SOON_S
 
 LATER_MS = T0_MS + 26 * 3_600_000
 
@@ -194,7 +195,7 @@ def test_the_page_changes_nothing(tmp_path):
     with Served(tmp_path / "office") as served:
         for asked in ("units", "units/unit-1", "units/unit-1/records/3", "sites", "findings"):
             served.json(f"/api/{asked}")
-        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=SOON_S)
         for method in ("POST", "PUT", "DELETE"):
             connection.request(method, "/api/units")
             answer = connection.getresponse()
@@ -223,7 +224,9 @@ def test_others_need_tls_and_the_password(tmp_path):
 
         def get(password):
             host, port = address.rsplit(":", 1)
-            connection = http.client.HTTPSConnection(host, int(port), timeout=10, context=context)
+            connection = http.client.HTTPSConnection(
+                host, int(port), timeout=SOON_S, context=context
+            )
             headers = {}
             if password is not None:
                 token = base64.b64encode(b"anyone:" + password.encode()).decode()
@@ -245,7 +248,7 @@ def test_others_need_tls_and_the_password(tmp_path):
         assert get(password)[0] == 200  # those who say nothing hold up nobody
         for each in idle:
             each.close()
-        plain = http.client.HTTPConnection(*address.rsplit(":", 1), timeout=10)
+        plain = http.client.HTTPConnection(*address.rsplit(":", 1), timeout=SOON_S)
         plain.request("GET", "/api/units")
         with pytest.raises((http.client.HTTPException, OSError)):
             plain.getresponse()
@@ -273,11 +276,13 @@ def test_questions_beyond_the_bound_are_turned_away(tmp_path, monkeypatch):
     monkeypatch.setattr(pages, "WAITING", 0)
     with Served(tmp_path / "office") as served:
         assert served.get("/api/units")[0] == 503
+    go = threading.Event()
     monkeypatch.setattr(pages, "WAITING", 64)
     monkeypatch.setattr(pages, "ANSWER_S", 0.05)
-    monkeypatch.setattr(views.Views, "units", lambda *_: time.sleep(0.5) or {})
+    monkeypatch.setattr(views.Views, "units", lambda *_: go.wait(SOON_S) and {})
     with Served(tmp_path / "office") as served:
         assert served.get("/api/units")[0] == 503
+        go.set()
 
 
 def test_a_database_that_went_away_is_asked_once_more(tmp_path, monkeypatch):

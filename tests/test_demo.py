@@ -16,6 +16,7 @@ import pytest
 from simulator import morning, narrator, stage
 from simulator.region import Region
 from simulator.scenes import NEXT_DOOR, PEOPLE, PHARMACY, STOPPED, SUN, WANG, ZHANG
+from tests.waiting import SOON_S
 
 ROOT = Path(__file__).resolve().parents[1]
 ALLOWED_S = 120.0
@@ -143,7 +144,7 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path):
                 break
         assert len(processes_about(folder)) >= 4, "demo, simulator, terminal, uplink"
         demo.send_signal(signal.SIGINT)
-        rest, _ = demo.communicate(timeout=20)
+        rest, _ = demo.communicate(timeout=SOON_S)
     finally:
         demo.kill()
     assert demo.returncode == 130

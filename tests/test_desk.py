@@ -16,6 +16,7 @@ from firmware.journal import kinds as rec
 from firmware.journal.schema import JournalDamagedError, JournalFullError
 from simulator.slot import AFTER, Cut
 from tests.loop_rig import DEBIT, Loop, issue, with_psam
+from tests.waiting import SOON_S
 
 AMOUNTS = {"account_fen": 1000, "self_fen": 200, "pooled_fen": 300}
 
@@ -54,7 +55,7 @@ class Hosts:
         loop.desk._wait = wait  # type: ignore[method-assign]
         thread = threading.Thread(target=call)
         thread.start()
-        assert waits.wait(5)
+        assert waits.wait(SOON_S)
         loop.desk._wait = wait_real  # type: ignore[method-assign]
         self._threads.append(thread)
 
@@ -65,7 +66,7 @@ class Hosts:
 
     def finish(self) -> dict[str, Any]:
         for thread in self._threads:
-            thread.join(5)
+            thread.join(SOON_S)
             assert not thread.is_alive()
         return self.answers
 
@@ -376,7 +377,7 @@ def test_status_answers_while_a_card_is_being_served(loop: Loop, hosts: Hosts) -
     watcher = threading.Thread(target=watch)
     watcher.start()
     loop.run(4)
-    watcher.join(5)
+    watcher.join(SOON_S)
     assert hosts.finish()["one"]["state"] == "DONE"
     assert (seen[0]["state"], seen[0]["card_present"]) == ("serving", True)
     assert len(seen[0]["journal"]["open_intents"]) == 1

@@ -12,6 +12,7 @@ from firmware.display.fonts import TEXT
 from firmware.display.glyphs import glyph
 from firmware.display.panel import Picture, pictures
 from firmware.display.screen import Display
+from tests.waiting import SOON_S
 
 
 def shown(message_id, **fields):
@@ -117,4 +118,4 @@ def test_pillow_and_the_font_wait_for_the_first_picture():
         "assert absent.isdisjoint(sys.modules), absent & set(sys.modules)\n"
         "assert glyphs._font.cache_info().currsize == 0\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=SOON_S)

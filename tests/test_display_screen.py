@@ -9,6 +9,7 @@ from firmware.display import signs
 from firmware.display.messages import MESSAGES
 from firmware.display.screen import LONGEST_FIELD, Display, Entry
 from firmware.display.signs import SIGNS
+from tests.waiting import SOON_S
 
 
 class Kept:
@@ -195,6 +196,6 @@ def test_several_threads_may_show_and_read():
     for each in threads:
         each.start()
     for each in threads:
-        each.join(10)
+        each.join(SOON_S)
     in_order = [count for count in range(1, 101) for _ in ("begun", "ended")]
     assert slow.log == in_order, "one message is drawn after the other"

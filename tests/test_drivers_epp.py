@@ -23,6 +23,7 @@ from firmware.psam import cipher
 from firmware.secret import Key, Pin
 from simulator.epp_device import KEYS, EppDevice
 from simulator.holder import Holder
+from tests.waiting import SOON_S, until
 
 PIN = "80642793"
 MASTERS = {
@@ -30,6 +31,7 @@ MASTERS = {
     "format 4": (4, bytes.fromhex("9c1f0377a2d85be4613a90cc2e7748d1")),
     "format 4, 256 bits": (4, bytes.fromhex("9c1f0377a2d85be4613a90cc2e7748d1" * 2)[:31] + b"\x07"),
 }
+KEY_FRAME = 8  # bytes on the line for one key in the clear
 CIPHERS = {
     3: BlockCipher(8, cipher.des_encrypt, cipher.des_decrypt),
     4: BlockCipher(16, cipher.aes_encrypt, cipher.aes_decrypt),
@@ -47,10 +49,10 @@ class Bench:
     def opened(self, key: bytes, form: int | None = None) -> EncryptingPad:
         form = form or self.form
         return EncryptingPad(
-            lambda: open_uart(self.device.path, 115200), Key(key), form, CIPHERS[form], 5
+            lambda: open_uart(self.device.path, 115200), Key(key), form, CIPHERS[form], SOON_S
         )
 
-    def read(self, timeout_s: float = 5.0, **how: Any) -> Any:
+    def read(self, timeout_s: float = SOON_S, **how: Any) -> Any:
         return self.pad.read_pin(timeout_s, how.pop("cancelled", lambda: False), **how)
 
 
@@ -100,7 +102,7 @@ def test_the_stars_and_the_time_are_told(bench: Bench) -> None:
     seen: list[tuple[int, float]] = []
     bench.read(typed=lambda stars, left: seen.append((stars, left)))
     assert seen[0][0] == 0
-    assert seen[0][1] == pytest.approx(5, abs=0.2)
+    assert seen[0][1] > SOON_S / 2
     assert [stars for stars, _ in seen][-1] == len(PIN)
 
 
@@ -111,9 +113,7 @@ def test_it_ends_by_the_pad_the_host_and_the_time(bench: Bench) -> None:
     threading.Timer(0.2, clerk.set).start()
     assert bench.read(cancelled=clerk.is_set).name == "PIN_CANCELLED"
     assert bench.device.is_idle, "it takes no more digits"
-    began = time.monotonic()
     assert bench.read(timeout_s=1.0).name == "PIN_NOT_ENTERED"
-    assert time.monotonic() - began < 4
     bench.holder.type_pin(PIN)
     assert bench.read() == Pin.from_digits(PIN), "the pad is free again"
 
@@ -158,13 +158,12 @@ def test_what_the_pad_says_of_itself(bench: Bench) -> None:
 def test_a_mute_pad_is_missing_in_time_and_comes_back(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(epp, "ANSWER_S", 0.1)
     bench.device.is_mute = True
-    began = time.monotonic()
-    assert bench.read().name == "PIN_PAD_MISSING"
-    with pytest.raises(OSError, match="does not answer"):
-        bench.pad.key(0.1, lambda: False)
-    assert time.monotonic() - began < 2
+    with monkeypatch.context() as hurried:
+        hurried.setattr(epp, "ANSWER_S", 0.1)
+        assert bench.read().name == "PIN_PAD_MISSING"
+        with pytest.raises(OSError, match="does not answer"):
+            bench.pad.key(0.1, lambda: False)
     bench.device.is_mute = False
     bench.holder.type_pin(PIN)
     assert bench.read() == Pin.from_digits(PIN)
@@ -247,16 +246,19 @@ def test_whatever_a_pad_says_it_ends_in_time_with_an_outcome(says: list[bytes], 
 # -- keys in the clear -----------------------------------------------------------------------------
 
 
-def test_keys_are_told_while_somebody_asks_and_not_kept(bench: Bench) -> None:
+def test_keys_are_told_while_somebody_asks_and_not_kept(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(epp, "_STALE_S", SOON_S)
     bench.holder.press(*KEYS)
-    told = [bench.pad.key(2.0, lambda: False) for _ in KEYS]
+    told = [bench.pad.key(SOON_S, lambda: False) for _ in KEYS]
     assert told == KEYS
     assert bench.pad.key(0.05, lambda: False) is None
     stop = threading.Event()
     threading.Timer(0.1, stop.set).start()
     began = time.monotonic()
-    assert bench.pad.key(5.0, stop.is_set) is None
-    assert time.monotonic() - began < 1
+    assert bench.pad.key(SOON_S, stop.is_set) is None
+    assert time.monotonic() - began < SOON_S / 2
 
 
 def test_keys_pressed_while_nobody_asked_are_dropped(
@@ -264,7 +266,9 @@ def test_keys_pressed_while_nobody_asked_are_dropped(
 ) -> None:
     monkeypatch.setattr(epp, "_STALE_S", 0.2)
     assert bench.pad.key(0.05, lambda: False) is None
+    told = len(bench.device.sent)
     bench.holder.press("1", "2")
+    until(lambda: len(bench.device.sent) >= told + 2 * KEY_FRAME)
     time.sleep(0.4)
     assert bench.pad.key(0.1, lambda: False) is None
 

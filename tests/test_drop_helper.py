@@ -13,6 +13,7 @@ import pytest
 from firmware.uplink.drop import DropLink
 from office.__main__ import main
 from tests.link_rig import Office, Unit
+from tests.waiting import SOON_S
 
 ROOT = Path(__file__).resolve().parents[1]
 HELPER = ROOT / "tools" / "drop" / "ssc-drop.sh"
@@ -38,7 +39,9 @@ def kernel_has(kind):
 def cannot_mount():
     if os.geteuid() != 0:
         return "needs root: it mounts a stick"
-    made = subprocess.run(["unshare", "-m", "true"], capture_output=True, timeout=20, check=False)
+    made = subprocess.run(
+        ["unshare", "-m", "true"], capture_output=True, timeout=SOON_S, check=False
+    )
     return "" if made.returncode == 0 else "this machine does not let root mount"
 
 
@@ -82,7 +85,7 @@ def test_the_helper_mounts_waits_and_unmounts(office, tmp_path, device):
         plugged = helper(device, folder)
         options = until_mounted(folder)
         assert {"nosuid", "nodev", "noexec", "sync", "nosymfollow"} <= set(options.split(","))
-        assert plugged.wait(30) == 0
+        assert plugged.wait(SOON_S) == 0
         assert not os.path.ismount(folder)
         at_office = tmp_path / "at-office"
         at_office.mkdir()
@@ -93,11 +96,11 @@ def test_the_helper_mounts_waits_and_unmounts(office, tmp_path, device):
             assert pull(office, at_office) == 0
         finally:
             subprocess.run(["umount", str(at_office)], check=True)
-        assert helper(device, folder).wait(30) == 0
+        assert helper(device, folder).wait(SOON_S) == 0
         assert len(unit.receipts()) == 1
     finally:
         stop.set()
-        thread.join(5)
+        thread.join(SOON_S)
         subprocess.run(["umount", "-q", str(folder)], check=False)
 
 
@@ -116,7 +119,7 @@ def until_mounted(folder):
 @mounts
 def test_the_helper_gives_up_when_nobody_serves(tmp_path, device):
     folder = tmp_path / "mount"
-    assert helper(device, folder, longest_s=1).wait(20) == 1
+    assert helper(device, folder, longest_s=1).wait(SOON_S) == 1
     assert not os.path.ismount(folder)
 
 
@@ -124,5 +127,5 @@ def test_the_helper_gives_up_when_nobody_serves(tmp_path, device):
 def test_the_helper_mounts_no_other_file_system(tmp_path):
     image = tmp_path / "odd.img"
     image.write_bytes(bytes(1 << 20))
-    assert helper(str(image), tmp_path / "mount").wait(20) != 0
+    assert helper(str(image), tmp_path / "mount").wait(SOON_S) != 0
     assert not os.path.ismount(tmp_path / "mount")

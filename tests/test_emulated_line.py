@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tests.emulated_line import BYTES_PER_S, EmulatedLine, Noise
+from tests.waiting import SOON_S
 
 
 def carried(line: EmulatedLine, content: bytes) -> tuple[bytes, float]:
@@ -23,7 +24,7 @@ def carried(line: EmulatedLine, content: bytes) -> tuple[bytes, float]:
         came += os.read(sink, 4096)
         last_s = time.monotonic()
         first_s = first_s or last_s
-    writer.join(5)
+    writer.join(SOON_S)
     os.close(source)
     os.close(sink)
     return came, last_s - first_s

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import SOON_S
 from tools.bootstrap import environment
 
 PYPROJECT = """
@@ -150,6 +151,6 @@ def test_two_runs_at_once_do_not_meet(project, installed, monkeypatch):
             environment.make_environment(["runtime"])
         assert installed == []
     finally:
-        holder.communicate(timeout=10)
+        holder.communicate(timeout=SOON_S)
     environment.make_environment(["runtime"])
     assert installed == ["requirements.txt", project.name]

@@ -18,6 +18,7 @@ from tests.load_rig import AMOUNT_FEN, Host, credits
 from tests.loop_rig import Loop, issue, name_of, with_psam
 from tests.test_docs import told
 from tests.torn import START_FEN
+from tests.waiting import SOON_S
 
 PARAMS = {"order_no": "L-1", "operator": "clerk-07", "amount_fen": AMOUNT_FEN}
 
@@ -69,7 +70,7 @@ def running(loop: Loop) -> Iterator[Loop]:
     thread.start()
     yield loop
     loop.terminal.stop()
-    thread.join(10)
+    thread.join(SOON_S)
     assert not thread.is_alive()
 
 

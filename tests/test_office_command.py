@@ -25,6 +25,7 @@ from office.folder import Folder
 from tests.board_parts import links
 from tests.faulty_line import FaultyLine
 from tests.office_rig import T0_MS, done_body, intent_body, spoil
+from tests.waiting import SOON_S
 
 
 class Unit:
@@ -121,7 +122,7 @@ def line(unit, monkeypatch):
         thread.start()
         yield "--serial", line.office
         stop.set()
-        thread.join(5)
+        thread.join(SOON_S)
 
 
 @pytest.fixture
@@ -364,7 +365,7 @@ def test_pulls_stay_exact_once_over_a_bad_line(run, unit, office_pub, monkeypatc
             unit.seal()
         assert run("pull", "--serial", line.office)[0] == 0
         stop.set()
-        thread.join(5)
+        thread.join(SOON_S)
         assert line.spoilt > 0
     assert unit.accept(office_pub) == []
     assert unit.waiting == []

@@ -20,6 +20,7 @@ from office.errors import LinkError
 from office.line import SerialLink
 from office.pull import pull_announced
 from tests.faulty_line import FaultyLine
+from tests.waiting import SOON_S
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def unit_at(device, data_dir):
     thread.start()
     yield server
     stop.set()
-    thread.join(5)
+    thread.join(SOON_S)
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,7 @@ from office.folder import Folder
 from tests import postgres_rig, tls_rig
 from tests.link_rig import Office, Unit
 from tests.office_rig import Terminal
+from tests.waiting import SOON_S
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_a_collector_killed_while_loading_loses_and_doubles_nothing(office, tmp_
         office.end(signal.SIGKILL)
         office.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(SOON_S)
     stop.set()
     assert office.numbers() == [(f"unit-{u}", n) for u in range(1, 4) for n in range(1, 25)]
     assert office.end() == 0
@@ -149,7 +150,9 @@ def test_an_address_that_is_taken_is_said(office, capsys):
     office.start()
     address = office.url.removeprefix("https://")
     arguments = ["serve", "--dir", str(office.path), "--listen", address]
-    assert subprocess.run([sys.executable, "-m", "office", *arguments], timeout=20).returncode == 1
+    assert (
+        subprocess.run([sys.executable, "-m", "office", *arguments], timeout=SOON_S).returncode == 1
+    )
 
 
 # -- the office pulls over TLS -------------------------------------------------------------------
@@ -195,7 +198,7 @@ def test_the_units_server_takes_no_other_unit_for_the_office(office, server, tmp
     """Its certificate is of the same authority; batches are the office's alone to read."""
     two = Unit(office, tmp_path, "unit-2", 2)
     url = f"https://127.0.0.1:{server.server_address[1]}"
-    link = HttpsCollector(url, two.data_dir, timeout_s=5)
+    link = HttpsCollector(url, two.data_dir, timeout_s=SOON_S)
     link._host = "127.0.0.1"
     context = tls_rig.context(two.data_dir)
     context.check_hostname = False
@@ -207,7 +210,7 @@ def test_the_units_server_takes_no_other_unit_for_the_office(office, server, tmp
 
 
 def _ask(port, context):
-    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=SOON_S, context=context)
     connection.request("GET", "/v1/unit")
     connection.getresponse()
 
@@ -223,7 +226,7 @@ def test_where_it_listens_as_objects(office):
         told = [json.loads(process.stdout.readline()) for _ in range(2)]
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=SOON_S)
     assert [(each["listener"], each["host"]) for each in told] == [
         ("https", "127.0.0.1"),
         ("metrics", "127.0.0.1"),

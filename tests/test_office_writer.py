@@ -12,6 +12,7 @@ from office import writer as writing
 from office.errors import OfficeError, Refused
 from office.writer import Busy, Writer
 from tests.collector_rig import FakeIntake, receipt_of
+from tests.waiting import SOON_S
 
 
 def run(act, intake=None, seen=lambda group: None):
@@ -39,7 +40,7 @@ class Held(FakeIntake):
 
     def _hold(self):
         self.entered.set()
-        assert self.go.wait(5)
+        assert self.go.wait(SOON_S)
 
 
 def take_all(writer, contents):

@@ -15,6 +15,7 @@ from firmware.drivers.smartcard import scard
 from firmware.outcome import TransportError
 from tests import pcscd_rig
 from tests.vpcd_card import VpcdCard
+from tests.waiting import SOON_S
 
 pytestmark = [pytest.mark.pcscd, pytest.mark.timeout(60)]
 
@@ -232,7 +233,7 @@ def test_it_tells_of_cards_and_of_pcscd_by_itself(rig, card, slot):
     with pytest.raises(queue.Empty):
         told.get(timeout=1)  # use and power are no change
     rig._end()
-    told.get(timeout=5)
+    told.get(timeout=SOON_S)
     assert kind_of(reader.cards_in_reach) == "reader"
     rig.start_again()
     card(atr=ATR_T1)
@@ -243,7 +244,7 @@ def test_a_closed_reader_tells_nothing_more(rig, card, slot):
     reader = slot()
     told = queue.SimpleQueue()
     reader.when_changed(lambda: told.put(None))
-    told.get(timeout=5)
+    told.get(timeout=SOON_S)
     reader.close()
     card()
     time.sleep(1.5)

@@ -22,11 +22,10 @@ from simulator.slot import AFTER, LOST, Cut
 from simulator.vpcd import Plug
 from tests import pcscd_rig, rig
 from tests.loop_rig import Loop, name_of
-from tests.waiting import until
+from tests.waiting import SOON_S, until
 
 pytestmark = [pytest.mark.pcscd, pytest.mark.timeout(90)]
 
-SOON_S = 30.0  # reached only when something is broken
 DEBIT, SELECT, INIT_SAM, CREDIT_SAM = 0x2C, 0xA4, 0x70, 0x72
 VERIFY, UPDATE_RECORD = 0x20, 0xDC
 BALANCE_FEN, PRICE_FEN = 100_000, 1000

@@ -16,6 +16,7 @@ from simulator.slot import Cut
 from simulator.world import World
 from tests.rig import Rig
 from tests.test_daemon import Stand, purchase, told
+from tests.waiting import SOON_S
 
 DEBIT = 0x2C
 EXCHANGE = 0x40
@@ -170,6 +171,6 @@ def test_m14_the_daemon_pays_through_the_address_in_its_board(tmp_path: Path) ->
         end.stop()
         stand.shows("READER_MISSING")
         daemon.terminate()
-        assert daemon.wait(20) == 0
+        assert daemon.wait(SOON_S) == 0
     finally:
         stand.end()

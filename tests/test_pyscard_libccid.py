@@ -22,6 +22,7 @@ from simulator.slot import SimulatedSlot
 from tests import micropython
 from tests.libccid_pcscd import ESCAPE_ALLOWED, Entry, LibccidPcscd
 from tests.pyscard_suite import cards, running, sdist
+from tests.waiting import SOON_S
 
 ROOT = sdist.ROOT
 PROGRAM = ROOT / "tests" / "pyscard_suite" / "attributes.py"
@@ -116,7 +117,7 @@ def pyscard_folder() -> Path:
         [ROOT / "tools" / "build_pyscard.sh", "--where"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=SOON_S,
         check=True,
     )
     folder = Path(where.stdout.strip())
@@ -216,7 +217,7 @@ def test_pyscards_examples_print_what_they_print_with_pyscard(
         env={**readers.environment, "PYTHONPATH": str(pyscard_folder())},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=SOON_S,
         check=True,
     )
     command = shim(interpreter, running.PROGRAM, ROOT, example)

@@ -25,6 +25,7 @@ import pytest
 from tests import card_server, pcscd_rig
 from tests.pyscard_suite import program_cards as cards
 from tests.pyscard_suite import program_runner
+from tests.waiting import SOON_S
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "tests" / "pyscard_programs"
@@ -72,7 +73,7 @@ class Side:
                     workers.append(threading.Thread(target=table.do, args=step))
                     workers[-1].start()
         for worker in workers:
-            worker.join(20)
+            worker.join(SOON_S)
         return {"printed": printed, **ended, "heard": table.heard()}
 
     def close(self) -> None:
@@ -84,7 +85,7 @@ class Side:
 @pytest.fixture(scope="module")
 def sides() -> Iterator[tuple[Side, Side]]:
     script = ROOT / "tools" / "build_pyscard.sh"
-    done = subprocess.run([script, "--where"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([script, "--where"], capture_output=True, text=True, timeout=SOON_S)
     place = done.stdout.strip()
     if done.returncode or not Path(place).is_dir():
         pytest.skip("pyscard is not built: run tools/install_test_packages.sh")

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 
 from firmware.host import rpc
 from firmware.host.rpc import MAX_CONNECTIONS, MAX_LINE, RpcError, RpcServer
-
-SOON_S = 5.0
+from tests.waiting import SOON_S
 
 
 def add(one: int, two: int = 0) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import SOON_S
+
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "tests" / "pyscard_suite" / "described.py"
 # Names that pyscard's modules have by accident (loop variables, imports of other packages), and
@@ -46,7 +48,7 @@ def ours() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def theirs() -> dict[str, Any]:
     script = ROOT / "tools" / "build_pyscard.sh"
-    done = subprocess.run([script, "--where"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([script, "--where"], capture_output=True, text=True, timeout=SOON_S)
     place = done.stdout.strip()
     if done.returncode or not Path(place).is_dir():
         pytest.skip("pyscard is not built: run tools/install_test_packages.sh")

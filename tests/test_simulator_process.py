@@ -20,6 +20,7 @@ from simulator.client import ControlClient, ControlError
 from simulator.entry import open_pad, open_reader, register_inprocess
 from simulator.region import Region
 from simulator.world import World
+from tests.waiting import SOON_S
 
 SELECT = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
 GET_RESPONSE = bytes.fromhex("00C0000018")
@@ -28,7 +29,6 @@ VERIFY = 0x20
 WRONG_PIN = bytes.fromhex("0020000003999999")
 TRIES = 6
 # Generous: reached only when something is broken.
-SOON_S = 20.0
 
 
 _SERVE = (sys.executable, "-m", "simulator", "serve")

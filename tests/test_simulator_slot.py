@@ -13,12 +13,12 @@ from simulator.misbehaviour import Silence
 from simulator.pace import Pace, characters
 from simulator.region import Region
 from simulator.slot import AFTER, BEFORE, LOST, Cut, SimulatedSlot
+from tests.waiting import SOON_S
 
 DEBIT = bytes.fromhex("B02C010000")
 INITIALIZE = bytes.fromhex("B02A010000")
 OK = b"\x90\x00"
 # Generous: passes at once, and only a broken slot waits so long.
-SOON_S = 10.0
 
 
 class CountingCard:

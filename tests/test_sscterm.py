@@ -15,6 +15,7 @@ from firmware.host import sscterm
 from firmware.host.rpc import RpcError, RpcServer
 from firmware.host.sscterm import AnswerLost, Unreachable, call, main
 from firmware.outcome import outcome
+from tests.waiting import SOON_S
 
 PAY = ("purchase", "A-1", "--operator", "07")
 
@@ -156,7 +157,7 @@ def test_a_lost_answer_is_not_an_absent_terminal(tmp_path: Path, said: bytes) ->
         thread.start()
         with pytest.raises(AnswerLost, match="same order number"):
             call(path, "purchase", {}, timeout_s=5)
-        thread.join(5)
+        thread.join(SOON_S)
 
 
 def test_a_terminal_that_does_not_answer_in_time(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ from firmware.journal.kinds import (
 from firmware.journal.lifecycle import LifecycleError
 from firmware.journal.record import RecordError
 from firmware.journal.schema import JournalError
+from tests.waiting import SOON_S
 
 TAMPER = {kinds.KEY_DETAIL: "the case was opened"}
 
@@ -295,7 +296,7 @@ def test_other_threads_read_while_one_writes(journal):
     for turn in range(20):
         purchase(journal, f"order-{turn}")
     stop.set()
-    thread.join(10)
+    thread.join(SOON_S)
     assert not thread.is_alive()
     assert problems == []
 

@@ -21,6 +21,7 @@ from firmware.supervise import Supervisor, from_environment
 from firmware.terminal import Terminal
 from firmware.uplink import process as uplink
 from tests.loop_rig import Loop, with_psam
+from tests.waiting import SOON_S
 
 ALIVE = "WATCHDOG=1"
 
@@ -48,7 +49,7 @@ class Listener:
             self._tell(b"STATUS=mark")
         found: list[str] = []
         while not found or found[-1] != "STATUS=mark":
-            found.append(self._lines.get(timeout=10))
+            found.append(self._lines.get(timeout=SOON_S))
         return found[:-1]
 
     def _tell(self, line: bytes) -> None:
@@ -58,7 +59,7 @@ class Listener:
     def close(self) -> None:
         if self._thread.is_alive():
             self._tell(b"end")
-            self._thread.join(10)
+            self._thread.join(SOON_S)
         self._socket.close()
 
 
@@ -226,7 +227,7 @@ def test_a_loop_that_is_stuck_in_a_driver_falls_silent(watched: Watched) -> None
     loop.plan(30, loop.terminal.stop)
     thread = threading.Thread(target=loop.terminal.run)
     thread.start()
-    assert stuck.wait(20)
+    assert stuck.wait(SOON_S)
     watched.ear.heard()
     for _ in range(50):  # the clock runs on, hosts ask, screens are drawn
         loop.hands.now_s += 0.5
@@ -234,7 +235,7 @@ def test_a_loop_that_is_stuck_in_a_driver_falls_silent(watched: Watched) -> None
         loop.display.show("READY")
     silence = watched.ear.heard()
     freed.set()
-    thread.join(20)
+    thread.join(SOON_S)
     assert ALIVE not in silence
     assert ALIVE in watched.ear.heard()
 

@@ -21,9 +21,9 @@ from simulator.region import Region
 from simulator.vpcd import Plug
 from tests import pcscd_rig
 from tests.rig import Rig
+from tests.waiting import SOON_S
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
-SOON_S = 20.0
 
 KINDS = {
     "1.0": {"generation": "1.0", "has_ef06": False},

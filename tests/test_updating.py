@@ -14,6 +14,7 @@ from firmware.host import desk as desks
 from firmware.host.rpc import RpcError
 from firmware.journal import batch
 from tests.loop_rig import Loop, issue, name_of, with_psam
+from tests.waiting import SOON_S
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def held(loop: Loop, seconds: int) -> dict[str, Any]:
     while not len(loop.jobs):
         assert host.is_alive()
     loop.terminal._serve_next()
-    host.join(10)
+    host.join(SOON_S)
     return told[0]
 
 

@@ -18,6 +18,7 @@ from firmware.uplink.spool import Spool
 from office.__main__ import main
 from tests.link_rig import Office, Unit
 from tests.office_rig import Terminal
+from tests.waiting import SOON_S
 
 ROOT = Path(__file__).resolve().parents[1]
 HELPER = ROOT / "tools" / "drop" / "ssc-drop.sh"
@@ -304,7 +305,7 @@ def test_pipes_on_a_stick_keep_nobody_waiting(tmp_path, stick):
     os.mkfifo(out / "00000001.batch")
     visit = threading.Thread(target=link_of(unit, stick).look, daemon=True)
     visit.start()
-    visit.join(10)
+    visit.join(SOON_S)
     assert not visit.is_alive()
     assert (out / "00000001.batch").is_file()
 

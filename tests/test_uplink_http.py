@@ -13,6 +13,7 @@ from firmware.uplink.spool import Spool
 from office.errors import LinkError
 from office.fetch import fetch
 from office.web import HttpLink
+from tests.waiting import SOON_S
 
 CONTENT = random.Random(2).randbytes(200_003)
 
@@ -41,11 +42,11 @@ def port(server):
 
 @pytest.fixture
 def link(port):
-    return HttpLink(f"http://127.0.0.1:{port}", timeout_s=5)
+    return HttpLink(f"http://127.0.0.1:{port}", timeout_s=SOON_S)
 
 
 def ask(port, method, path, body=None, headers=None):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SOON_S)
     try:
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()
@@ -114,7 +115,7 @@ def test_what_is_not_offered_is_refused(port, data_dir, method, path, body, stat
 
 def test_a_body_is_bounded_before_it_is_read(port):
     """The announced length alone is refused: nothing of the body was sent."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
+    with socket.create_connection(("127.0.0.1", port), timeout=SOON_S) as peer:
         head = (
             f"PUT /v1/down/stoplist HTTP/1.1\r\nHost: x\r\nContent-Length: {MAX_DOWN + 1}\r\n\r\n"
         )
@@ -123,7 +124,7 @@ def test_a_body_is_bounded_before_it_is_read(port):
 
 
 def test_half_a_body_is_no_receipt(port, data_dir):
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
+    with socket.create_connection(("127.0.0.1", port), timeout=SOON_S) as peer:
         peer.sendall(
             b"PUT /v1/batches/3/receipt HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"
         )
@@ -133,7 +134,7 @@ def test_half_a_body_is_no_receipt(port, data_dir):
 
 
 def test_a_body_without_length_is_refused(port):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SOON_S)
     try:
         connection.putrequest("PUT", "/v1/down/stoplist")
         connection.putheader("Transfer-Encoding", "chunked")
@@ -146,7 +147,7 @@ def test_a_body_without_length_is_refused(port):
 def test_silent_clients_are_bounded(server, port, link, monkeypatch):
     """Four silent clients take every place; the fifth is closed at once, they after their time."""
     monkeypatch.setattr(server.RequestHandlerClass, "timeout", 0.8)
-    silent = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(4)]
+    silent = [socket.create_connection(("127.0.0.1", port), timeout=SOON_S) for _ in range(4)]
     fifth = socket.create_connection(("127.0.0.1", port), timeout=0.4)
     try:
         assert fifth.recv(1) == b""
@@ -162,14 +163,14 @@ def test_two_offices_pull_at_the_same_time(port, tmp_path):
 
     def pull(name):
         (tmp_path / name).mkdir()
-        link = HttpLink(f"http://127.0.0.1:{port}", timeout_s=5)
+        link = HttpLink(f"http://127.0.0.1:{port}", timeout_s=SOON_S)
         got.append(fetch(link, link.next_after(0), tmp_path / name, lambda held, size: None))
 
     threads = [threading.Thread(target=pull, args=(name,)) for name in ("a", "b")]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(SOON_S)
     assert got == [CONTENT, CONTENT]
 
 

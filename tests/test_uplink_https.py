@@ -21,6 +21,7 @@ from office.collector import MAX_FILE
 from office.errors import OfficeError
 from tests import tls_rig
 from tests.collector_rig import CollectorRig, offer, receipt_of
+from tests.waiting import SOON_S
 
 CONTENT = random.Random(5).randbytes(50_000)
 
@@ -37,7 +38,7 @@ class Unit:
     def __init__(self, rig, name="unit-1"):
         self.data_dir = rig.unit(name)
         self.spool = Spool(self.data_dir)
-        self.link = HttpsCollector(rig.url, self.data_dir, timeout_s=5)
+        self.link = HttpsCollector(rig.url, self.data_dir, timeout_s=SOON_S)
         self.pusher = Pusher("https", self.spool, self.link, 300)
 
     def seal(self, number, content=CONTENT):
@@ -59,7 +60,7 @@ def unit(rig):
 def raw(rig, unit, method, path, body=None, headers=None):
     """One request with the unit's certificate: (status, body, headers)."""
     context = tls_rig.context(unit.data_dir)
-    connection = http.client.HTTPSConnection("127.0.0.1", rig.port, timeout=5, context=context)
+    connection = http.client.HTTPSConnection("127.0.0.1", rig.port, timeout=SOON_S, context=context)
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
@@ -174,7 +175,9 @@ def test_the_collector_takes_no_older_tls_and_no_stranger(rig, unit, tmp_path):
     tls_rig.give_unit(tls_rig.authority(tmp_path / "other"), "unit-1", tmp_path / "foreign")
     (tmp_path / "foreign" / "ca.crt").write_bytes((unit.data_dir / "ca.crt").read_bytes())
     for context in (old, anonymous, tls_rig.context(tmp_path / "foreign")):
-        connection = http.client.HTTPSConnection("127.0.0.1", rig.port, timeout=5, context=context)
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", rig.port, timeout=SOON_S, context=context
+        )
         with pytest.raises((ssl.SSLError, ConnectionError)):
             _ask(connection)
         connection.close()
@@ -300,7 +303,7 @@ def test_an_answer_that_trickles_has_a_deadline(rig, unit, tmp_path, monkeypatch
 
     peer = Peer(rig, trickle, tmp_path)
     unit.seal(1)
-    link = HttpsCollector(peer.url(), unit.data_dir, timeout_s=5)
+    link = HttpsCollector(peer.url(), unit.data_dir, timeout_s=SOON_S)
     began = time.monotonic()
     with pytest.raises(Unreachable):
         link.send(*unit.spool.whole(1))

@@ -16,6 +16,7 @@ from office.web import HttpLink
 from tests.board_parts import links
 from tests.faulty_line import FaultyLine
 from tests.ports import free_port
+from tests.waiting import SOON_S
 
 CONTENT = random.Random(3).randbytes(20_000)
 
@@ -40,7 +41,7 @@ def running(tmp_path, monkeypatch):
     yield start
     for stop, thread in started:
         stop.set()
-        thread.join(5)
+        thread.join(SOON_S)
         assert not thread.is_alive()
 
 
@@ -129,7 +130,7 @@ def test_a_stop_before_anything_began_is_a_clean_end(running, tmp_path):
         target=process.run, args=("unit-1", tmp_path, parts, None, stop), daemon=True
     )
     thread.start()
-    thread.join(5)
+    thread.join(SOON_S)
     assert not thread.is_alive()
 
 

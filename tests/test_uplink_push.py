@@ -23,6 +23,7 @@ from firmware.uplink.push import (
     parse_offered,
 )
 from firmware.uplink.spool import Spool
+from tests.waiting import SOON_S
 
 
 class Office:
@@ -177,7 +178,7 @@ def test_a_stop_ends_a_long_wait(case):
     thread = threading.Thread(target=case.pusher.run, args=(stop,))
     thread.start()
     stop.set()
-    thread.join(5)
+    thread.join(SOON_S)
     assert not thread.is_alive()
 
 

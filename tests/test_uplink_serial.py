@@ -16,6 +16,7 @@ from office.errors import LinkError
 from office.fetch import fetch
 from office.line import SerialLink
 from tests.faulty_line import FaultyLine
+from tests.waiting import SOON_S
 
 CONTENT = random.Random(1).randbytes(30_011)
 
@@ -40,7 +41,7 @@ class Unit:
 
     def stop(self):
         self._stop.set()
-        self._thread.join(5)
+        self._thread.join(SOON_S)
         assert not self._thread.is_alive()
 
     def restart(self):

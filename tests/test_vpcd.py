@@ -19,6 +19,7 @@ from simulator.region import Region
 from simulator.slot import LOST, Cut
 from simulator.world import World
 from tests import pcscd_rig
+from tests.waiting import SOON_S
 
 USER = pcscd_rig.USER_READER + " 00 00"
 PSAM = pcscd_rig.PSAM_READER + " 00 00"
@@ -27,7 +28,6 @@ VERIFY = 0x20
 WRONG_PIN = CommandApdu(0x00, VERIFY, 0x00, 0x00, bytes.fromhex("999999"))
 TRIES = 6
 # Generous: reached only when something is broken.
-SOON_S = 20.0
 
 TALK = (
     CommandApdu(0x00, 0xA4, 0x04, 0x00, SSSE_NAME),  # answered with 61xx, then GET RESPONSE

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from firmware.journal.pkcs11 import TokenSettings
+from tests.waiting import SOON_S
 
 MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so")
 MODULE = next((Path(each) for each in MODULES if Path(each).exists()), None)
@@ -61,7 +62,7 @@ def soft_token(folder: Path, monkeypatch: pytest.MonkeyPatch, timeout_s: float =
     assert tool is not None
     assert MODULE is not None
     told = ["--init-token", "--free", "--label", LABEL, "--pin", PIN, "--so-pin", SO_PIN]
-    subprocess.run([tool, *told], check=True, capture_output=True, timeout=30)
+    subprocess.run([tool, *told], check=True, capture_output=True, timeout=SOON_S)
     settings = TokenSettings(MODULE, LABEL, "device", folder / "token.pin", timeout_s)
     token = SoftToken(folder, settings)
     token.write_pin(PIN)

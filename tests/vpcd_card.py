@@ -7,6 +7,8 @@ import socket
 import threading
 from collections.abc import Callable
 
+from tests.waiting import SOON_S
+
 _ORDERS = {b"\x00": "off", b"\x01": "on", b"\x02": "reset"}
 
 
@@ -26,7 +28,7 @@ class VpcdCard:
     def pull(self) -> None:
         with contextlib.suppress(OSError):
             self._link.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5)
+        self._thread.join(SOON_S)
         self._link.close()
 
     def _serve(self) -> None:
