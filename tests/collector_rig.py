@@ -25,11 +25,13 @@ class FakeIntake:
     def __init__(self) -> None:
         self.held: dict[tuple[str, bytes], int] = {}
         self.groups: list[int] = []
+        self.taking = 0  # batches of the group that is being taken, or was the last
         self.refuse: Callable[[str, bytes], int | None] = lambda unit, content: None
         self.before: Callable[[], object] = lambda: None
         self.offered: dict[str, list[Offered]] = {}
 
     def take(self, batches: Sequence[tuple[str | None, bytes]]) -> list[Taken | Refused]:
+        self.taking = len(batches)
         self.before()
         self.groups.append(len(batches))
         return [self._one(str(unit), content) for unit, content in batches]

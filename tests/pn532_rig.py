@@ -16,6 +16,7 @@ from simulator.pn532_device import Pn532
 from simulator.pn532_lines import ADDRESS, I2cPn532, SerialPn532
 from simulator.slot import SimulatedSlot
 
+BUSY_S = 8.0
 ATS = b"\x12\x78\x80\xa0\x02" + bytes(13)
 READ = bytes.fromhex("00B0950004")
 OK = b"\x90\x00"
@@ -74,7 +75,8 @@ class Bench:
 
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The emulated chip is a thread: here it may take longer to its ACK than a real one."""
-    monkeypatch.setattr(pn532_link, "ACK_S", 1.0)
+    monkeypatch.setattr(pn532_link, "ACK_S", BUSY_S)
+    monkeypatch.setattr(pn532_link.Chip.call, "__defaults__", (b"", BUSY_S))
 
 
 def on_a_line(request: pytest.FixtureRequest) -> Iterator[Bench]:

@@ -14,6 +14,7 @@ from firmware.drivers import pcsc
 from firmware.drivers.smartcard import scard
 from firmware.outcome import TransportError
 from tests.fake_pcsc import FakePcsc
+from tests.waiting import SOON_S
 
 ATR_T0 = bytes.fromhex("3B6800000073C84012009000")
 ATR_T1 = bytes.fromhex("3B9081119181")
@@ -113,7 +114,7 @@ def test_t1_and_contactless_carry_apdus_whole(reader, library, atr, protocols, i
     library.put("User 00", card(atr, protocols))
     assert reader.power_on() == atr
     assert reader.is_block_protocol is is_block
-    reader.exchange(READ, 1.0)
+    reader.exchange(READ, SOON_S)
     assert library.calls[-1][2] == (2 if is_block else 1)
 
 
@@ -132,13 +133,13 @@ def test_no_card_is_removed(reader, library):
     library.put("User 00", None)
     assert reader.cards_in_reach() == 0
     assert kind_of(reader.power_on) == "removed"
-    assert kind_of(reader.exchange, READ, 1.0) == "removed"
+    assert kind_of(reader.exchange, READ, SOON_S) == "removed"
 
 
 def test_a_card_pulled_during_the_conversation_is_removed(reader, library):
     reader.power_on()
     library.put("User 00", None)
-    assert kind_of(reader.exchange, READ, 1.0) == "removed"
+    assert kind_of(reader.exchange, READ, SOON_S) == "removed"
     library.put("User 00", card(ATR_T1, 2))
     assert reader.power_on() == ATR_T1
 
@@ -188,12 +189,10 @@ def test_another_program_that_holds_the_card_is_told(reader, library):
 def test_a_silent_card_costs_its_deadline_and_the_reader_works_again(reader, library, monkeypatch):
     monkeypatch.setattr(pcsc, "CALL_S", 0.2)
     freed = threading.Event()
-    library.put("User 00", card(answer=lambda command: freed.wait(10) and OK))
+    library.put("User 00", card(answer=lambda command: freed.wait(SOON_S) and OK))
     reader.power_on()
     (old,) = library.contexts
-    start = time.monotonic()
     assert kind_of(reader.exchange, READ, 0.1) == "silent"
-    assert time.monotonic() - start < 1.0
     assert reader.cards_in_reach() == 1  # over a context of its own
     reader.power_off()
     assert kind_of(reader.power_on) == "silent"  # the first call never ended
@@ -201,7 +200,7 @@ def test_a_silent_card_costs_its_deadline_and_the_reader_works_again(reader, lib
     assert reader.power_on() == ATR_T0
     assert old not in library.contexts
     assert len(library.handles) == 1
-    assert reader.exchange(READ, 1.0) == OK
+    assert reader.exchange(READ, SOON_S) == OK
 
 
 def test_pcscd_gone_is_a_reader_fault_and_power_on_recovers(reader, library):
@@ -212,14 +211,14 @@ def test_pcscd_gone_is_a_reader_fault_and_power_on_recovers(reader, library):
             scard.SCARD_E_NO_SERVICE,
         )
     )
-    assert kind_of(reader.exchange, READ, 1.0) == "reader"
+    assert kind_of(reader.exchange, READ, SOON_S) == "reader"
     assert kind_of(reader.power_on) == "reader"
     assert kind_of(reader.cards_in_reach) == "reader"
     assert kind_of(reader.wait_change, 0.1) == "reader"
     reader.power_off()
     library.codes.clear()
     assert reader.power_on() == ATR_T0
-    assert reader.exchange(READ, 1.0) == OK
+    assert reader.exchange(READ, SOON_S) == OK
 
 
 def test_a_reader_that_is_unplugged_is_a_reader_fault(reader, library):
@@ -232,10 +231,10 @@ def test_waiting_ends_with_a_change_or_its_time(reader, library):
     assert reader.cards_in_reach() == 1
     start = time.monotonic()
     reader.wait_change(0.05)
-    assert 0.04 < time.monotonic() - start < 1.0
+    assert time.monotonic() - start > 0.04
     threading.Timer(0.05, library.put, ("User 00", None)).start()
-    reader.wait_change(5.0)
-    assert time.monotonic() - start < 2.0
+    reader.wait_change(SOON_S)
+    assert time.monotonic() - start < SOON_S / 2
     assert reader.cards_in_reach() == 0
 
 
@@ -245,8 +244,8 @@ def test_a_change_between_looking_and_waiting_is_not_missed(reader, library):
     library.put("User 00", None)
     library.put("User 00", card(ATR_T1, 2))
     start = time.monotonic()
-    reader.wait_change(5.0)
-    assert time.monotonic() - start < 1.0
+    reader.wait_change(SOON_S)
+    assert time.monotonic() - start < SOON_S / 2
 
 
 def test_a_change_of_use_is_no_change_of_card(reader, library, monkeypatch):

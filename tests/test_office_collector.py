@@ -23,7 +23,7 @@ from office.metrics import Metrics
 from office.serve import address, loopback
 from tests import tls_rig
 from tests.collector_rig import CollectorRig, FakeIntake, receipt_of
-from tests.waiting import SOON_S
+from tests.waiting import SOON_S, until
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,6 +34,14 @@ def send(rig, data_dir, content, number=1):
         return link.send(SealedBatch(number, len(content), b""), content)
     finally:
         link.close()
+
+
+def sent(rig, data_dir, content):
+    """The receipt; None where the unit has to come again."""
+    try:
+        return send(rig, data_dir, content)
+    except Unreachable:
+        return None
 
 
 def opened(rig, data_dir):
@@ -101,7 +109,7 @@ def test_a_connection_has_a_longest_life(tmp_path, monkeypatch):
         began = time.monotonic()
         with pytest.raises((ConnectionError, ssl.SSLError)):
             _read_to_the_end(slow)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < SOON_S / 2
 
 
 def test_a_handshake_has_a_deadline(tmp_path, monkeypatch):
@@ -110,7 +118,9 @@ def test_a_handshake_has_a_deadline(tmp_path, monkeypatch):
     with CollectorRig(tmp_path, connections=2) as rig:
         address = ("127.0.0.1", rig.port)
         idle = [socket.create_connection(address, timeout=SOON_S) for _ in range(4)]
-        assert send(rig, rig.unit("unit-1"), b"x") == receipt_of(b"x")
+        unit = rig.unit("unit-1")
+        # A busy machine may need longer for a handshake too: then it is as for a unit, come again.
+        assert until(lambda: sent(rig, unit, b"x")) == receipt_of(b"x")
         for each in idle:
             each.close()
 
@@ -129,19 +139,19 @@ def test_bodies_on_their_way_are_bounded(tmp_path, monkeypatch):
     with CollectorRig(tmp_path) as rig:
         with opened(rig, rig.unit("unit-1")) as slow:
             slow.sendall(b"POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n")
-            time.sleep(0.2)
+            two, three = rig.unit("unit-2"), rig.unit("unit-3")
+            until(lambda: sent(rig, two, bytes(200)) is None)
             with pytest.raises(Unreachable, match="503") as caught:
-                send(rig, rig.unit("unit-2"), bytes(200))
+                send(rig, two, bytes(200))
             assert caught.value.retry_after_s >= 2
-        time.sleep(0.2)
-        assert send(rig, rig.unit("unit-3"), bytes(200)) == receipt_of(bytes(200))
+        assert until(lambda: sent(rig, three, bytes(200))) == receipt_of(bytes(200))
 
 
 def test_a_stop_answers_what_was_accepted(tmp_path):
     """Twenty units wait for a slow commit while the server is told to stop."""
     intake = FakeIntake()
     entered, go = threading.Event(), threading.Event()
-    intake.before = lambda: (entered.set(), go.wait(5))
+    intake.before = lambda: (entered.set(), go.wait(SOON_S))
     got = {}
     with CollectorRig(tmp_path, intake) as rig:
         units = {n: rig.unit(f"unit-{n}") for n in range(20)}
@@ -153,9 +163,7 @@ def test_a_stop_answers_what_was_accepted(tmp_path):
         for thread in threads:
             thread.start()
         assert entered.wait(SOON_S)
-        deadline = time.monotonic() + 5
-        while metric(rig, "sscoffice_waiting_batches") < 19 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: intake.taking + metric(rig, "sscoffice_waiting_batches") == 20)
         threading.Timer(0.2, go.set).start()
         rig.stop()
         for thread in threads:
@@ -165,7 +173,7 @@ def test_a_stop_answers_what_was_accepted(tmp_path):
 
 def metric(rig, name):
     host, port = rig.addresses["metrics"]
-    with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=SOON_S) as answer:
         text = answer.read().decode()
     return float(re.search(rf"(?m)^{re.escape(name)} (\S+)$", text)[1])
 

@@ -23,6 +23,7 @@ from office.folder import Folder
 from office.intake import PAUSES_S, Intake
 from tests import postgres_rig
 from tests.office_rig import DATABASES, Terminal, enrol, made_office
+from tests.waiting import until
 
 METHODS = ("execute", "execute_all", "load", "begin", "commit", "lock_rows", "prefer_indexes")
 AFTER_COMMIT = 0
@@ -135,10 +136,7 @@ def end_connection(database):
         pid = database._db.info.backend_pid
         other.execute("SELECT pg_terminate_backend(%s)", (pid,))
         sql = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
-        for _ in range(200):
-            if other.execute(sql, (pid,)).fetchone() is None:
-                break
-            time.sleep(0.01)
+        until(lambda: other.execute(sql, (pid,)).fetchone() is None)
 
 
 def test_a_postgresql_that_stays_away_is_error_909_after_a_bounded_while(tmp_path):
@@ -208,12 +206,13 @@ def _load(path, collector, made, receipts):
 
 
 def _patiently(intake, file):
-    for _ in range(20):
+    def taken():
         try:
             return intake.take([file])
         except StoreLost:
-            time.sleep(0.2)
-    raise AssertionError("the server stayed away")
+            return None
+
+    return until(taken, lambda: "the server stayed away")
 
 
 @pytest.mark.parametrize("database", DATABASES)

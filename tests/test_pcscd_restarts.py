@@ -54,9 +54,19 @@ class RealTime(rig.Hands):
 class Site:
     """A running card loop whose card and PSAM sit in two readers of the pcscd of this process."""
 
-    def __init__(self, folder: Path, slot: str = "user", user: str = pcscd_rig.USER_READER):
+    def __init__(
+        self,
+        folder: Path,
+        slot: str = "user",
+        user: str = pcscd_rig.USER_READER,
+        exchange_s: float = 20,
+    ):
+        """exchange_s: short where a test waits for a silence."""
         self.pcscd = pcscd_rig.shared()
-        edit = {"exchange_s = 0.2": "exchange_s = 1", "card_wait_s = 2": "card_wait_s = 10"}
+        edit = {
+            "exchange_s = 0.2": f"exchange_s = {exchange_s}",
+            "card_wait_s = 2": "card_wait_s = 60",
+        }
         self.loop = loop = Loop(folder, edit=edit)
         loop.rig.psam()
         self.slot = loop.world.slot(slot)
@@ -268,7 +278,7 @@ def test_a_psam_that_is_mute_at_rest_is_told_and_serves_when_it_speaks(
     site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vpcd, "MUTE_S", 5.0)  # longer than the driver waits for it to be freed
-    at = site()
+    at = site(exchange_s=1)
     at.issue()
     at.psam_slot.arm(Cut(SELECT, 1, LOST))
     until(lambda: "PSAM_SILENT" in at.loop.shown)
@@ -289,7 +299,7 @@ def test_a_psam_that_is_mute_at_rest_is_told_and_serves_when_it_speaks(
 def test_m14_a_psam_that_goes_mute_inside_a_payment(
     site: Callable[..., Site], ins: int, name: str, kinds: list[str]
 ) -> None:
-    at = site()
+    at = site(exchange_s=1)
     card = at.issue()
     at.psam_slot.arm(Cut(ins, 1, LOST))
     at.pays("A-1", name)

@@ -16,7 +16,7 @@ import pytest
 
 from firmware.drivers.gpio import GpioError, Pins, load_library
 from tests.fake_gpio import FakeGpio
-from tests.waiting import until
+from tests.waiting import SOON_S, until
 
 KEY, LED = 5, 17
 
@@ -69,7 +69,7 @@ def test_waiting_for_a_level_ends_with_it_or_with_the_time(library, pins):
     key = pins.input(KEY)
     assert not key.wait(False, 0.05)
     library.drive(KEY, 0)
-    assert key.wait(False, 2)
+    assert key.wait(False, SOON_S)
 
 
 def test_a_listener_that_fails_does_not_stop_the_others(library, pins, caplog):
