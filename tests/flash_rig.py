@@ -108,6 +108,6 @@ def flash(folder: Path, *words: object) -> int:
     """One run of flash.py with its notes and sheets in `folder`; the exit status."""
     act, *rest = (str(each) for each in words)
     options = ["--state", str(folder / "state")]
-    if act in ("write", "batch"):
+    if act in ("write", "batch") and "--sheets" not in rest:
         options += ["--sheets", str(folder / "sheets")]
     return main([act, *options, *rest])

@@ -43,7 +43,13 @@ def test_every_error_is_in_two_languages_and_on_the_page() -> None:
         assert row.status in (errors.FAILED, errors.REFUSED)
         assert re.search(r"[\u4e00-\u9fff]", row.cause_zh + row.next_zh)
         assert (row.cause_en + row.next_en).isascii()
-        assert f"| {number} | {row.status} | {row.cause_zh} · {row.cause_en} |" in page
+        cells = (
+            number,
+            row.status,
+            f"{row.cause_zh} · {row.cause_en}",
+            f"{row.next_zh} {row.next_en}",
+        )
+        assert f"| {' | '.join(map(str, cells))} |" in page
     told = FlashError(1105, "/dev/sdb").lines()
     assert told.splitlines()[0].startswith("1105 卡太小 (/dev/sdb)。换")
     assert told.splitlines()[1].startswith("1105 the card is too small (/dev/sdb). Take")

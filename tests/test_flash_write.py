@@ -11,7 +11,9 @@ import pytest
 from tests import flash_rig
 from tests.flash_rig import Release
 from tools.technician import copying, readback, wiping, writing
+from tools.technician.causes import error_number
 from tools.technician.errors import FlashError
+from tools.technician.holding import held
 from tools.technician.progress import Progress, line
 from tools.technician.writing import Written
 
@@ -29,7 +31,14 @@ def yes(*_: object) -> bool:
 
 
 def write(made: Release, target: Path, confirm=yes) -> Written:
-    return writing.write(made.load(), str(target), confirm, Progress(None))
+    image = made.load()
+    with held(str(target), image.block_map.image_size) as card:
+        return writing.write(image, card, confirm, Progress(None))
+
+
+def wipe(target: Path, confirm=yes) -> None:
+    with held(str(target)) as card:
+        wiping.wipe(card, confirm, Progress(None))
 
 
 def failed(made: Release, target: Path) -> int:
@@ -65,7 +74,7 @@ def test_a_compressed_image_is_written_as_the_raw_one(made: Release, tmp_path: P
 
 def test_nothing_is_written_without_a_yes(made: Release, tmp_path: Path) -> None:
     with pytest.raises(FlashError) as caught:
-        write(made, tmp_path / "card.img", lambda *_: False)
+        write(made, tmp_path / "card.img", lambda _: False)
     assert caught.value.number == 1108
     assert not (tmp_path / "card.img").exists()
 
@@ -149,9 +158,7 @@ def test_a_damaged_image_is_found_before_a_begun_card_is_written_on(
         with copy.image.open("r+b") as file:
             file.seek(image.block_map.ranges[-1].offset)
             file.write(b"\xff\xfe")
-        with pytest.raises(FlashError) as caught:
-            writing.write(image, str(card), yes, Progress(None))
-        assert caught.value.number == 1007
+        assert failed(copy, card) == 1007
         assert flash_rig.bytes_written(card) == before
 
 
@@ -190,8 +197,8 @@ def test_a_card_that_is_gone_is_told_so(made: Release, tmp_path: Path) -> None:
                 (tmp_path / "card.img").unlink()
             super().begin(phase, total)
 
-    with pytest.raises(FlashError) as caught:
-        writing.write(made.load(), str(tmp_path / "card.img"), yes, Pulled(None))
+    with pytest.raises(FlashError) as caught, held(str(tmp_path / "card.img")) as card:
+        writing.write(made.load(), card, yes, Pulled(None))
     assert caught.value.number == 1201
     assert copying._why("bmaptool: ERROR: Input/output error", str(tmp_path / "x")).number == 1201
 
@@ -204,7 +211,7 @@ def test_a_card_that_is_gone_is_told_so(made: Release, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_each_fault_of_a_disk_has_its_number(tmp_path: Path, code: int, number: int) -> None:
-    assert readback.error_number(code, str(tmp_path)) == number
+    assert error_number(code, str(tmp_path)) == number
 
 
 @loops
@@ -213,13 +220,13 @@ def test_a_wiped_card_holds_zeros_and_a_file_is_not_wiped(tmp_path: Path) -> Non
     (tmp_path / "disk").write_bytes(b"\xa5" * size)
     with flash_rig.disk(tmp_path / "disk", 0) as card:
         with pytest.raises(FlashError) as caught:
-            wiping.wipe(str(card), lambda _: False, Progress(None))
+            wipe(card, lambda _: False)
         assert caught.value.number == 1108
         assert card.read_bytes()[:9] == b"\xa5" * 9
-        wiping.wipe(str(card), yes, Progress(None))
+        wipe(card)
         assert card.read_bytes() == bytes(size)
     with pytest.raises(FlashError) as caught:
-        wiping.wipe(str(tmp_path / "disk"), yes, Progress(None))
+        wipe(tmp_path / "disk")
     assert caught.value.number == 1107
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 from tools.technician import batch as batches
@@ -23,6 +25,7 @@ from tools.technician import (
 from tools.technician.desk import Desk, stamp
 from tools.technician.device import Target
 from tools.technician.errors import DONE, ROWS, FlashError
+from tools.technician.holding import Held, held
 from tools.technician.release import Image
 from tools.technician.writing import Written
 
@@ -30,11 +33,7 @@ _SAFE = "可安全取出 · safe to remove"
 
 
 def list_(arguments: argparse.Namespace, desk: Desk) -> int:
-    try:
-        needed = arguments.image.stat().st_size if arguments.image else 0
-    except OSError as error:
-        raise FlashError(1002, f"{arguments.image}: {error.strerror}") from None
-    found = device.disks(needed)
+    found = device.disks(release.length(arguments.image) if arguments.image else 0)
     for each in found:
         text = f"{each.path}  {each.name}  {each.model}  {each.size / 1e9:.1f} GB"
         if each.why_not is None:
@@ -71,13 +70,15 @@ def write(arguments: argparse.Namespace, desk: Desk) -> int:
         desk.result({"would_write": image.block_map.mapped, "target": target.told()})
         return DONE
 
-    def confirm(target: Target, _: Image) -> bool:
+    def confirm(target: Target) -> bool:
         question = (
             f"将清除 This will erase: {_named(target)}\n输入序列号以继续 type its serial to go on:"
         )
         return desk.confirms(question, target.name, arguments.confirm)
 
-    done = writing.write(image, arguments.target, confirm, desk.progress(), not arguments.no_verify)
+    sheet.prepare(arguments.sheets)
+    with held(arguments.target, image.block_map.image_size) as card:
+        done = writing.write(image, card, confirm, desk.progress(), not arguments.no_verify)
     writing.remember_version(image, desk.state)
     place = _sheet(done, arguments)
     _tell(done, place, desk)
@@ -103,6 +104,7 @@ def _sheet(done: Written, arguments: argparse.Namespace) -> Path:
 
 def verify(arguments: argparse.Namespace, desk: Desk) -> int:
     image = _image(arguments, desk)
+    device.readable(arguments.target)
     how = writing.verified(arguments.target, image, desk.progress())
     desk.say(f"{arguments.target}: 与镜像一致 is the image ({how})")
     desk.result({"verified": image.block_map.mapped, "read_by": how})
@@ -119,17 +121,44 @@ def batch(arguments: argparse.Namespace, desk: Desk) -> int:
     if arguments.dry_run:
         desk.result({"would_write": [each.told() for each in targets]})
         return DONE
+    sheet.prepare(arguments.sheets)
+    with ExitStack() as all_held:
+        cards = [
+            all_held.enter_context(held(each, image.block_map.image_size))
+            for each in arguments.targets
+        ]
+        written = _write_all(image, cards, arguments, desk)
+    return _tell_all(image, [each.target for each in cards], written, arguments, desk)
+
+
+def _write_all(
+    image: Image, cards: list[Held], arguments: argparse.Namespace, desk: Desk
+) -> list[Written | FlashError]:
+    """One question for all; raises FlashError 1108."""
     question = "将全部清除，输入各序列号以继续 · all will be erased; type their serials to go on:"
-    wanted = " ".join(each.name for each in targets)
+    wanted = " ".join(each.target.name for each in cards)
     if not desk.confirms(question, wanted, arguments.confirm):
         raise FlashError(1108, wanted)
 
-    def one(name: str) -> Written:
-        return writing.write(image, name, lambda *_: True, desk.progress(f"{name}  "))
+    stop = threading.Event()
 
+    def one(card: Held) -> Written:
+        progress = desk.progress(f"{card.target.path}  ", stop)
+        return writing.write(image, card, lambda _: True, progress)
+
+    return batches.run(cards, one, stop)
+
+
+def _tell_all(
+    image: Image,
+    targets: list[Target],
+    written: list[Written | FlashError],
+    arguments: argparse.Namespace,
+    desk: Desk,
+) -> int:
     results = []
     failed = 0
-    for target, done in zip(targets, batches.run(arguments.targets, one), strict=True):
+    for target, done in zip(targets, written, strict=True):
         if isinstance(done, FlashError):
             failed += 1
             desk.note(done.lines())
@@ -174,7 +203,11 @@ def info(arguments: argparse.Namespace, desk: Desk) -> int:
 
 
 def provision(arguments: argparse.Namespace, desk: Desk) -> int:
-    target = device.target(arguments.target)
+    with held(arguments.target, is_alone=True) as there:
+        return _provision(there.target, arguments, desk)
+
+
+def _provision(target: Target, arguments: argparse.Namespace, desk: Desk) -> int:
     there = card.open_card(target.path)
     files = identity.collect(arguments.board, arguments.file, _settings(arguments))
     if arguments.site is not None:
@@ -232,7 +265,8 @@ def wipe(arguments: argparse.Namespace, desk: Desk) -> int:
         question = f"将全部清零 all of it goes: {_named(target)}\n输入序列号 type its serial:"
         return desk.confirms(question, target.name, arguments.confirm)
 
-    target = wiping.wipe(arguments.target, confirm, desk.progress())
+    with held(arguments.target) as there:
+        target = wiping.wipe(there, confirm, desk.progress())
     desk.say(f"{target.name}: 已清零并回读 zero, read back; {_SAFE}")
     desk.result({"wiped": target.told()})
     return DONE

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 
 from tools.image.layout import SECTOR, Layout
-from tools.technician import programs
+from tools.technician import device, programs
 from tools.technician.errors import FlashError
 from tools.technician.names import DROP
 
@@ -60,6 +60,7 @@ class Card:
 
 def open_card(path: str) -> Card:
     """Raises FlashError 1111 where there is no system of ours, 1101 where there is nothing."""
+    device.readable(path)
     done = programs.run("sfdisk", "--json", path)
     if done.returncode:
         raise FlashError(1111, programs.said(done))

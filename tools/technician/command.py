@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
@@ -29,7 +33,10 @@ class Parser(argparse.ArgumentParser):
 def main(argv: list[str] | None = None) -> int:
     """The exit status (errors.py, docs/flash.md)."""
     arguments = parser().parse_args(argv)
-    with _log(arguments) as log:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name or a terminal that is not UTF-8
+    with _log(arguments) as log, _ended_gently():
         desk = Desk(arguments.json, sys.stdout, sys.stderr, log, arguments.state)
         desk.note(f"flash.py {' '.join(sys.argv[1:] if argv is None else argv)}")
         try:
@@ -37,6 +44,9 @@ def main(argv: list[str] | None = None) -> int:
         except FlashError as error:
             desk.failed(error)
             status = error.row.status
+        except OSError as error:  # those of a card were told by whoever met them
+            desk.failed(FlashError(1208, str(error)))
+            status = FAILED
         except KeyboardInterrupt:
             desk.failed(FlashError(1205))
             status = FAILED
@@ -44,14 +54,33 @@ def main(argv: list[str] | None = None) -> int:
         return status
 
 
+@contextmanager
+def _ended_gently() -> Iterator[None]:
+    """SIGTERM and SIGHUP end an act as Ctrl-C does: what writes for it is ended with it."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, interrupt) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
 def _log(arguments: argparse.Namespace) -> TextIO:
     """Lines are added to flash.log in the state folder, or to --log; nowhere if that cannot be."""
     path = arguments.log or arguments.state / "flash.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("a", encoding="utf-8")
-    except OSError:
-        return open(os.devnull, "w", encoding="utf-8")
+        return path.open("a", encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        print(f"没有日志 no log: {error}", file=sys.stderr)
+        return open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")
 
 
 def _state() -> Path:

@@ -9,31 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.technician import programs
+from tools.technician.causes import said_number
 from tools.technician.errors import FlashError
 
 LOOK_S = 0.05  # between two looks at how far it is
 STUCK_S = 300.0  # without one more byte: a card that does this is broken
 
-# What bmaptool says -> the row; it has no other way to say it.
-_SAID = (
-    ("checksum mismatch", 1007),
-    ("No space left", 1202),
-    ("Read-only file system", 1106),
-    ("Permission denied", 1109),
-    ("Operation not permitted", 1106),
-    ("busy", 1110),
-    ("No such device", 1201),
-    ("No medium", 1201),
-    ("premature end", 1007),
-    ("unexpected end", 1007),
-    ("cannot decompress", 1007),
-)
-
 
 def copy(image: Path, block_map: bytes, path: str, at: Callable[[int], None]) -> None:
     """Write the blocks of `block_map` (its text) of the image to `path`, synced when it returns.
 
-    at: told the bytes handed over so far.  Raises FlashError 1001, 1007, 1106, 1109, 1110, 120x.
+    at: told the bytes handed over so far.  Raises FlashError 1001, 1106, 1109, 1110, 120x.
     """
     with tempfile.TemporaryDirectory() as folder:
         map_file = Path(folder, "image.bmap")
@@ -44,8 +30,9 @@ def copy(image: Path, block_map: bytes, path: str, at: Callable[[int], None]) ->
         said = Path(folder, "said")
         with said.open("wb") as out:
             copying = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
-            )
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                env=programs.environment(),
+            )  # fmt: skip
             try:
                 _watch(copying, at)
             finally:
@@ -84,9 +71,4 @@ def _written(pid: int) -> int:
 def _why(said: str, path: str) -> FlashError:
     last = [line for line in said.splitlines() if "ERROR" in line or "rror" in line]
     detail = " ".join((last or said.splitlines() or [""])[-1].split())[-200:]
-    if not Path(path).exists():
-        return FlashError(1201, path)
-    for words, number in _SAID:
-        if words.lower() in said.lower():
-            return FlashError(number, detail)
-    return FlashError(1203, detail)
+    return FlashError(said_number(said, path), detail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -24,7 +25,7 @@ class Desk:
 
     def note(self, text: str) -> None:
         """One line of the log, with its time."""
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):  # a full disk ends no act
             for line in text.splitlines():
                 self._log.write(f"{stamp()} {line}\n")
             self._log.flush()
@@ -46,9 +47,9 @@ class Desk:
         else:
             print(error.lines(), file=self._errors, flush=True)
 
-    def progress(self, name: str = "") -> Progress:
-        """Drawn on the error stream; nowhere with --json."""
-        return Progress(None if self.is_json else self._errors, name=name)
+    def progress(self, name: str = "", stop: threading.Event | None = None) -> Progress:
+        """Drawn on the error stream; nowhere with --json.  stop: of one among several."""
+        return Progress(None if self.is_json else self._errors, name=name, stop=stop)
 
     def confirms(self, question: str, wanted: str, given: str | None) -> bool:
         """Whether `given` (--confirm), or what is typed, is `wanted`."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tools.technician import programs
+from tools.technician.causes import error_number
 from tools.technician.errors import FlashError
 
-COLUMNS = "NAME,KNAME,PATH,TYPE,SIZE,RM,RO,HOTPLUG,TRAN,MODEL,SERIAL,MOUNTPOINTS"
+COLUMNS = "NAME,MAJ:MIN,PATH,TYPE,SIZE,RM,RO,HOTPLUG,TRAN,MODEL,SERIAL,MOUNTPOINTS"
 SYSTEM_PLACES = ("/", "/boot", "/boot/efi", "/boot/firmware", "/usr", "/var", "/home", "[SWAP]")
 
 
@@ -43,35 +47,93 @@ class Target:
 
 def disks(needed: int = 0) -> list[Target]:
     """Every disk of this computer, judged.  needed: bytes that must fit."""
-    return [judge(each, _kind(each), needed) for each in _lsblk() if _is_disk(each)]
+    found = [judge(each, _kind(each), needed) for each in _lsblk() if _is_disk(each)]
+    return [
+        replace(each, why_not=1110, detail=each.path)
+        if each.why_not is None and _is_used(each.path)
+        else each
+        for each in found
+    ]
 
 
-def target(name: str, needed: int = 0) -> Target:
-    """The disk or file `name`; raises FlashError if it may not be written."""
+def target(name: str, needed: int = 0, is_held: bool = False) -> Target:
+    """The disk or file `name`; raises FlashError if it may not be written.
+
+    is_held: this program itself has it open to be alone with it.
+    """
     path = Path(name)
     try:
-        mode = path.stat().st_mode
+        about = path.stat()
     except FileNotFoundError:
         if path.resolve().is_relative_to("/dev") or not path.parent.is_dir():
             raise FlashError(1101, name) from None
         return Target(name, path.name, "", 0, is_file=True)
     except OSError as error:
         raise FlashError(1101, f"{name}: {error.strerror}") from None
-    if stat.S_ISREG(mode):
+    if stat.S_ISREG(about.st_mode):
+        if loop := _loop_of(about):
+            raise FlashError(1110, f"{name}: {loop}")
         return Target(name, path.name, "", 0, is_file=True)
-    if not stat.S_ISBLK(mode):
+    if not stat.S_ISBLK(about.st_mode):
         raise FlashError(1107, name)
-    real = str(path.resolve())
+    found = _judged(name, about.st_rdev, needed)
+    if found.why_not is not None:
+        raise FlashError(found.why_not, found.detail)
+    if not is_held and _is_used(found.path):
+        raise FlashError(1110, found.path)
+    return found
+
+
+def readable(name: str) -> None:
+    """Raises FlashError 1101, 1109 ... where `name` cannot be read at all."""
+    try:
+        os.close(os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        number = 1101 if error.errno == errno.ENOENT else error_number(error.errno, name)
+        raise FlashError(number, f"{name}: {error.strerror}") from None
+
+
+def _judged(name: str, number: int, needed: int) -> Target:
+    """number: of the device.  Raises FlashError 1101, 1107 for what is no whole disk."""
+    wanted = f"{os.major(number)}:{os.minor(number)}"
     for each in _lsblk():
         for inner in [each, *_below(each)]:
-            if inner.get("path") == real:
+            if inner.get("maj:min") == wanted:
                 if inner is not each or not _is_disk(each):
                     raise FlashError(1107, f"{name} is a {inner.get('type')}")
-                found = judge(each, _kind(each), needed)
-                if found.why_not is not None:
-                    raise FlashError(found.why_not, found.detail)
-                return found
+                return judge(each, _kind(each), needed)
     raise FlashError(1101, name)
+
+
+def _is_used(path: str) -> bool:
+    """Whether a file system, a volume or another program has it: not all of them lsblk tells of.
+
+    One that may not be opened is judged by what comes later.
+    """
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)  # another flash.py
+        os.close(os.open(path, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno in (errno.EBUSY, errno.EWOULDBLOCK)
+    finally:
+        os.close(opened)
+    return False
+
+
+def _loop_of(about: os.stat_result) -> str:
+    """The loop device behind which that file is; "" for none."""
+    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            other = Path(backing.read_text().rstrip("\n")).stat()
+        except OSError:
+            continue
+        if os.path.samestat(about, other):
+            return f"/dev/{backing.parents[1].name}"
+    return ""
 
 
 def judge(disk: dict[str, Any], kind: str = "", needed: int = 0) -> Target:

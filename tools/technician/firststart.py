@@ -16,6 +16,8 @@ from tools.technician import identity
 from tools.technician.errors import FlashError
 from tools.technician.names import BOARD
 
+_SECTOR = 512
+
 
 def main(argv: list[str] | None = None) -> int:
     drop, folder = (Path(each) for each in (sys.argv[1:] if argv is None else argv))
@@ -33,21 +35,29 @@ def take(drop: Path, folder: Path) -> list[str]:
     if not drop.exists():
         return []
     with drop.open("rb") as file:
-        files = identity.unpack(file.read(identity.MAX_DROP + 1))
+        raw = file.read(identity.MAX_DROP + 1)
+    if raw[:1] == b"\0":  # taken, and the power went while it was overwritten
+        _forget(drop)
+        return []
+    files = identity.unpack(raw)
     identity.check(files)
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    group = folder.stat().st_gid  # the card process reads them by it
     names = sorted(files, key=lambda name: (name == BOARD, name))
     for name in names:
-        _put(folder / name, files[name])
+        _put(folder / name, files[name], group)
     _sync_folder(folder)
     _forget(drop)
     return names
 
 
-def _put(path: Path, data: bytes) -> None:
-    new = path.with_name(path.name + ".new")
-    opened = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+def _put(path: Path, data: bytes, group: int) -> None:
+    new = path.with_name(f".{path.name}")  # no file of an identity has such a name
+    opened = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with open(opened, "wb") as file:
+        if os.fstat(opened).st_gid != group:
+            os.fchown(opened, -1, group)
+        os.fchmod(opened, 0o640)
         file.write(data)
         file.flush()
         os.fsync(opened)
@@ -55,11 +65,12 @@ def _put(path: Path, data: bytes) -> None:
 
 
 def _forget(drop: Path) -> None:
-    """Keys may stand in it: its blocks are overwritten first."""
-    with drop.open("r+b") as file:
-        file.write(bytes(drop.stat().st_size))
-        file.flush()
-        os.fsync(file.fileno())
+    """Keys may stand in it: it is overwritten first, its first sector before the others."""
+    size = drop.stat().st_size
+    with drop.open("r+b", buffering=0) as file:
+        for end in (min(size, _SECTOR), size):
+            file.write(bytes(end - file.tell()))
+            os.fsync(file.fileno())
     drop.unlink()
     _sync_folder(drop.parent)
 

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import tempfile
+import tomllib
 from pathlib import Path
 
 from firmware.board import BoardError, load
@@ -70,7 +71,7 @@ def collect(board: Path, more: list[Path], settings: dict[str, str]) -> dict[str
     It is read as the unit will read it; raises FlashError 1301 for what the unit would refuse.
     """
     try:
-        files = {each.name: each.read_bytes() for each in more}
+        files = {each.name: _bounded(each) for each in more}
         text = board.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise FlashError(1301, str(error)) from None
@@ -81,7 +82,24 @@ def collect(board: Path, more: list[Path], settings: dict[str, str]) -> dict[str
     files[BOARD] = text.encode()
     _check_files(files)
     check(files)
+    _check_settings(text, settings)
     return files
+
+
+def _bounded(path: Path) -> bytes:
+    """At most one byte more than is allowed."""
+    with path.open("rb") as file:
+        return file.read(MAX_FILE + 1)
+
+
+def _check_settings(text: str, settings: dict[str, str]) -> None:
+    """`set_key` goes by lines: what the parser finds must be what was meant."""
+    for key, value in settings.items():
+        found: object = tomllib.loads(text)
+        for name in key.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        if found != tomllib.loads(f"value = {value}")["value"]:
+            raise FlashError(1301, f"{key} cannot be set in a {BOARD} of this form")
 
 
 def site_file(site: str) -> dict[str, bytes]:
@@ -93,7 +111,7 @@ def site_file(site: str) -> dict[str, bytes]:
 
 def check(files: dict[str, bytes]) -> None:
     """Raises FlashError 1301 with what the unit's own parser says."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=_memory()) as folder:
         for name, data in files.items():
             Path(folder, name).write_bytes(data)
         try:
@@ -102,13 +120,19 @@ def check(files: dict[str, bytes]) -> None:
             raise FlashError(1301, str(error).replace(f"{folder}{os.sep}", "")) from None
 
 
+def _memory() -> str | None:
+    """A folder in memory, so that credentials leave nothing on a disk; None: there is none."""
+    memory = "/dev/shm"
+    return memory if os.access(memory, os.W_OK) else None
+
+
 def set_key(text: str, key: str, value: str) -> str:
     """`text` of a TOML file with one key of one section set; comments and order stay.
 
     key: "section.key", the section may have dots.  value: as TOML writes it.
     """
     section, _, name = key.rpartition(".")
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n")
     heads = [at for at, line in enumerate(lines) if line.split("#")[0].strip() == f"[{section}]"]
     if not heads:
         return "\n".join([*lines, "", f"[{section}]", f"{name} = {value}", ""])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -34,13 +35,22 @@ def path_of(name: str) -> str:
     return found
 
 
-def run(name: str, *arguments: str, sent: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """One short run, whatever its exit status; raises FlashError 1001, 1203 (deadline)."""
+def environment() -> dict[str, str]:
+    """Of what is run: it speaks English, whatever the technician reads, for its words are read."""
+    return os.environ | {"LC_ALL": "C.UTF-8", "LANGUAGE": "C"}
+
+
+def run(
+    name: str, *arguments: str, sent: bytes = b"", deadline_s: float = DEADLINE_S
+) -> subprocess.CompletedProcess[bytes]:
+    """One run, whatever its exit status; raises FlashError 1001, 1203 (deadline)."""
     command: Sequence[str] = [path_of(name), *arguments]
     try:
-        return subprocess.run(command, input=sent, capture_output=True, timeout=DEADLINE_S)
+        return subprocess.run(
+            command, input=sent, capture_output=True, timeout=deadline_s, env=environment()
+        )
     except subprocess.TimeoutExpired:
-        raise FlashError(1203, f"{name} did not end in {DEADLINE_S:.0f} s") from None
+        raise FlashError(1203, f"{name} did not end in {deadline_s:.0f} s") from None
 
 
 def said(done: subprocess.CompletedProcess[bytes]) -> str:

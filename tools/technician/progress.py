@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TextIO
+
+from tools.technician.errors import FlashError
 
 PHASES = {
     "compare": ("比对", "comparing"),
@@ -16,16 +19,21 @@ TTY_S, LINE_S = 0.2, 5.0  # between two drawings
 
 
 class Progress:
-    """stream: where it is drawn, None for nowhere.  seconds: a clock, for tests."""
+    """stream: where it is drawn, None for nowhere.  seconds: a clock, for tests.
+
+    stop: of one act among several; they do not redraw one line, and end when it is set.
+    """
 
     def __init__(
         self,
         stream: TextIO | None,
         seconds: Callable[[], float] = time.monotonic,
         name: str = "",
+        stop: threading.Event | None = None,
     ):
         self._stream, self._seconds, self._name = stream, seconds, name
-        self._is_tty = stream is not None and stream.isatty()
+        self._stop = stop
+        self._is_tty = stop is None and stream is not None and stream.isatty()
         self._total = 0
         self._phase = ""
         self._begun = self._drawn = 0.0
@@ -40,12 +48,15 @@ class Progress:
         self.at(0)
 
     def at(self, done: int) -> None:
-        """done: bytes so far."""
+        """done: bytes so far.  Raises FlashError 1205 when all is to end."""
+        if self._stop is not None and self._stop.is_set():
+            raise FlashError(1205)
         now = self._seconds()
         if self._drawn and now - self._drawn < (TTY_S if self._is_tty else LINE_S):
             return
         self._drawn = now
-        self._draw(min(done, self._total), now - self._begun)
+        # Handed over is not yet on the card: the last per cent is for the end.
+        self._draw(min(done, self._total * 99 // 100), now - self._begun)
 
     def end(self) -> None:
         seconds = self._seconds() - self._begun

@@ -15,6 +15,7 @@ from typing import IO
 
 from tools.technician import programs
 from tools.technician.blockmap import Range
+from tools.technician.causes import error_number
 from tools.technician.errors import FlashError
 from tools.technician.release import Image
 
@@ -95,17 +96,6 @@ def _told(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise FlashError(error_number(error.errno, path), f"{path}: {error.strerror}") from None
-
-
-def error_number(code: int | None, path: str) -> int:
-    """The row of an errno met at `path`."""
-    if not os.path.exists(path) or code in (errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM):
-        return 1201
-    rows = {
-        errno.ENOSPC: 1202, errno.EROFS: 1106, errno.EBUSY: 1110,
-        errno.EACCES: 1109, errno.EPERM: 1109,
-    }  # fmt: skip
-    return rows.get(code or 0, 1203)
 
 
 def differing(path: str, ranges: Sequence[Range], at: Callable[[int], None]) -> list[Range]:

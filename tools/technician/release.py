@@ -15,15 +15,18 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.image.layout import BOARDS, COMPATIBLE
 from tools.technician import programs
 from tools.technician.blockmap import BlockMap, BlockMapError
 from tools.technician.errors import FlashError
+from tools.update.version import Version, parse
 
-COMPATIBLE = "sscterm-rpi"
-BOARDS = ("pi3", "pi4", "cm4", "zero2w")
+__all__ = ["BOARDS", "COMPATIBLE", "Image", "load", "version_key"]
+
+FORMAT = 1
+SIDES = (".bmap", ".manifest", ".manifest.p7s")
 MAX_SMALL_FILE = 16 << 20  # bytes: of block map, manifest, signature
 
-_VERSION = re.compile(r"(\d{1,5})\.(\d{1,5})\.(\d{1,5})(?:[-+][0-9A-Za-z.-]{1,40})?")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -44,26 +47,26 @@ class Image:
         return self.path.suffix == ".zst"
 
 
-def version_key(version: str) -> tuple[int, ...]:
-    """Orders versions; a pre-release counts as its release."""
-    match = _VERSION.fullmatch(version)
-    if match is None:
-        raise FlashError(1003, f"version {version!r:.40}")
-    return tuple(int(part) for part in match.groups()[:3])
+def version_key(version: str) -> Version:
+    """Orders versions, of the form that a unit takes.  Raises FlashError 1003."""
+    try:
+        return parse(version)
+    except ValueError as error:
+        raise FlashError(1003, str(error)) from None
 
 
 def load(path: Path, ca: Path, board: str | None) -> Image:
     """Check all that can be without reading the image; raises FlashError 1001 to 1005, 1007."""
-    raw_manifest = _small(_beside(path, ".manifest"))
-    signer = _check_signature(_beside(path, ".manifest"), _beside(path, ".manifest.p7s"), ca)
+    raw_manifest = _small(beside(path, ".manifest"))
+    signer = _check_signature(raw_manifest, _small(beside(path, ".manifest.p7s")), _small(ca))
     fields = _fields(raw_manifest)
     if fields["compatible"] != COMPATIBLE:
         raise FlashError(1005, f"product {fields['compatible']!r:.40}, not {COMPATIBLE}")
     if board is not None and board not in fields["boards"]:
         raise FlashError(1005, f"for {' '.join(fields['boards'])}, not {board}")
-    map_text = _small(_beside(path, ".bmap"))
+    map_text = _small(beside(path, ".bmap"))
     if hashlib.sha256(map_text).hexdigest() != fields["bmap_sha256"]:
-        raise FlashError(1007, f"{_beside(path, '.bmap').name} is not the one that was signed")
+        raise FlashError(1007, f"{beside(path, '.bmap').name} is not the one that was signed")
     try:
         block_map = BlockMap.parse(map_text)
     except BlockMapError as error:
@@ -82,8 +85,8 @@ def load(path: Path, ca: Path, board: str | None) -> Image:
     )
 
 
-def _beside(path: Path, suffix: str) -> Path:
-    """IMG.zst has its files beside it under its own name, or under that of the raw image."""
+def beside(path: Path, suffix: str) -> Path:
+    """suffix: of SIDES.  IMG.zst has them under its own name, or under that of the raw image."""
     own = path.with_name(path.name + suffix)
     if path.suffix == ".zst" and not own.exists():
         return path.with_name(path.stem + suffix)
@@ -104,15 +107,17 @@ def _small(path: Path) -> bytes:
 def _fields(raw: bytes) -> dict:
     """The manifest's values, every one of the right kind; unknown ones are left alone."""
     try:
-        fields = json.loads(raw)
+        fields = json.loads(raw, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise FlashError(1003, "not JSON") from None
     if not isinstance(fields, dict):
         raise FlashError(1003, "not an object")
-    kinds = {"compatible": str, "boards": list, "version": str, "size": int}
+    kinds = {"format": int, "compatible": str, "boards": list, "version": str, "size": int}
     for name, kind in kinds.items():
         if not isinstance(fields.get(name), kind) or isinstance(fields[name], bool):
             raise FlashError(1003, f"{name} is missing or of the wrong kind")
+    if fields["format"] != FORMAT:
+        raise FlashError(1003, f"format {fields['format']}, this program knows {FORMAT}")
     for name in ("sha256", "bmap_sha256"):
         if not isinstance(fields.get(name), str) or not _HASH.fullmatch(fields[name]):
             raise FlashError(1003, f"{name} is no SHA-256")
@@ -122,17 +127,30 @@ def _fields(raw: bytes) -> dict:
     return fields
 
 
-def _check_signature(manifest: Path, signature: Path, ca: Path) -> str:
-    """The subject of the leaf that signed; raises FlashError 1002, 1004."""
-    raw = _small(signature)
-    _small(ca)
-    form = "PEM" if raw.lstrip().startswith(b"-----BEGIN") else "DER"
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of JSON; a name that stands there twice raises ValueError."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name twice")
+    return found
+
+
+def _check_signature(manifest: bytes, signature: bytes, ca: bytes) -> str:
+    """The subject of the leaf that signed; raises FlashError 1004.
+
+    Checked are the bytes that were read, not what lies under their names by now.
+    """
+    form = "PEM" if signature.lstrip().startswith(b"-----BEGIN") else "DER"
     with tempfile.TemporaryDirectory() as folder:
         leaf = Path(folder, "leaf.pem")
+        names = [Path(folder, name) for name in ("manifest", "signature", "ca")]
+        for place, data in zip(names, (manifest, signature, ca), strict=True):
+            place.write_bytes(data)
+        said, signed, trusted = map(str, names)
         # "-purpose any": the purpose of a mail is asked otherwise; ours is asked for below.
         done = programs.run(
-            "openssl", "cms", "-verify", "-binary", "-inform", form, "-in", str(signature),
-            "-content", str(manifest), "-CAfile", str(ca), "-no-CApath", "-no-CAstore",
+            "openssl", "cms", "-verify", "-binary", "-inform", form, "-in", signed,
+            "-content", said, "-CAfile", trusted, "-no-CApath", "-no-CAstore",
             "-purpose", "any", "-signer", str(leaf), "-out", "/dev/null",
         )  # fmt: skip
         if done.returncode:
@@ -140,22 +158,27 @@ def _check_signature(manifest: Path, signature: Path, ca: Path) -> str:
         about = programs.run(
             "openssl", "x509", "-in", str(leaf), "-noout", "-subject", "-ext", "extendedKeyUsage"
         ).stdout.decode(errors="replace")
-    if "Code Signing" not in about:
+    subject, _, purposes = about.partition("\n")
+    if "Code Signing" not in purposes:
         raise FlashError(1004, "the certificate is not for signing releases")
-    return about.partition("\n")[0].removeprefix("subject=").strip()
+    return subject.removeprefix("subject=").strip()
 
 
 def _check_length(path: Path, size: int) -> None:
-    """A raw image has its size in bytes, a compressed one says it in its frame."""
+    if (found := length(path)) != size:
+        raise FlashError(1007, f"{path.name}: {found} bytes instead of {size}")
+
+
+def length(path: Path) -> int:
+    """Bytes of the raw image; a compressed one says it in its frame.  Raises FlashError."""
     try:
-        length = path.stat().st_size
+        size = path.stat().st_size
     except OSError as error:
         raise FlashError(1002, f"{path.name}: {error.strerror}") from None
     if path.suffix != ".zst":
-        if length != size:
-            raise FlashError(1007, f"{path.name}: {length} bytes instead of {size}")
-        return
+        return size
     done = programs.run("zstd", "-lv", str(path))
     match = re.search(rb"Decompressed Size:[^(]*\((\d+) B\)", done.stdout)
-    if done.returncode or match is None or int(match[1]) != size:
-        raise FlashError(1007, f"{path.name}: cut short, or not the image that was signed")
+    if done.returncode or match is None:
+        raise FlashError(1007, f"{path.name}: cut short, or no compressed image")
+    return int(match[1])

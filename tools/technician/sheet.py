@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import tempfile
 from pathlib import Path
 
 _STYLE = """
@@ -21,6 +22,8 @@ td { font-family: "DejaVu Sans Mono", monospace; font-size: 10pt; overflow-wrap:
 .sign { display: flex; gap: 12mm; margin-top: 20mm }
 .sign div { flex: 1; border-top: 1px solid #333; padding-top: 1mm; color: #555; font-size: 9pt }
 """
+
+MOST_ALIKE = 100
 
 GOOD = ("完成：已写入并校验，可安全取出", "Done: written, read back and compared; safe to remove")
 UNREAD = ("已写入，未校验", "Written, not read back")
@@ -71,8 +74,20 @@ def rows_of(result: dict, when: str, unit: str = "") -> list[tuple[str, str, str
 
 def save(folder: Path, serial: str, when: str, text: str) -> Path:
     """The file; its name is made of time and serial, of letters that any disk takes."""
-    folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^0-9A-Za-z._-]+", "-", f"{when}-{serial}")[:120]
-    path = folder / f"{name}.html"
-    path.write_text(text, encoding="utf-8")
-    return path
+    for turn in range(1, MOST_ALIKE):  # two readers of one serial number, in one second
+        path = folder / (f"{name}.html" if turn == 1 else f"{name}-{turn}.html")
+        try:
+            with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+        except FileExistsError:
+            continue
+        return path
+    raise FileExistsError(f"{folder}: {MOST_ALIKE} sheets of {name}")
+
+
+def prepare(folder: Path) -> None:
+    """Raises OSError now where a sheet could not be saved later, when a card is written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass

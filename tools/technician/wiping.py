@@ -5,35 +5,42 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from tools.technician import device, programs, readback
+from tools.technician import programs, readback
 from tools.technician.blockmap import Range
+from tools.technician.causes import said_number
 from tools.technician.device import Target
 from tools.technician.errors import FlashError
+from tools.technician.holding import Held
 from tools.technician.progress import Progress
 
 STEP = 64 << 20  # bytes zeroed by one run of blkdiscard
+STEP_S = 600.0  # for one: the slowest card that is still one
 
 
-def wipe(name: str, confirm: Callable[[Target], bool], progress: Progress) -> Target:
+def wipe(held: Held, confirm: Callable[[Target], bool], progress: Progress) -> Target:
     """Raises FlashError; 1107 for a file, which a person deletes."""
-    target = device.target(name)
+    target = held.target
     if target.is_file:
-        raise FlashError(1107, f"{name} is a file: delete it")
+        raise FlashError(1107, f"{target.path} is a file: delete it")
     if not confirm(target):
         raise FlashError(1108, target.name)
+    held.check(1112)
     ranges = _ranges(target.size)
     progress.begin("wipe", target.size)
     for each in ranges:
+        # Not --force: it would write on a disk that is in use.
         done = programs.run(
-            "blkdiscard", "--zeroout", "--force", "--offset", str(each.offset),
-            "--length", str(each.length), target.path,
+            "blkdiscard", "--zeroout", "--offset", str(each.offset),
+            "--length", str(each.length), target.path, deadline_s=STEP_S,
         )  # fmt: skip
         if done.returncode:
-            raise FlashError(1203, programs.said(done))
+            said = programs.said(done)
+            raise FlashError(said_number(said, target.path), said)
         progress.at(each.offset + each.length)
     progress.end()
     progress.begin("verify", target.size)
     wrong = readback.differing(target.path, ranges, progress.at)
+    held.check(1201)
     progress.end()
     if wrong:
         raise FlashError(1204, f"{target.path}: not zero at byte {wrong[0].offset}")

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tools.technician import copying, device, readback, release
+from tools.technician import copying, readback, release
 from tools.technician.device import Target
 from tools.technician.errors import FlashError
+from tools.technician.holding import Held
 from tools.technician.progress import Progress
 from tools.technician.release import Image
 
-Confirm = Callable[[Target, Image], bool]
+Confirm = Callable[[Target], bool]
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,14 @@ class Written:
 
 
 def write(
-    image: Image, name: str, confirm: Confirm, progress: Progress, verify: bool = True
+    image: Image, held: Held, confirm: Confirm, progress: Progress, verify: bool = True
 ) -> Written:
     """Raises FlashError; until `confirm` said yes not a byte was written."""
-    target = device.target(name, image.block_map.image_size)
-    if not confirm(target, image):
+    target = held.target
+    _refuse_the_image_itself(image, target)
+    if not confirm(target):
         raise FlashError(1108, target.name)
+    held.check(1112)
     block_map, mapped = image.map_text, image.block_map.mapped
     if not target.is_file and _has_begun(target.path, image):
         progress.begin("compare", mapped)
@@ -52,12 +55,22 @@ def write(
     if block_map:
         progress.begin("write", mapped)
         copying.copy(image.path, block_map, target.path, progress.at)
+        held.check(1201)
         progress.end()
     read_by = verified(target.path, image, progress) if verify else ""
+    held.check(1201)
     return Written(
         target, image.version, image.sha256, image.signer, mapped,
         image.block_map.mapped if verify else 0, read_by, dict(progress.took),
     )  # fmt: skip
+
+
+def _refuse_the_image_itself(image: Image, target: Target) -> None:
+    """Writing begins by emptying a file: the release would be gone."""
+    if target.is_file and Path(target.path).exists():
+        for each in (image.path, *(release.beside(image.path, end) for end in release.SIDES)):
+            if os.path.samefile(target.path, each):
+                raise FlashError(1107, f"{target.path} is of the release itself")
 
 
 def verified(path: str, image: Image, progress: Progress) -> str:
