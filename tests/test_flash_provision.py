@@ -111,16 +111,6 @@ def test_an_identity_that_the_unit_would_refuse_is_refused(settings: dict[str, s
     assert number(identity.collect, ROOT / "board.toml", [], settings) == 1301
 
 
-def test_a_board_whose_form_hides_a_key_is_refused(tmp_path: Path) -> None:
-    """The line that looks like the key lies in a text: the option would have no effect."""
-    board = tmp_path / "board.toml"
-    text = (ROOT / "board.toml").read_text()
-    head, _, tail = text.partition("\n[unit]\n")
-    rest = "\n".join(line for line in tail.split("\n") if not line.startswith("id ="))
-    board.write_text(f"{head}\n[unit]\n'id' = 'other'\n{rest}")
-    assert number(identity.collect, board, [], {"unit.id": '"pharmacy-7"'}) == 1301
-
-
 def test_a_file_without_an_end_is_refused() -> None:
     assert number(identity.collect, ROOT / "board.toml", [Path("/dev/zero")], {}) == 1301
 
@@ -285,6 +275,19 @@ def test_a_drop_that_was_taken_and_half_overwritten_is_forgotten(tmp_path: Path)
     (tmp_path / "drop").write_bytes(bytes(512) + identity.pack(FILES)[512:])
     assert firststart.main([str(tmp_path / "drop"), str(tmp_path / "etc")]) == 0
     assert not (tmp_path / "drop").exists()
+
+
+def test_the_drop_is_known_as_taken_from_its_first_sector_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first sector is zero, and on the disk, before the next one changes."""
+    drop, states = tmp_path / "drop", []
+    raw = identity.pack(FILES)
+    drop.write_bytes(raw)
+    monkeypatch.setattr(os, "fsync", lambda _: states.append(drop.exists() and drop.read_bytes()))
+    firststart.take(drop, tmp_path / "etc")
+    assert bytes(512) + raw[512:] in states
+    assert bytes(len(raw)) in states
 
 
 def test_first_start_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -24,7 +24,9 @@ def copy(image: Path, block_map: bytes, path: str, at: Callable[[int], None]) ->
     with tempfile.TemporaryDirectory() as folder:
         map_file = Path(folder, "image.bmap")
         map_file.write_bytes(block_map)
+        # Whatever ends this program, its writer ends with it.
         command = [
+            programs.path_of("setpriv"), "--pdeathsig", "TERM",
             programs.path_of("bmaptool"), "copy", "--bmap", str(map_file), str(image), path,
         ]  # fmt: skip
         said = Path(folder, "said")

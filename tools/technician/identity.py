@@ -10,7 +10,6 @@ import hashlib
 import os
 import re
 import tempfile
-import tomllib
 from pathlib import Path
 
 from firmware.board import BoardError, load
@@ -82,7 +81,6 @@ def collect(board: Path, more: list[Path], settings: dict[str, str]) -> dict[str
     files[BOARD] = text.encode()
     _check_files(files)
     check(files)
-    _check_settings(text, settings)
     return files
 
 
@@ -90,16 +88,6 @@ def _bounded(path: Path) -> bytes:
     """At most one byte more than is allowed."""
     with path.open("rb") as file:
         return file.read(MAX_FILE + 1)
-
-
-def _check_settings(text: str, settings: dict[str, str]) -> None:
-    """`set_key` goes by lines: what the parser finds must be what was meant."""
-    for key, value in settings.items():
-        found: object = tomllib.loads(text)
-        for name in key.split("."):
-            found = found.get(name) if isinstance(found, dict) else None
-        if found != tomllib.loads(f"value = {value}")["value"]:
-            raise FlashError(1301, f"{key} cannot be set in a {BOARD} of this form")
 
 
 def site_file(site: str) -> dict[str, bytes]:

@@ -18,6 +18,7 @@ PACKAGES = {
     "mtype": "mtools",
     "openssl": "openssl",
     "rauc": "rauc",
+    "setpriv": "util-linux",
     "sfdisk": "fdisk",
     "ssh": "openssh-client",
     "zstd": "zstd",
