@@ -248,7 +248,7 @@ def run(folder: Path, *words: object, **environment: str) -> subprocess.Complete
 
 @pytest.mark.parametrize("more", [(), ("--json",)], ids=["text", "json"])
 def test_a_name_and_a_terminal_that_are_not_utf_8(tmp_path: Path, more: tuple[str, ...]) -> None:
-    done = run(tmp_path, "info", b"caf\xe9.img", *more, PYTHONIOENCODING="ascii")
+    done = run(tmp_path, "enrolment", b"caf\xe9.img", *more, PYTHONIOENCODING="ascii")
     assert done.returncode == 2
     assert b"1101" in done.stdout + done.stderr
     assert b"Traceback" not in done.stderr

@@ -38,7 +38,7 @@ def refused(of: Release, board: str | None = None) -> int:
 def test_a_good_image_says_what_it_is(made: Release) -> None:
     image = made.load("pi4")
     assert (image.version, image.boards) == ("1.0.0", ("pi3", "pi4", "cm4", "zero2w"))
-    assert "release test only" in image.signer
+    assert "FOR TESTS ONLY" in image.signer
     assert image.block_map.image_size == made.image.stat().st_size
     assert 0 < image.block_map.mapped < image.block_map.image_size
 
