@@ -95,7 +95,7 @@ def listener(*says: bytes) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def announced(*units: tuple[Said, int]) -> Iterator[None]:
+def announced(*units: tuple[Said, int], address: str = "127.0.0.1") -> Iterator[None]:
     """A responder on loopback with each unit's own TXT record and port."""
     from zeroconf import ServiceInfo, Zeroconf
 
@@ -106,7 +106,7 @@ def announced(*units: tuple[Said, int]) -> Iterator[None]:
                 ServiceInfo(
                     f"{SERVICE}.local.",
                     f"sscterm-{said.name}.{SERVICE}.local.",
-                    addresses=[socket.inet_aton("127.0.0.1")],
+                    addresses=[socket.inet_aton(address)],
                     port=port,
                     properties=said.text(),
                     server=f"{said.name}.local.",

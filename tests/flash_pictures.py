@@ -1,0 +1,330 @@
+"""The pictures of docs/flash.md: what a technician sees at each step.
+
+    python -m tests.flash_pictures [NAME]...
+
+Each act runs: on a small image of the real shape, a loop device as the card, a unit's own door with
+its daemon behind a real sshd.  Prepared are the disks of `list` and what is plugged in at `find`.
+A picture carries its text, so a test can say that it is stale without looking at it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import html
+import io
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from firmware.journal.devicekey import DeviceKey
+from firmware.journal.enrolment import make_enrolment
+from tests import door_rig, flash_rig
+from tests.chromium_rig import Browser
+from tests.door_rig import Door
+from tests.finding_rig import announced, usb_tree
+from tests.flash_rig import flash
+from tests.test_daemon import Stand
+from tests.waiting import until
+from tools.door.announce import PROVISIONED, WAITING, Said
+from tools.image.layout import SMALL
+from tools.technician import card, device, finding, usb
+from tools.technician.place import Place
+
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "img"
+TEXT = "sscterm-text"  # the chunk of a PNG that holds what stands on it
+COLUMNS, COLOURS = 104, 48
+CARD = 80 << 20  # bytes
+UNIT = "pharmacy-7"
+
+Shot = Callable[[Path], str]
+
+
+class Screen(io.StringIO):
+    """What a terminal shows: a line that is drawn again replaces itself."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def shown(self) -> str:
+        lines = self.getvalue().replace("\x1b[K", "").split("\n")
+        return "\n".join(line.rpartition("\r")[2] for line in lines).rstrip("\n") + "\n"
+
+
+class Typed(io.StringIO):
+    """Keys, echoed on the screen as a terminal does it."""
+
+    def __init__(self, text: str, screen: Screen):
+        super().__init__(text)
+        self._screen = screen
+
+    def readline(self, *_: object) -> str:
+        line = super().readline()
+        self._screen.write(line)
+        return line
+
+
+def session(folder: Path, words: str, typed: str = "", run: Callable[..., int] = flash) -> str:
+    """One run of `flash.py words` in the folder, as it looks; it must end well."""
+    screen = Screen()
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(screen),
+        contextlib.redirect_stderr(screen),
+        patch.object(sys, "stdin", Typed(typed, screen)),
+    ):
+        status = run(folder, *shlex.split(words))
+    assert status == 0, screen.getvalue()
+    return f"$ flash.py {words}\n{screen.shown()}".replace(f"{folder}/", "")
+
+
+# -- the steps -----------------------------------------------------------------------------------
+
+
+def list_(folder: Path) -> str:
+    free = {
+        "type": "disk", "rm": True, "ro": False, "hotplug": True, "tran": "usb",
+        "model": "STORAGE DEVICE", "mountpoints": [None],
+    }  # fmt: skip
+    prepared = [
+        free | {"name": "nvme0n1", "path": "/dev/nvme0n1", "size": 512_110_190_592, "rm": False,
+                "hotplug": False, "tran": "nvme", "model": "SSD 512", "serial": "S4EVNX0N",
+                "mountpoints": ["/"]},
+        free | {"name": "sdb", "path": "/dev/sdb", "size": 31_914_983_424, "serial": "0000001206"},
+        free | {"name": "sdc", "path": "/dev/sdc", "size": 31_914_983_424, "serial": "0000001207",
+                "ro": True},
+        free | {"name": "sdd", "path": "/dev/sdd", "size": 15_931_539_456, "serial": "AA00012",
+                "mountpoints": ["/media/photos"]},
+    ]  # fmt: skip
+    with patch.object(device, "_lsblk", lambda: prepared):
+        return session(folder, "list")
+
+
+def write(folder: Path) -> str:
+    release(folder)
+    with flash_rig.disk(folder / "card", CARD) as sd:
+        words = f"write sscterm.img {sd} --ca release-ca.crt --for pi4 --unit {UNIT}"
+        return session(folder, words, f"{sd.name}\n")
+
+
+def batch(folder: Path) -> str:
+    release(folder)
+    with flash_rig.disk(folder / "one", CARD) as one, flash_rig.disk(folder / "two", CARD) as two:
+        words = f"batch sscterm.img {one} {two} --ca release-ca.crt"
+        shown = session(folder, words, f"{two.name} {one.name}\n")
+    head, *rest = shown.split("\n")
+    # Two cards at once draw on one line each; who ends first is chance.
+    return "\n".join([head, *(line for line in rest if "MB/s" not in line)])
+
+
+def provision(folder: Path) -> str:
+    release(folder)
+    (folder / "board.toml").write_bytes((ROOT / "board.toml").read_bytes())
+    (folder / "office.pub").write_bytes(b"a public key, for the picture\n")
+    door_rig.key(folder, "technician")
+    with flash_rig.disk(folder / "sscterm.img", CARD) as sd:
+        words = (
+            f"provision {sd} --board board.toml --unit {UNIT} --region 990100 "
+            "--terminal-number 990100000007 --site 锦江社区药房 --file office.pub "
+            "--technician technician.pub"
+        )
+        return session(folder, words, f"{sd.name}\n")
+
+
+def enrolment(folder: Path) -> str:
+    release(folder)
+    signer = DeviceKey(bytes(range(32)))
+    made = make_enrolment(unit=UNIT, region="990100", time_ms=1, signer=signer)
+    (folder / "request").write_bytes(made)
+    put(folder / "sscterm.img", card.ENROLMENT, folder / "request")
+    with flash_rig.disk(folder / "sscterm.img", CARD) as sd:
+        return session(folder, f"enrolment {sd} --out {UNIT}.cose")
+
+
+def find(folder: Path) -> str:
+    tree = usb_tree(folder / "usb", {
+        "1-1": (
+            {"idVendor": "1d6b", "idProduct": "0104", "bDeviceClass": "00", "manufacturer":
+             "sscterm", "product": "sscterm 1.2.3 waiting", "serial": "10000000abcdef12"},
+            {"1-1:1.0": ["02", "tty/ttyACM0"]},
+        ),
+        "1-2": (
+            {"idVendor": "0a5c", "idProduct": "2711", "bDeviceClass": "00"}, {"1-2:1.0": ["ff"]},
+        ),
+        "1-3": (
+            {"idVendor": "058f", "idProduct": "6366", "bDeviceClass": "00",
+             "product": "Flash Card Reader"}, {"1-3:1.0": ["08"]},
+        ),
+    })  # fmt: skip
+    said = Said("1.2.3", f"pharmacy-{os.getpid()}", PROVISIONED)
+    plugged = usb.devices(tree)
+    asked = finding.on_lan
+
+    def ours() -> list[finding.Found]:
+        """Others may test on this machine: loopback is one network."""
+        return [each for each in asked(3, said.unit, ["127.0.0.1"]) if said.unit in str(each)]
+
+    with announced((said, 22), address="192.0.2.17"):
+        answers = until(ours)
+    assert plugged[0].ident is not None
+    assert plugged[0].ident.state == WAITING
+    with (
+        patch.object(usb, "devices", lambda *_: plugged),
+        patch.object(finding, "lines", lambda: ["/dev/ttyACM0", "/dev/ttyUSB0"]),
+        patch.object(finding, "on_lan", lambda *_, **__: answers),
+    ):
+        return session(folder, "find").replace(said.unit, UNIT)
+
+
+def selftest(folder: Path) -> str:
+    places = folder / "places.json"
+    door = Door(folder, {"SSCTERM_UPDATE_PLACES": str(places)})
+    (folder / "unit-1").mkdir()
+    stand = Stand(folder / "unit-1")
+    places.write_text(json.dumps({"board": str(stand.board)}))
+    try:
+        with door.lan() as at:
+            stand.start_simulator()
+            stand.start_daemon()
+            until(lambda: _works(door, at))
+            return session(folder, f"selftest {UNIT}", run=at_desk(door, at))
+    finally:
+        stand.end()
+
+
+def _works(door: Door, at: str) -> bool:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return door.flash("selftest", at) == 0
+
+
+# -- what they need ------------------------------------------------------------------------------
+
+
+@functools.cache
+def made(folder: Path) -> flash_rig.Release:
+    return flash_rig.make(folder)
+
+
+def release(folder: Path) -> None:
+    """A signed release as it is handed out; made once for all pictures."""
+    held = made(folder.parent)
+    for end in ("", *flash_rig.SIDES):
+        shutil.copyfile(held.side(end), folder / f"sscterm.img{end}")
+    shutil.copyfile(held.ca, folder / "release-ca.crt")
+
+
+def put(image: Path, path: str, source: Path) -> None:
+    """A file of the unit onto the data partition, as its first start would leave it."""
+    at = f"{image}?offset={SMALL.partition('data').start}"
+    for command in (f"mkdir {Path(path).parent}", f"write {source} {path}"):
+        subprocess.run(
+            ["debugfs", "-w", "-R", command, at], check=True, capture_output=True, timeout=60
+        )
+
+
+def at_desk(door: Door, address: str) -> Callable[..., int]:
+    """flash.py for one unit, which is found by its name."""
+
+    def run(_: Path, *words: str) -> int:
+        host, _, port = address.rpartition(":")
+        place = Place(finding.LAN, host, int(port), UNIT)
+        with patch.object(finding, "locate", lambda *_: place):
+            return door.flash(*words)
+
+    return run
+
+
+SHOTS: dict[str, Shot] = {
+    "list": list_,
+    "write": write,
+    "batch": batch,
+    "provision": provision,
+    "find": find,
+    "selftest": selftest,
+    "enrolment": enrolment,
+}
+
+
+def shot(name: str, folder: Path) -> str:
+    """Its text, run in a new folder below."""
+    place = folder / name
+    place.mkdir()
+    return SHOTS[name](place)
+
+
+def settled(text: str) -> str:
+    """Without what differs between two runs that do the same."""
+    for pattern, instead in (
+        (r"loop\d+", "loopN"),
+        (r"\d{4}-\d\d-\d\dT[\d:]+[+-]\d{4}|\d{8}T\d{6}|\d{4}-\d\d-\d\dT[\d-]+", "TIME"),
+        (r"\d+ %\s+[\d.]+ MB/s\s+剩余 left \S+( s)?", "SPEED"),
+        (r"\b\d+ B\b", "SIZE"),
+        (r"\d+ batches wait", "BATCHES"),
+    ):
+        text = re.sub(pattern, instead, text)
+    return text
+
+
+# -- pictures ------------------------------------------------------------------------------------
+
+PAGE = """<!doctype html><meta charset="utf-8"><style>
+body {{ margin: 0; background: #1d2021; }}
+pre {{ margin: 0; padding: 14px 18px; color: #e8e6df; white-space: pre-wrap; width: {columns}ch;
+  overflow-wrap: anywhere; font: 14px/1.5 "DejaVu Sans Mono", "Noto Sans Mono CJK SC", monospace; }}
+b {{ color: #8ec07c; font-weight: normal; }}
+</style><main data-ready="yes"><pre>{text}</pre></main>"""
+
+
+def page(text: str) -> str:
+    """The typed line in another colour."""
+    typed, _, rest = html.escape(text).partition("\n")
+    return PAGE.format(columns=COLUMNS, text=f"<b>{typed}</b>\n{rest}".rstrip("\n"))
+
+
+def draw(browser: Browser, text: str, target: Path, folder: Path) -> None:
+    file = folder / f"{target.stem}.html"
+    file.write_text(page(text), encoding="utf-8")
+    shown = browser.open(file.as_uri(), 200, 100)
+    size = shown.value("(({width, height}) => [width, height])"
+                       "(document.querySelector('pre').getBoundingClientRect())")  # fmt: skip
+    shown.resize(*(int(each) + 1 for each in size))
+    image = Image.open(io.BytesIO(shown.screenshot())).convert("RGB")
+    shown.close()
+    kept = PngInfo()
+    kept.add_itxt(TEXT, text)
+    small = image.quantize(COLOURS, dither=Image.Dither.NONE)
+    small.save(target, optimize=True, pnginfo=kept)
+    print(f"{target.name}: {target.stat().st_size} B")
+
+
+def text_of(path: Path) -> str:
+    """What stands on a picture."""
+    with Image.open(path) as image:
+        image.load()
+        return str(image.info[TEXT])
+
+
+def picture(name: str) -> Path:
+    return IMAGES / f"flash-{name}.png"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, Browser() as browser:
+        for name in sys.argv[1:] or SHOTS:
+            draw(browser, shot(name, Path(folder)), picture(name), Path(folder))
+
+
+if __name__ == "__main__":
+    main()
