@@ -131,12 +131,14 @@ def test_an_identity_is_put_taken_and_read_by_the_unit(sd: Path, tmp_path: Path)
     assert card.describe(str(sd))["identity_waits"] is True
     drop = tmp_path / DROP
     drop.write_bytes(card.open_card(str(sd)).take_drop() or b"")
-    taken = firststart.take(drop, tmp_path / "etc")
+    taken = firststart.take(drop, tmp_path / "etc", tmp_path / "data")
     assert taken == ["ca.crt", "site.txt", "board.toml"]
     assert not drop.exists()
     assert (tmp_path / "etc" / "site.txt").read_text() == "锦江社区药房\n"
     assert load(tmp_path / "etc" / "board.toml").unit.id == "pharmacy-7"
-    assert firststart.take(drop, tmp_path / "etc") == []
+    assert firststart.take(drop, tmp_path / "etc", tmp_path / "data") == []
+    assert (tmp_path / "data" / "ca.crt").read_text() == "a certificate"
+    assert not (tmp_path / "etc" / "ca.crt").exists()
     assert (tmp_path / "etc" / "board.toml").stat().st_mode & 0o777 == 0o640
 
 
@@ -233,47 +235,51 @@ def test_a_power_cut_at_any_step_of_the_first_start_is_made_good_by_the_next(
             for where, what in ((os, "fsync"), (Path, "replace"), (Path, "unlink")):
                 patch.setattr(where, what, counted(getattr(where, what)))
             try:
-                firststart.take(drop, folder)
+                firststart.take(drop, folder, tmp_path / "data")
                 break
             except Cut:
                 steps += 1
         if (folder / "board.toml").exists():
             assert {name: (folder / name).read_bytes() for name in files} == files
-        firststart.take(drop, folder)
+        firststart.take(drop, folder, tmp_path / "data")
         assert {each.name: each.read_bytes() for each in folder.iterdir()} == files
     assert steps >= 8
 
 
-def test_a_damaged_drop_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_damaged_drop_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "board.toml").write_text("as it was")
     (tmp_path / "drop").write_bytes(identity.pack(FILES)[:-1])
-    assert firststart.main([str(tmp_path / "drop"), str(tmp_path / "etc")]) == 1
+    places = (tmp_path / "drop", tmp_path / "etc", tmp_path / "data")
+    assert number(firststart.take, *places) == 1301
     assert (tmp_path / "etc" / "board.toml").read_text() == "as it was"
-    assert "1301" in capsys.readouterr().err
 
 
 def test_the_files_are_for_the_group_of_their_folder(tmp_path: Path) -> None:
     """The card process is not root; /data/etc is root's and its group's."""
     if os.geteuid() != 0:
         pytest.skip("a folder of another group needs root")
-    etc, drop = tmp_path / "etc", tmp_path / "drop"
-    etc.mkdir()
-    os.chown(etc, 0, 4711)
-    drop.write_bytes(identity.pack(FILES))
+    etc, data, drop = (tmp_path / name for name in ("etc", "data", "drop"))
+    for folder in (etc, data):
+        folder.mkdir()
+        os.chown(folder, 0, 4711)
+    drop.write_bytes(identity.pack(FILES | {"ca.crt": b"a certificate"}))
     before = os.umask(0o077)
     try:
-        firststart.take(drop, etc)
+        firststart.take(drop, etc, data)
     finally:
         os.umask(before)
-    about = {(each.stat().st_gid, each.stat().st_mode & 0o777) for each in etc.iterdir()}
+    about = {
+        (each.stat().st_gid, each.stat().st_mode & 0o777)
+        for each in [*etc.iterdir(), *data.iterdir()]
+    }
     assert about == {(4711, 0o640)}
 
 
 def test_a_drop_that_was_taken_and_half_overwritten_is_forgotten(tmp_path: Path) -> None:
     """Each start would refuse it, and the unit would not be one again."""
     (tmp_path / "drop").write_bytes(bytes(512) + identity.pack(FILES)[512:])
-    assert firststart.main([str(tmp_path / "drop"), str(tmp_path / "etc")]) == 0
+    assert firststart.take(tmp_path / "drop", tmp_path / "etc", tmp_path / "data") == []
     assert not (tmp_path / "drop").exists()
 
 
@@ -285,16 +291,23 @@ def test_the_drop_is_known_as_taken_from_its_first_sector_on(
     raw = identity.pack(FILES)
     drop.write_bytes(raw)
     monkeypatch.setattr(os, "fsync", lambda _: states.append(drop.exists() and drop.read_bytes()))
-    firststart.take(drop, tmp_path / "etc")
+    firststart.take(drop, tmp_path / "etc", tmp_path / "data")
     assert bytes(512) + raw[512:] in states
     assert bytes(len(raw)) in states
 
 
-def test_first_start_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    (tmp_path / "drop").write_bytes(identity.pack(FILES))
-    assert firststart.main([str(tmp_path / "drop"), str(tmp_path / "etc")]) == 0
-    assert "taken: board.toml" in capsys.readouterr().out
-    assert firststart.main([str(tmp_path / "drop"), str(tmp_path / "etc")]) == 0
+def test_root_follows_no_link_that_the_folders_owner_made(tmp_path: Path) -> None:
+    """/data/sscterm belongs to the card process."""
+    data, drop, other = tmp_path / "data", tmp_path / "drop", tmp_path / "version-floor"
+    data.mkdir()
+    other.write_text("1.2.3")
+    for name in ("ca.crt", ".ca.crt"):
+        (data / name).symlink_to(other)
+    drop.write_bytes(identity.pack(FILES | {"ca.crt": b"a certificate"}))
+    firststart.take(drop, tmp_path / "etc", data)
+    assert other.read_text() == "1.2.3"
+    assert (data / "ca.crt").read_bytes() == b"a certificate"
+    assert not (data / "ca.crt").is_symlink()
 
 
 # -- the enrolment request -------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from tools.technician.names import BOARD, DROP
 from tools.update.places import Places, from_environment
 
 ETC = Path("/data/etc")
+DATA = Path("/data/sscterm")
 RUN = Path("/run")
 NETWORKS = RUN / "systemd/network"
 MOUNT_S = 60.0
@@ -53,7 +54,7 @@ def take_identity(device: Path, etc: Path) -> list[str]:
         from tools.technician import firststart  # with the firmware's parser: seconds of each start
 
         with mounted(device, Path(name), "rw") as found:
-            return firststart.take(found / DROP, etc)
+            return firststart.take(found / DROP, etc, DATA)
 
 
 def hand_networks(etc: Path, networks: Path) -> list[str]:

@@ -1,37 +1,30 @@
-"""`python -m tools.technician.firststart DROP FOLDER`: runs on the unit, as root, before the card
-process: takes the identity that a technician left on the first partition.
+"""Takes the identity that a technician left on the first partition: on the unit, before the card
+process, as root (tools/image/first.py).
 
 Every file is written beside its place, synced, then renamed, board.toml last; only then is the drop
 overwritten with zeros and removed.  A power cut anywhere leaves the old identity or the new one,
-and the next start does it again.  A damaged drop is left alone and told: exit status 1.
+and the next start does it again.  A damaged drop is left alone and told.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
+from firmware.journal.tlskey import AUTHORITY, CERTIFICATE
 from tools.technician import identity
-from tools.technician.errors import FlashError
 from tools.technician.names import BOARD
 
+OF_LINKS = (CERTIFICATE, AUTHORITY)
 _SECTOR = 512
 
 
-def main(argv: list[str] | None = None) -> int:
-    drop, folder = (Path(each) for each in (sys.argv[1:] if argv is None else argv))
-    try:
-        taken = take(drop, folder)
-    except FlashError as error:
-        print(error.lines(), file=sys.stderr)
-        return 1
-    print("\n".join(f"taken: {name}" for name in taken) or "nothing waits")
-    return 0
+def take(drop: Path, folder: Path, data: Path) -> list[str]:
+    """The names of the files taken; [] when nothing waits.  Raises FlashError 1301, OSError.
 
-
-def take(drop: Path, folder: Path) -> list[str]:
-    """The names of the files taken; [] when nothing waits.  Raises FlashError 1301, OSError."""
+    They go to `folder`, where board.toml is; the certificates of the links to `data`, the unit's
+    data folder, where the uplink looks for them.
+    """
     if not drop.exists():
         return []
     with drop.open("rb") as file:
@@ -41,19 +34,22 @@ def take(drop: Path, folder: Path) -> list[str]:
         return []
     files = identity.unpack(raw)
     identity.check(files)
-    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-    group = folder.stat().st_gid  # the card process reads them by it
     names = sorted(files, key=lambda name: (name == BOARD, name))
-    for name in names:
-        _put(folder / name, files[name], group)
-    _sync_folder(folder)
+    for place in (data, folder):
+        place.mkdir(mode=0o750, parents=True, exist_ok=True)
+        group = place.stat().st_gid  # the unit's processes read them by it
+        for name in names:
+            if (name in OF_LINKS) == (place == data):
+                _put(place / name, files[name], group)
+        _sync_folder(place)
     _forget(drop)
     return names
 
 
 def _put(path: Path, data: bytes, group: int) -> None:
     new = path.with_name(f".{path.name}")  # no file of an identity has such a name
-    opened = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    new.unlink(missing_ok=True)  # left by a cut; or a link that the folder's owner made
+    opened = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(opened, "wb") as file:
         if os.fstat(opened).st_gid != group:
             os.fchown(opened, -1, group)
@@ -81,7 +77,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(opened)
     finally:
         os.close(opened)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
