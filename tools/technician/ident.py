@@ -17,8 +17,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tools.door.line import KNOCK
 from tools.technician.errors import FlashError
+from tools.technician.line import knock
 
 MOST = 8192  # bytes before and in the line; a peer that says more is none of ours
 HELLO = b"SSH-2.0-sscterm_find\r\n"
@@ -64,8 +64,8 @@ def first_line(read: Callable[[float], bytes], until: float) -> bytes | None:
         total += len(piece)
         *lines, held = (held + piece).split(b"\n")
         for line in lines:
-            if (at := line.find(b"SSH-")) >= 0:  # on a serial line noise may come before it
-                return line[at:].rstrip(b"\r")
+            if line.startswith(b"SSH-"):
+                return line.rstrip(b"\r")
     return None
 
 
@@ -96,13 +96,11 @@ def ask_line(device: str, baud: int, seconds: float) -> Ident | None:
     The kernel raises DTR and RTS together when a line is opened, and nothing can keep it from that;
     they are left so, and not dropped at the end (HUPCL off).  The line's settings are put back.
     """
-    until = time.monotonic() + seconds
     with SerialLine(device, baud) as line:
-        line.write(KNOCK, seconds)
-        found = first_line(line.read, until)
-        if found is not None:
+        found = line.knock(seconds)
+        if found:
             line.write(HELLO + disconnect(), seconds)
-    if found is None:
+    if not found:
         raise FlashError(1454, f"{device}, {baud} baud")
     return parse(found)
 
@@ -147,13 +145,12 @@ class SerialLine:
             pass  # it was pulled out meanwhile
         os.close(self._line)
 
-    def read(self, seconds: float) -> bytes:
-        """b"" when nothing comes, or the line is gone."""
-        ready, _, _ = select.select([self._line], [], [], seconds)
+    def knock(self, seconds: float) -> bytes:
+        """The first line of whoever answers; b"" when nobody does.  Raises FlashError 1452."""
         try:
-            return os.read(self._line, 1024) if ready else b""
-        except OSError:
-            return b""
+            return knock(self._line, seconds).partition(b"\n")[0].rstrip(b"\r")
+        except OSError as error:
+            raise FlashError(1452, f"{self.device}: {error.strerror or error}") from None
 
     def write(self, data: bytes, seconds: float) -> None:
         """Raises FlashError 1452."""

@@ -22,7 +22,7 @@ WORDS = {
     SILENT: "无应答 no answer",
 }
 ASK = "未询问 not asked: flash.py find serial:{}"
-_ASKED_S = 3.0
+_ASKED_S = 5.0
 """How long one serial line or address is waited for."""
 
 
