@@ -15,7 +15,6 @@ from pathlib import Path
 
 from tests.ports import free_port
 from tests.waiting import SOON_S, until
-from tools.door import line
 from tools.technician.command import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -123,6 +122,15 @@ class Door:
         options = ["--state", str(self.folder / "desk"), "--key", str(key or self.key)]
         return main([act, *options, *rest])
 
+    def client(self, target: str, act: str) -> list[str]:
+        """A bare ssh that asks for an act."""
+        host, _, port = target.partition(":")
+        return [
+            *("ssh", "-F", "none", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"),
+            *("-o", f"UserKnownHostsFile={self.folder}/hosts", "-o", "LogLevel=ERROR"),
+            *("-o", "IdentitiesOnly=yes", "-i", str(self.key), "-p", port, f"root@{host}", act),
+        ]
+
     def ssh(
         self, target: str, *words: str, key: Path | None = None
     ) -> subprocess.CompletedProcess[bytes]:
@@ -142,7 +150,6 @@ class Door:
 _SERVES = "import sys; from tools.door import line;" + (
     " line.serve(line.open_line(sys.argv[1], 115200), tuple(sys.argv[2:]))"
 )
-assert line.serve is not None
 
 
 def _listens(port: int) -> bool:

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,7 @@ def receive(talk: Talk, request: dict[str, Any]) -> dict[str, Any]:
     size = request.get("size")
     if not isinstance(size, int) or not 1 <= size <= MAX_BUNDLE:
         raise DoorError(1407, f"at most {MAX_BUNDLE} bytes")
-    door.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(door):
+    with alone(door):
         if whole(door, sha256).exists():
             talk.tell({"say": {"have": size}})
             return {"sha256": sha256, "received": 0}
@@ -87,15 +87,30 @@ def receive(talk: Talk, request: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _alone(door: DoorPlaces) -> Iterator[None]:
+def alone(door: DoorPlaces, wait_s: float = 0.0) -> Iterator[None]:
+    """Nobody else sends or installs meanwhile.  wait_s: for whoever does now.
+
+    Raises DoorError 1409.
+    """
+    door.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+    until = time.monotonic() + wait_s
     handle = os.open(door.incoming, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        while not _locked(handle):
+            if time.monotonic() >= until:
+                raise DoorError(1409, "a bundle is sent or installed over another line")
+            time.sleep(0.5)
         yield
-    except BlockingIOError:
-        raise DoorError(1409, "a bundle is being sent over another line") from None
     finally:
         os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _remove_others(door: DoorPlaces, part: Path) -> None:

@@ -10,13 +10,14 @@ import sys
 from typing import Any
 
 from tools.door.errors import DoorError
-from tools.door.incoming import named, whole
+from tools.door.incoming import alone, named, whole
 from tools.door.places import DoorPlaces
 from tools.door.places import from_environment as door_places
 from tools.door.talk import Talk, TalkError
 from tools.update import slots, state
 from tools.update.places import from_environment as update_places
 
+WAIT_S = 1800.0
 TRY_S = 1000.0  # keep.py waits up to 900 s for a payment to end
 _PER_CENT = re.compile(r"^\s*(\d{1,3})% (.{1,80})")
 
@@ -33,15 +34,31 @@ def installed(door: DoorPlaces) -> dict[str, Any] | None:
 def install(talk: Talk, request: dict[str, Any]) -> dict[str, Any]:
     """rauc install of what `receive` took; its progress is told.
 
-    Runs to its end even when the line is cut.  Raises DoorError 1410 not there, 1411 refused.
+    Runs to its end even when the line is cut; asked again, it waits for that end.
+    Raises DoorError 1409, 1410 not there, 1411 refused.
     """
     door, places, sha256 = door_places(), update_places(), named(request)
-    bundle = whole(door, sha256)
-    if not bundle.exists():
-        raise DoorError(1410, sha256)
-    door.installed.unlink(missing_ok=True)
-    running = slots.current(places)
-    command = ["rauc", f"--conf={door.rauc_conf}", "install", str(bundle)]
+    with alone(door, WAIT_S):
+        there, on_trial = installed(door), state.trial(places)
+        if there is not None and there.get("sha256") == sha256 and on_trial is not None:
+            return there
+        bundle = whole(door, sha256)
+        if not bundle.exists():
+            raise DoorError(1410, sha256)
+        door.installed.unlink(missing_ok=True)
+        running = slots.current(places)
+        _run(talk, ["rauc", f"--conf={door.rauc_conf}", "install", str(bundle)])
+        told = {
+            "slot": "B" if running == "A" else "A",
+            "sha256": sha256,
+            "version": str(request.get("version"))[:40],
+        }
+        state.replace(door.installed, json.dumps(told))
+        return told
+
+
+def _run(talk: Talk, command: list[str]) -> None:
+    """Raises DoorError 1411 with rauc's own words."""
     said: list[str] = []
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
@@ -60,13 +77,6 @@ def install(talk: Talk, request: dict[str, Any]) -> dict[str, Any]:
             raise
     if status:
         raise DoorError(1411, _last_words(said))
-    told = {
-        "slot": "B" if running == "A" else "A",
-        "sha256": sha256,
-        "version": str(request.get("version"))[:40],
-    }
-    state.replace(door.installed, json.dumps(told))
-    return told
 
 
 def _last_words(said: list[str]) -> str:

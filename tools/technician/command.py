@@ -13,7 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from tools.technician import acts, live, looking
+from tools.technician import acts, live, looking, updating
 from tools.technician.desk import Desk
 from tools.technician.errors import FAILED, USAGE, FlashError
 from tools.technician.release import BOARDS
@@ -156,6 +156,15 @@ def parser() -> Parser:
     one = act("enrolment", acts.enrolment, "取登记请求 · the unit's enrolment request")
     one.add_argument("target")
     one.add_argument("--out", type=Path, default=Path("enrolment.cose"), help="file · 保存为")
+    one = act("update", updating.update, "升级终端 · a release for a running unit", key)
+    one.add_argument("target", help=UNIT)
+    one.add_argument("bundle", type=Path, help="BUNDLE.raucb")
+    one.add_argument(
+        "--ca",
+        type=Path,
+        default=os.environ.get("SSCFLASH_CA"),
+        help="certificate of the release CA; or SSCFLASH_CA · 发布证书",
+    )
     one = act("wipe", acts.wipe, "清零 · zeros over the whole card", confirm)
     one.add_argument("target")
     return top

@@ -10,9 +10,12 @@ from typing import TextIO
 from tools.technician.errors import FlashError
 
 PHASES = {
+    "check": ("检查", "checking"),
     "compare": ("比对", "comparing"),
     "write": ("写入", "writing"),
     "verify": ("校验", "verifying"),
+    "send": ("发送", "sending"),
+    "install": ("安装", "installing"),
     "wipe": ("清零", "wiping"),
 }
 TTY_S, LINE_S = 0.2, 5.0  # between two drawings

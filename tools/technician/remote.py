@@ -23,7 +23,7 @@ from tools.technician.place import Place
 
 ROOT = Path(__file__).resolve().parents[2]
 CONNECT_S = 90  # a serial line may take that long (line.py)
-END_S = 30.0
+END_S, CAUSE_S = 30.0, 5.0  # for ssh to end; to say why the line is gone
 KNOWN = "known_units"
 OPTIONS = (
     "BatchMode=yes",
@@ -73,15 +73,17 @@ class Remote:
             assert process.stdin is not None
             assert process.stdout is not None
             talk = Talk(process.stdout.fileno(), process.stdin.fileno())
+            wait_s = 0.0
             try:
                 with process.stdin, process.stdout:
                     talk.tell(request)
                     yield Conversation(talk)
+                wait_s = END_S
             except TalkError as error:
-                _end(process)
+                _end(process, CAUSE_S)
                 raise self._meaning(said, error) from None
             finally:
-                _end(process)
+                _end(process, wait_s)
 
     def ask(self, name: str, request: dict[str, Any], stall_s: float = STALL_S) -> dict[str, Any]:
         """The result.  stall_s: until the first answer.  Raises FlashError."""
@@ -146,9 +148,9 @@ def _python_path() -> str:
     return f"{ROOT}{os.pathsep}{before}" if before else str(ROOT)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], wait_s: float) -> None:
     try:
-        process.wait(END_S if process.stdin is not None and process.stdin.closed else 1)
+        process.wait(wait_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(END_S)
