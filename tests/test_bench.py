@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import flash, ingest, shim, syncs, terminal_idle
+from tests.bench import flash, image, ingest, shim, syncs, terminal_idle
 from tests.bench.figure import Figure, percentile, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,6 +52,7 @@ ROWS = {
     "journal.rss_mb.1m",
     *ingest.ROWS,
     *flash.NAMES,
+    *image.ROWS,
     *shim.UNITS,
     *terminal_idle.UNITS,
     "t0.bytes_per_s",
@@ -78,6 +79,7 @@ MAY_BE_ZERO = {"machine.load", "pps.saved_ms.without_ta1", "storm.lost", "storm.
 NEED_A_PROGRAM = {
     "purchase.syncs",
     "serial.vs_lrzsz",
+    *image.ROWS,
     *ingest.ROWS,
     *shim.UNITS,
     *terminal_idle.UNITS,

@@ -23,6 +23,7 @@ from tests.bench import (
     exchanges,
     flash,
     floor,
+    image,
     ingest,
     journal,
     pace,
@@ -140,6 +141,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
         rows |= serialline.measure(places[6], extent.line_payments)
         rows |= storm.measure(places[10], folder, extent.storm_terminals)
     rows |= units.measure()
+    rows |= image.measure(folder)
     rows["machine.load"] = _load(before)
     return rows
 
