@@ -5,13 +5,13 @@
 set -eu
 
 packages="pcscd libccid vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace e2fsprogs lrzsz dosfstools systemd chromium
-    genimage mtools bmap-tools cryptsetup-bin fdisk openssl rauc squashfs-tools dbus openssh-server openssh-client socat
+    device-tree-compiler genimage mtools bmap-tools cryptsetup-bin fdisk openssl rauc squashfs-tools dbus openssh-server openssh-client socat
     gcc libc6-dev make patch pkgconf dpkg-dev xz-utils libffi-dev libpcsclite-dev linux-source-6.1 flex bison bc"
 
 # What `make image` needs beside them: an arm64 root is made by programs of arm64.
 if [ "${1:-}" = --image ]; then
     packages="mmdebstrap qemu-user-static binfmt-support arch-test kmod genimage mtools dosfstools
-        e2fsprogs bmap-tools cryptsetup-bin fdisk openssl zstd"
+        e2fsprogs bmap-tools cryptsetup-bin fdisk openssl zstd device-tree-compiler"
 fi
 
 # For pyscard, which the bench compiles; a Python that is not Debian's brings its own.

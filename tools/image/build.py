@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from tools.image import deb, disk, release, sbom, signers, stamp
+from tools.image import trees as device_trees
 from tools.image.deb import VERSION
 from tools.image.layout import Layout
 from tools.image.signers import Signer
@@ -26,13 +27,13 @@ HERE = Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "build" / "image"
 PI_CONFIG = b"""# Read by the board's own firmware, before Linux.
 arm_64bit=1
+# The device trees are the kernel's, by its names, and were changed when the image was made
+# (tools/image/trees.py): dtparam and dtoverlay do nothing to them.
+upstream_kernel=1
 kernel=vmlinuz
 initramfs initrd.img followkernel
 enable_uart=1
 disable_overscan=1
-dtparam=i2c_arm=on
-dtparam=spi=on
-dtparam=watchdog=on
 """
 CONSOLE = "console=tty1"
 """Not the serial line: a reader, the office or a technician may be at it."""
@@ -101,7 +102,9 @@ def source_of(root: Path, epoch: int) -> release.Source:
     for path in sorted((kept / "firmware").iterdir()):
         if path.suffix in (".dat", ".elf"):
             boot[path.name] = path
-    boot |= {path.name: path for path in sorted((kept / "trees" / "broadcom").glob("*.dtb"))}
+    for path in sorted((kept / "trees" / "broadcom").glob("*.dtb")):
+        device_trees.settle(path)
+        boot[path.name] = path
     (boot["vmlinuz"],) = kept.glob("vmlinuz-*")
     (boot["initrd.img"],) = kept.glob("initrd.img-*")
     for name in ("vmlinuz", "initrd.img"):  # the links to them
