@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -89,6 +90,20 @@ def test_the_package_holds_what_a_unit_runs(tmp_path: Path, package: Path) -> No
     assert program.stat().st_mode & 0o777 == 0o755
     assert run("dpkg-deb", "-f", package, "Package").strip() == "sscterm"
     assert owners(package) == {(0, 0)}
+
+
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="no systemd-sysusers")
+def test_the_users_of_the_package_can_be_made(tmp_path: Path, package: Path) -> None:
+    """As its postinst does; a unit names each of them."""
+    tree = unpacked(package, tmp_path / "tree")
+    (tree / "etc").mkdir()
+    run("systemd-sysusers", f"--root={tree}", "sscterm.conf")
+    made = {line.split(":")[0] for line in (tree / "etc/passwd").read_text().splitlines()}
+    named = {
+        name for each in (tree / deb.SYSTEM).glob("*.service")
+        for name in re.findall(r"(?m)^User=(\S+)", each.read_text())
+    }  # fmt: skip
+    assert {"sscterm", "sscterm-host"} == named == made
 
 
 def owners(package: Path) -> set[tuple[int, int]]:
