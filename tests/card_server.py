@@ -17,9 +17,10 @@ from typing import Any
 from firmware.drivers.smartcard import scard
 from tests import pcscd_rig
 from tests.vpcd_card import VpcdCard
+from tests.waiting import SOON_S
 
 ADDRESS = "SSC_TEST_CARDS"
-_SEEN_S = 8.0
+_SEEN_S = SOON_S
 # pcscd looks each 0.4 s, and may miss for ever a swap that took less.
 _OUT_S = 0.6
 _SILENT = bytes.fromhex("00FE0000")

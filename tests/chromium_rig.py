@@ -17,7 +17,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-DEADLINE_S = 20.0
+from tests.waiting import SOON_S
+
+DEADLINE_S = SOON_S
 _POLL_S = 0.03
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _OPTIONS = (

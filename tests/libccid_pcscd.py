@@ -14,11 +14,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.waiting import SOON_S
+
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libccidtwin.so")
 _PLIST = Path("/usr/lib/pcsc/drivers/ifd-ccid.bundle/Contents/Info.plist")
 _OPTIONS = "<key>ifdDriverOptions</key>\n\t<string>0x{:04X}</string>"
 ESCAPE_ALLOWED = 0x01  # of the options: DRIVER_OPTION_CCID_EXCHANGE_AUTHORIZED
-_READY_S = 20.0
+_READY_S = SOON_S
 _END_S = 10.0
 _START = """
 mount --bind "$0/run" /run/pcscd

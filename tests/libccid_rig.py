@@ -19,6 +19,7 @@ from firmware.outcome import TransportError
 from simulator.ccid_device import CcidDevice
 from tests.libccid_pcscd import Entry, LibccidPcscd
 from tests.rig import Rig
+from tests.waiting import SOON_S
 
 # How libccid knows them: does it echo, is the PSAM in the second slot, is T=1 spoken.
 KINDS = {
@@ -26,7 +27,7 @@ KINDS = {
     "GemCoreSIMPro": (False, True, False),
     "GemCoreSIMPro T=1": (False, True, True),
 }
-_READY_S = 20.0
+_READY_S = SOON_S
 
 
 def pay(kind: str, folder: Path) -> str:

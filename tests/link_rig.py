@@ -52,7 +52,7 @@ class Office:
 
     def end(self, number=signal.SIGTERM):
         os.kill(self.process.pid, number)
-        status = self.process.wait(20)
+        status = self.process.wait(SOON_S)
         self.process.stdout.close()
         return status
 

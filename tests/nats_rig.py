@@ -26,7 +26,7 @@ from tests.ports import free_port
 from tests.waiting import SOON_S
 
 SERVER = Path(sys.executable).parent / "nats-server"
-START_S = 10.0
+START_S = SOON_S
 
 
 class NatsServer:
@@ -77,7 +77,7 @@ class NatsServer:
     def end(self, number: int = signal.SIGTERM) -> None:
         if self._process is not None and self._process.poll() is None:
             os.kill(self._process.pid, number)
-            self._process.wait(10)
+            self._process.wait(SOON_S)
 
 
 def link_of(unit, url, **options):
@@ -117,7 +117,7 @@ def on_server(server, act):
         client = Client()
         await client.connect(server.url)
         try:
-            return await act(client.jetstream(timeout=5))
+            return await act(client.jetstream(timeout=SOON_S))
         finally:
             await client.close()
 

@@ -32,7 +32,7 @@ USER_READER = "SSC Terminal User"
 PSAM_READER = "SSC Terminal PSAM"
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 
-_START_S = 20.0
+_START_S = SOON_S
 _END_S = 10.0
 _TRIES = 5
 # Below the ports that the kernel hands out by itself.

@@ -20,7 +20,7 @@ from tests.waiting import SOON_S
 
 SYSTEMD = Path("/lib/systemd/systemd")
 GROUPS = Path("/sys/fs/cgroup")
-_SOON_S = 20.0
+_SOON_S = SOON_S
 _START = """
 for each in $OWN_GROUPS; do echo $$ >$each/cgroup.procs; done
 mkdir -p /run/systemd

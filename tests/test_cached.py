@@ -95,7 +95,7 @@ def test_every_builder_answers_where_without_building(tmp_path):
     env = {**os.environ, "SSC_CACHE": str(tmp_path)}
     for each in builders:
         done = subprocess.run(
-            [each, "--where"], capture_output=True, text=True, timeout=10, env=env, check=True
+            [each, "--where"], capture_output=True, text=True, timeout=SOON_S, env=env, check=True
         )
         assert done.stdout.startswith(str(tmp_path))
     assert list(tmp_path.iterdir()) == []

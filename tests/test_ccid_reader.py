@@ -279,8 +279,8 @@ def test_d2_a_card_that_comes_or_goes_ends_the_wait(tmp_path: Path, notifies: bo
         for act, expected in [(slot.remove, 0), (line.put_back, 1)]:
             line.reader.cards_in_reach()
             timer = threading.Timer(0.2, act)
-            timer.start()
             began = time.monotonic()
+            timer.start()
             line.reader.wait_change(SOON_S)
             assert 0.15 < time.monotonic() - began < SOON_S / 2
             timer.join()

@@ -20,8 +20,6 @@ from firmware.outcome import TransportError
 from simulator.contact_atr import Nature
 from tests.waiting import SOON_S
 
-pytestmark = pytest.mark.timeout(120)
-
 DEADLINE_S = 0.3
 GOOD = [Nature().answer(b"x" * 13), Nature(ta1=0x18).answer(b""), Nature(protocol=1).answer(b"")]
 

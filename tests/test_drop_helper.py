@@ -64,7 +64,7 @@ def device(tmp_path):
     subprocess.run(["losetup", "-d", made.stdout.strip()], check=False)
 
 
-def helper(device, folder, longest_s=20):
+def helper(device, folder, longest_s=60):
     own = {"SSC_DROP_FOLDER": str(folder), "SSC_DROP_USER": "root"}
     return subprocess.Popen(
         [str(HELPER), device], env=os.environ | own | {"SSC_DROP_LONGEST_S": str(longest_s)}
@@ -106,7 +106,7 @@ def test_the_helper_mounts_waits_and_unmounts(office, tmp_path, device):
 
 def until_mounted(folder):
     """The options of the mount."""
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + SOON_S
     while time.monotonic() < ends:
         for line in Path("/proc/self/mounts").read_text().splitlines():
             _, where, _, options, *_ = line.split()

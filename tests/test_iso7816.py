@@ -15,8 +15,6 @@ from simulator.contact_atr import Nature
 from tests.contact_rig import QUICK_T1, READ, SELECT, SILENCE_S, EchoChip, wired
 from tests.waiting import SOON_S
 
-pytestmark = pytest.mark.timeout(60)
-
 READ_256 = bytes.fromhex("00B2010400")
 
 NATURES = {

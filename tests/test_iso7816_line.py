@@ -18,8 +18,6 @@ from simulator.contact_atr import Nature
 from tests.contact_rig import QUICK_T1, READ, SELECT, SILENCE_S, EchoChip, wired
 from tests.waiting import SOON_S
 
-pytestmark = pytest.mark.timeout(60)
-
 # -- damaged characters: a pty has no parity, so its marks are put in here ------------------------
 
 

@@ -38,6 +38,7 @@ from firmware.journal.kinds import (
 )
 from firmware.journal.receipt import accept_receipt
 from firmware.journal.view import read_record
+from tests.waiting import SOON_S
 
 BODIES = {KIND_DONE: done_body, KIND_VOID: void_body, KIND_UNCERTAIN: uncertain_body}
 KILLS = 20
@@ -208,7 +209,7 @@ def test_kill_9_at_any_moment_loses_nothing_acknowledged(tmp_path):
             note(acknowledged, line)
         child.send_signal(signal.SIGKILL)
         rest = child.stdout.read()
-        child.wait(10)
+        child.wait(SOON_S)
         for line in rest.splitlines(keepends=True):
             if line.endswith(b"\n"):
                 note(acknowledged, line)

@@ -27,6 +27,8 @@ from tests.ports import free_port
 from tests.tls_rig import give_office
 from tests.waiting import until
 
+AGAIN_S = 200.0  # servers that lost each other wait longer from time to time
+
 
 @pytest.fixture
 def office(tmp_path):
@@ -132,9 +134,7 @@ def test_over_tls_the_units_own_certificate_names_it(office, tmp_path):
         unit.seal(0)
         other.seal(0)
         with running(link_of(unit, url), link_of(other, url)):
-            ends = time.monotonic() + 10
-            while not unit.receipts() and time.monotonic() < ends:
-                assert pull_tls(office, command) == 0
+            until(lambda: pull_tls(office, command) == 0 and unit.receipts())
         assert len(unit.receipts()) == 1
         assert other.receipts() == []
     assert {name for name, _ in office.numbers()} == {"unit-1"}
@@ -159,6 +159,7 @@ def leaf_config(port):
     return f"leafnodes {{ remotes [ {remote} ], reconnect: 1 }}\n"
 
 
+@pytest.mark.timeout(4 * AGAIN_S)
 def test_a_city_goes_on_while_its_line_is_cut(office, tmp_path, capsys):
     """At the leaf: batches kept while the hub is away, each once at the office, receipts back."""
     port = free_port()
@@ -166,24 +167,24 @@ def test_a_city_goes_on_while_its_line_is_cut(office, tmp_path, capsys):
     city = NatsServer(tmp_path / "city", domain="city", more=leaf_config(port))
     options = ("--hub", "hub", "--leaf", "city")
     with hub, city:
-        until(lambda: leaf_is_up(hub))
+        until(lambda: leaf_is_up(hub), within_s=AGAIN_S)
         assert pull(office, hub, capsys, *options)[0] == 2
         unit = Unit(office, tmp_path)
         unit.seal(0)
         with running(link_of(unit, city.url, poll_s=1)):
-            until(lambda: messages(city) == 1)
-            until(lambda: messages(hub) == 1)
+            until(lambda: messages(city) == 1, within_s=AGAIN_S)
+            until(lambda: messages(hub) == 1, within_s=AGAIN_S)
             assert pull(office, hub, capsys)[1]["batches"] == 1
-            until(lambda: len(unit.receipts()) == 1)
+            until(lambda: len(unit.receipts()) == 1, within_s=AGAIN_S)
             hub.end(signal.SIGKILL)
             unit.seal(1)
             unit.seal(2)
-            until(lambda: messages(city) == 3)
+            until(lambda: messages(city) == 3, within_s=AGAIN_S)
             hub.start()
-            until(lambda: messages(hub) == 3)
+            until(lambda: messages(hub) == 3, within_s=AGAIN_S)
             told = pull(office, hub, capsys)[1]
             assert (told["batches"], told["repeated"]) == (2, 0)
-            until(lambda: len(unit.receipts()) == 3)
+            until(lambda: len(unit.receipts()) == 3, within_s=AGAIN_S)
         assert messages(hub) == 3
     assert office.numbers() == [("unit-1", n) for n in range(1, 13)]
 

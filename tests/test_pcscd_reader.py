@@ -17,7 +17,7 @@ from tests import pcscd_rig
 from tests.vpcd_card import VpcdCard
 from tests.waiting import SOON_S, until
 
-pytestmark = [pytest.mark.pcscd, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.pcscd
 
 USER = pcscd_rig.USER_READER + " 00 00"
 PSAM = pcscd_rig.PSAM_READER + " 00 00"
@@ -140,7 +140,7 @@ def test_a_card_pulled_between_two_commands_is_removed_and_another_one_served(ca
     wait_for(reader, 1)
     reader.power_on()
     first.pull()
-    assert kind_of(reader.exchange, READ, 3.0) == "removed"
+    assert kind_of(reader.exchange, READ, SOON_S) == "removed"
     wait_for(reader, 0)
     card(atr=ATR_T1)
     wait_for(reader, 1)
@@ -263,9 +263,18 @@ def test_a_waiting_status_change_can_be_cancelled(rig):
     _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
     _, states = scard.SCardGetStatusChange(context, 0, [(USER, 0), (PSAM, 0)])
     assert [each[0] for each in states] == [USER, PSAM]
-    threading.Timer(0.1, scard.SCardCancel, (context,)).start()
+    is_over = threading.Event()
+
+    def cancel():
+        while not is_over.wait(0.1):  # again: the first may come before the wait
+            scard.SCardCancel(context)
+
+    canceller = threading.Thread(target=cancel)
+    canceller.start()
     start = time.monotonic()
     code, _ = scard.SCardGetStatusChange(context, 60_000, [each[:2] for each in states])
+    is_over.set()
+    canceller.join()
     assert code == scard.SCARD_E_CANCELLED
     assert time.monotonic() - start < SOON_S / 2
     assert scard.SCardReleaseContext(context) == 0

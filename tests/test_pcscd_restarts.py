@@ -24,7 +24,7 @@ from tests import pcscd_rig, rig
 from tests.loop_rig import Loop, name_of
 from tests.waiting import SOON_S, until
 
-pytestmark = [pytest.mark.pcscd, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.pcscd
 
 DEBIT, SELECT, INIT_SAM, CREDIT_SAM = 0x2C, 0xA4, 0x70, 0x72
 VERIFY, UPDATE_RECORD = 0x20, 0xDC

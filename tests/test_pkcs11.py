@@ -15,6 +15,7 @@ from firmware.journal.algorithms import ES256, key_id
 from firmware.journal.pkcs11 import TokenError, TokenKeys
 from firmware.journal.schema import JournalError
 from tests.token_rig import PIN, needs_softhsm, soft_token
+from tests.waiting import SOON_S
 
 pytestmark = needs_softhsm
 
@@ -140,14 +141,14 @@ def test_a_module_that_does_not_answer_meets_its_deadline(token, monkeypatch):
     let_go = threading.Event()
     key._token.settings = replace(patient, timeout_s=0.2)
     with monkeypatch.context() as patch:
-        patch.setattr(key, "_sign", lambda session, digest: let_go.wait(20) and b"")
+        patch.setattr(key, "_sign", lambda session, digest: let_go.wait(SOON_S) and b"")
         with pytest.raises(TokenError, match=r"within 0\.2 s"):
             key.sign(b"data")
         with pytest.raises(TokenError, match="still does not answer"):
             key.sign(b"data")
     let_go.set()
     key._token.settings = patient
-    assert key._token._worker.has_ended(10)
+    assert key._token._worker.has_ended(SOON_S)
     assert algorithms.verify(ES256, key.public_key, key.sign(b"data"), b"data")
 
 

@@ -16,8 +16,6 @@ from tests.contact_rig import SlotChip, wired
 from tests.rig import Rig
 from tests.torn import DEBIT, PAID, START_FEN, put_back
 
-pytestmark = pytest.mark.timeout(60)
-
 FAST = Nature(ta1=0x18)
 ROWS = [
     ("1.0", {"generation": "1.0", "has_ef06": False}, Nature(), 18, 10),

@@ -73,7 +73,7 @@ class Readers:
             text=True,
             env={**self.environment, "PYTHONUNBUFFERED": "1"},
         ) as process:
-            ending = threading.Timer(30, process.kill)
+            ending = threading.Timer(SOON_S, process.kill)
             ending.start()
             assert process.stdout is not None
             assert process.stderr is not None

@@ -34,7 +34,7 @@ PROGRAMS = sorted(FOLDER.glob("*.py"))
 MARK = "\x01"
 _WHEN = re.compile(r"# when (.+): (plug|pull|stop|start) ?(\w*)")
 
-pytestmark = [pytest.mark.pcscd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.pcscd
 
 
 class Side:
@@ -79,7 +79,7 @@ class Side:
     def close(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(SOON_S)
 
 
 @pytest.fixture(scope="module")
@@ -125,5 +125,5 @@ def test_a_program_does_the_same_over_both(
     assert ours["status"] != program_runner.KILLED
     took, limit = ours.pop("took"), theirs.pop("took")
     assert differences(ours, theirs) == ""
-    assert took < 2 * limit + 4
-    assert limit < 2 * took + 4
+    assert took < 2 * limit + SOON_S
+    assert limit < 2 * took + SOON_S

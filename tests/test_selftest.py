@@ -23,6 +23,7 @@ from firmware import selftest
 from firmware.board import load
 from firmware.journal import tlskey
 from tests.test_daemon import Stand, until
+from tests.waiting import SOON_S
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -54,7 +55,7 @@ def test_a_unit_that_runs_is_good_and_one_that_stopped_is_not(stand: Stand) -> N
     assert (status, told["ok"], set(told["parts"].values())) == (0, True, {"ok"})
     assert "batches wait" in told["office"]  # told, and not required
     daemon.terminate()
-    daemon.wait(30)
+    daemon.wait(SOON_S)
     status, told = self_test(stand)
     assert (status, told["ok"]) == (1, False)
     assert "no terminal answers" in told["parts"]["reader"]

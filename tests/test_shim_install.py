@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import micropython
+from tests.waiting import SOON_S
 
 ROOT = Path(__file__).parent.parent
 
@@ -18,7 +19,10 @@ def run(program: str, interpreter: str = sys.executable) -> str:
     strict = ["-W", "error"] if interpreter == sys.executable else []
     begin = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
     done = subprocess.run(
-        [interpreter, *strict, "-c", begin + program], capture_output=True, text=True, timeout=30
+        [interpreter, *strict, "-c", begin + program],
+        capture_output=True,
+        text=True,
+        timeout=SOON_S,
     )
     return done.stdout + done.stderr
 

@@ -156,7 +156,7 @@ def test_a_lost_answer_is_not_an_absent_terminal(tmp_path: Path, said: bytes) ->
         thread = threading.Thread(target=die)
         thread.start()
         with pytest.raises(AnswerLost, match="same order number"):
-            call(path, "purchase", {}, timeout_s=5)
+            call(path, "purchase", {}, timeout_s=SOON_S)
         thread.join(SOON_S)
 
 

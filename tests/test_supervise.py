@@ -21,7 +21,7 @@ from firmware.supervise import Supervisor, from_environment
 from firmware.terminal import Terminal
 from firmware.uplink import process as uplink
 from tests.loop_rig import Loop, with_psam
-from tests.waiting import SOON_S
+from tests.waiting import SOON_S, until
 
 ALIVE = "WATCHDOG=1"
 
@@ -221,7 +221,7 @@ def test_a_loop_that_is_stuck_in_a_driver_falls_silent(watched: Watched) -> None
 
     def block() -> int:
         stuck.set()
-        freed.wait(20)
+        freed.wait(SOON_S)
         return 0
 
     loop.plan(5, lambda: setattr(loop.unit.readers[0], "cards_in_reach", block))
@@ -264,7 +264,14 @@ def test_the_uplink_process_says_it_too(
 ) -> None:
     monkeypatch.setattr(uplink, "CLEAN_EVERY_S", 0.02)
     stop = threading.Event()
-    threading.Timer(0.3, stop.set).start()
+
+    def stop_after_some() -> None:
+        try:
+            until(lambda: ear._lines.qsize() >= 12)
+        finally:
+            stop.set()
+
+    threading.Thread(target=stop_after_some).start()
     uplink.run("TEST", tmp_path, uplink_section(), None, stop, Supervisor(ear.path, 0.03))
     heard = ear.heard()
     assert heard[0] == "READY=1"

@@ -20,7 +20,6 @@ from tests.waiting import until
 
 REASON = systemd_rig.missing()
 pytestmark = [
-    pytest.mark.timeout(120),
     pytest.mark.skipif(REASON is not None, reason=REASON or ""),
 ]
 ROOT = Path(__file__).resolve().parents[1]

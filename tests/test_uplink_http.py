@@ -1,5 +1,6 @@
 """The unit's HTTP server: ranges, bounds, loopback only."""
 
+import contextlib
 import http.client
 import random
 import socket
@@ -13,7 +14,7 @@ from firmware.uplink.spool import Spool
 from office.errors import LinkError
 from office.fetch import fetch
 from office.web import HttpLink
-from tests.waiting import SOON_S
+from tests.waiting import SOON_S, until
 
 CONTENT = random.Random(2).randbytes(200_003)
 
@@ -146,15 +147,30 @@ def test_a_body_without_length_is_refused(port):
 
 def test_silent_clients_are_bounded(server, port, link, monkeypatch):
     """Four silent clients take every place; the fifth is closed at once, they after their time."""
-    monkeypatch.setattr(server.RequestHandlerClass, "timeout", 0.8)
-    silent = [socket.create_connection(("127.0.0.1", port), timeout=SOON_S) for _ in range(4)]
-    fifth = socket.create_connection(("127.0.0.1", port), timeout=0.4)
+    peers = []
+
+    def connected():
+        peers.append(socket.create_connection(("127.0.0.1", port), timeout=SOON_S))
+        return peers[-1]
+
+    def is_served():
+        with contextlib.suppress(Exception):
+            return link.hello().unit == "unit-1"
+        return False
+
     try:
-        assert fifth.recv(1) == b""
+        monkeypatch.setattr(server.RequestHandlerClass, "timeout", 2 * SOON_S)
+        silent = [connected() for _ in range(4)]
+        assert connected().recv(1) == b""
+        for peer in silent:
+            peer.close()
+        until(is_served)
+        monkeypatch.setattr(server.RequestHandlerClass, "timeout", 0.5)
+        silent = [connected() for _ in range(4)]
         assert [peer.recv(1) for peer in silent] == [b""] * 4
-        assert link.hello().unit == "unit-1"
+        until(is_served)
     finally:
-        for peer in (*silent, fifth):
+        for peer in peers:
             peer.close()
 
 

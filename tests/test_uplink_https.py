@@ -285,7 +285,7 @@ def test_a_batch_at_which_the_office_fails_holds_up_no_other(rig, unit, tmp_path
     answer = b"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\n[]"
     peer = Peer(rig, lambda tls: tls.sendall(answer), tmp_path)
     unit.seal(1)
-    link = HttpsCollector(peer.url(), unit.data_dir, timeout_s=2)
+    link = HttpsCollector(peer.url(), unit.data_dir, timeout_s=SOON_S)
     with pytest.raises(BatchRefused):
         link.send(*unit.spool.whole(1))
     link.close()
@@ -297,7 +297,7 @@ def test_an_answer_that_trickles_has_a_deadline(rig, unit, tmp_path, monkeypatch
 
     def trickle(tls):
         tls.sendall(HEAD % 1000)
-        for _ in range(100):
+        for _ in range(900):
             tls.sendall(b"x")
             time.sleep(0.1)
 
@@ -307,15 +307,17 @@ def test_an_answer_that_trickles_has_a_deadline(rig, unit, tmp_path, monkeypatch
     began = time.monotonic()
     with pytest.raises(Unreachable):
         link.send(*unit.spool.whole(1))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < SOON_S / 2
     peer.socket.close()
 
 
 def test_a_peer_that_is_silent_has_a_deadline(rig, unit, tmp_path):
-    peer = Peer(rig, lambda tls: time.sleep(3), tmp_path)
+    free = threading.Event()
+    peer = Peer(rig, lambda tls: free.wait(SOON_S), tmp_path)
     link = HttpsCollector(peer.url(), unit.data_dir, timeout_s=0.3)
     began = time.monotonic()
     with pytest.raises(Unreachable):
         link.offered()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON_S / 2
+    free.set()
     peer.socket.close()

@@ -15,9 +15,11 @@ SOON_S = 60.0
 _LOOK_S = 0.005
 
 
-def until(probe: Callable[[], Found], why: Callable[[], object] = str) -> Found:
+def until(
+    probe: Callable[[], Found], why: Callable[[], object] = str, within_s: float = SOON_S
+) -> Found:
     """What `probe` gives once that is true.  why: said when it never is."""
-    ends = time.monotonic() + SOON_S
+    ends = time.monotonic() + within_s
     while not (found := probe()):
         assert time.monotonic() < ends, f"not in time: {why()}"
         time.sleep(_LOOK_S)

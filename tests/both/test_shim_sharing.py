@@ -80,7 +80,7 @@ def test_a_silent_card_is_bounded_and_the_next_one_works():
         connection.connect()
         assert connection.transmit(READ)[1:] == (0x90, 0)
         card.commands()
-        time = Deadline(5)
+        time = Deadline(30)
         error = raises(CardConnectionException, connection.transmit, list(SAY_NOTHING))
         assert str(error) == "No answer within 1.0 s: Command timeout. (0x8010000A)"
         assert not time.is_over()

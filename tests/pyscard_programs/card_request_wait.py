@@ -23,7 +23,7 @@ def wait(**how):
         service.connection.disconnect()
         service.connection.release()
     except CardRequestTimeoutException as e:
-        print(type(e).__name__, e, e.args, hex(e.hresult), time.time() - began < 5)
+        print(type(e).__name__, e, e.args, hex(e.hresult), time.time() - began < 30)
 
 
 wait(timeout=0.15, cardType=ATRCardType(SIM))

@@ -19,8 +19,8 @@ def handler(number, frame):
 
 
 signal.signal(signal.SIGINT, handler)
-signal.setitimer(signal.ITIMER_REAL, 0.2)
 signal.signal(signal.SIGALRM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))
 while True:
     print(connection.transmit([0, 0x84, 0, 0, 8])[2])
-    time.sleep(1)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    time.sleep(30)

@@ -24,7 +24,7 @@ for what in (connection.getATR, lambda: connection.transmit([0, 0, 0, 0]), reade
         print(type(e).__name__, isinstance(e, SmartcardException))
 print(SCardListReaders(hcontext, [])[0] == SCARD_S_SUCCESS)
 print("start it", flush=True)
-for _ in range(300):
+for _ in range(1500):
     try:
         if len(readers()) == 4:
             break

@@ -11,7 +11,7 @@ reader = readers()[0]
 connection = reader.createConnection()
 present = None
 events = []
-ends = time.time() + 15
+ends = time.time() + 45
 while len(events) < 3 and time.time() < ends:
     try:
         connection.connect()

@@ -16,9 +16,9 @@ def handler(number, frame):
 
 
 signal.signal(signal.SIGALRM, handler)
-signal.setitimer(signal.ITIMER_REAL, 0.3)
-request = CardRequest(timeout=1.5, newcardonly=True)
+request = CardRequest(timeout=15, newcardonly=True)
 try:
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
     request.waitforcard()
 except Stop:
     print("stopped", flush=True)

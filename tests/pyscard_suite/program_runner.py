@@ -12,7 +12,7 @@ import threading
 import time
 
 MARK = "\x01"
-SECONDS = 25
+SECONDS = 60
 KILLED = 99
 NAME = "firmware.drivers.smartcard"
 
