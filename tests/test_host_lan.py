@@ -20,6 +20,7 @@ import pytest
 from firmware.host import lan, pace, process, rpc
 from firmware.host.rpc import RpcServer
 from firmware.host.tls import client_context, names_in
+from firmware.outcome import TransportError
 from tests.host_rig import HostAuthority, LanHost, Listener
 from tests.waiting import SOON_S, until
 
@@ -295,6 +296,21 @@ def test_a_host_that_does_not_read_is_dropped(
     host.close()
     listener.close()
     server.close()
+
+
+def test_a_host_that_reads_in_drips_is_dropped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece in time, the whole not."""
+
+    class Dripping:
+        def settimeout(self, seconds: float) -> None: ...
+
+        def send(self, data: memoryview) -> int:
+            time.sleep(0.001)
+            return 1
+
+    monkeypatch.setattr(lan, "WRITE_S", 0.05)
+    with pytest.raises(TransportError):
+        lan.Connection(Dripping()).write(b"x" * 100_000)
 
 
 # -- hosts and terminals that go -------------------------------------------------------------------
