@@ -258,25 +258,36 @@ def test_a_drip_of_bytes_and_silence_end(plain: Listener, monkeypatch: pytest.Mo
         host.close()
 
 
+class Recorder(threading.Event):
+    """Waits for nothing, and keeps how long it should have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits_s: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits_s.append(timeout or 0.0)
+        return False
+
+
 def test_a_flood_is_slowed_and_others_are_served(
     plain: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each connection has its own pace: the flood waits, nobody else does."""
-    slept: list[float] = []
-    taken = pace.Pace.wait_s
-
-    def wait_s(self: pace.Pace, now_s: float) -> float:
-        slept.append(taken(self, now_s))
-        return slept[-1]
-
-    monkeypatch.setattr(pace.Pace, "wait_s", wait_s)
+    monkeypatch.setattr(process, "Pace", lambda: pace.Pace(2, 0.001))
+    stop = Recorder()
+    plain.talks._stop = stop
     flood, calm = plain.host(), plain.host()
     line = b'{"jsonrpc":"2.0","id":1,"method":"add","params":{"one":1}}\n'
-    flood.link.sendall(line * (pace.AT_ONCE + 3))
-    assert calm.call("add", one=1)["result"] == {"sum": 2}
-    for _ in range(pace.AT_ONCE + 3):
+    flood.link.sendall(line * 4)
+    for _ in range(4):
         assert "result" in flood.hear()
-    assert max(slept) > 0.0
+    first, second, third, fourth = stop.waits_s
+    assert first == second == 0.0
+    assert 800 < third < fourth
+    assert calm.call("add", one=1)["result"] == {"sum": 2}
+    assert stop.waits_s[4:] == [0.0]
+    stop.set()
     for each in (flood, calm):
         each.close()
 
