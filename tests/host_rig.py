@@ -20,6 +20,7 @@ from firmware.board_host import Lan
 from firmware.host.lan import LanServer
 from firmware.host.process import Talks
 from firmware.host.relay import Relay
+from firmware.host.rpc import RpcServer
 from firmware.host.tls import client_context
 from tests.ports import free_port
 from tests.waiting import SOON_S, until
@@ -83,6 +84,31 @@ class HostAuthority:
 
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+class Card:
+    """A card process with two methods: one answers at once, one when it may."""
+
+    def __init__(self, folder: Path):
+        self.socket = folder / "unit.sock"
+        self.go = threading.Event()
+        self.begun = threading.Semaphore(0)
+        self.done = 0
+        self._server = RpcServer(self.socket, 0o600, {"add": self._add, "slow": self._slow})
+        self._server.start()
+
+    def _add(self, one: int) -> dict[str, Any]:
+        return {"sum": one + 1}
+
+    def _slow(self) -> dict[str, Any]:
+        self.begun.release()
+        self.go.wait(SOON_S)
+        self.done += 1
+        return {"done": True}
+
+    def close(self) -> None:
+        self.go.set()
+        self._server.close()
 
 
 class LanHost:
