@@ -18,7 +18,7 @@ import pytest
 from tests import flash_rig
 from tests.flash_rig import Release, flash
 from tests.waiting import until
-from tools.technician import acts, device, programs, release, sheet, wiping, writing
+from tools.technician import acts, card, device, programs, release, sheet, wiping, writing
 from tools.technician.desk import Desk
 from tools.technician.errors import FlashError
 from tools.technician.holding import held
@@ -256,6 +256,22 @@ def test_a_name_and_a_terminal_that_are_not_utf_8(tmp_path: Path, more: tuple[st
         assert json.loads(done.stdout)["error"]["number"] == 1101
 
 
+def test_words_of_a_card_or_a_unit_steer_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    words = "v\x1b]0;x\x07\x9b2J\r1.0"
+    log = (tmp_path / "log").open("w+", encoding="utf-8")
+    desk = Desk(False, sys.stdout, sys.stderr, log, tmp_path)
+    desk.say(words)
+    desk.failed(FlashError(1111, words))
+    out, errors = capsys.readouterr()
+    log.seek(0)
+    for shown in (out, errors, log.read()):
+        assert "v\\x1b]0;x\\x07\\x9b2J\\r1.0" in shown
+        assert all(each.isprintable() or each == "\n" for each in shown)
+    log.close()
+
+
 def test_the_programs_speak_english_to_us_whatever_the_technician_reads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -342,6 +358,31 @@ def test_a_card_whose_writing_breaks_in_an_unknown_way_stops_no_other(
     told = answer(capsys)["cards"]
     assert told[0]["error"]["number"] == 1208
     assert told[1]["verified"] > 0
+
+
+@images
+def test_a_batch_that_is_not_whole_ends_with_its_own_number(
+    made: Release, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    words = ("batch", made.image, tmp_path / "one", tmp_path / "two", "--ca", made.ca)
+    (tmp_path / "two").mkdir()
+    assert flash(tmp_path, *words, "--confirm", "one two") == 2  # told before the question
+    (tmp_path / "two").rmdir()
+    os.link(made.side(".bmap"), tmp_path / "two")
+    assert flash(tmp_path, *words, "--confirm", "one two") == 1
+    assert "1206 not every card was done (1 / 2)" in capsys.readouterr().err
+
+
+@images
+def test_an_identity_that_cannot_be_read_back_is_told(
+    made: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """A card that takes what is written and keeps something else."""
+    copy = made.copied(tmp_path / "copy")
+    monkeypatch.setattr(card.Card, "put_drop", lambda *_: None)
+    words = ("--board", ROOT / "board.toml", "--confirm", copy.image.name, "--json")
+    assert flash(tmp_path, "provision", copy.image, *words) == 1
+    assert answer(capsys)["error"]["number"] == 1302
 
 
 @pytest.mark.parametrize("act", ["info", "enrolment"])

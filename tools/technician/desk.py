@@ -26,7 +26,7 @@ class Desk:
     def note(self, text: str) -> None:
         """One line of the log, with its time."""
         with self._lock, contextlib.suppress(OSError):  # a full disk ends no act
-            for line in text.splitlines():
+            for line in plain(text).split("\n"):
                 self._log.write(f"{stamp()} {line}\n")
             self._log.flush()
 
@@ -34,7 +34,7 @@ class Desk:
         """For people; --json keeps silent."""
         self.note(text)
         if not self.is_json:
-            print(text, file=self._out, flush=True)
+            print(plain(text), file=self._out, flush=True)
 
     def result(self, value: dict[str, object]) -> None:
         if self.is_json:
@@ -45,7 +45,7 @@ class Desk:
         if self.is_json:
             self.result({"error": error.told()})
         else:
-            print(error.lines(), file=self._errors, flush=True)
+            print(plain(error.lines()), file=self._errors, flush=True)
 
     def progress(self, name: str = "", stop: threading.Event | None = None) -> Progress:
         """Drawn on the error stream; nowhere with --json.  stop: of one among several."""
@@ -56,10 +56,17 @@ class Desk:
         if given is None:
             if self.is_json:
                 return False
-            print(question, file=self._out, flush=True)
+            print(plain(question), file=self._out, flush=True)
             given = sys.stdin.readline().strip()
         self.note(f"confirmed with {given!r}, wanted {wanted!r}")
         return sorted(given.split()) == sorted(wanted.split()) and bool(wanted)
+
+
+def plain(text: str) -> str:
+    """Without characters that would steer a terminal: cards and units choose words shown here."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text
+    )
 
 
 def stamp() -> str:
