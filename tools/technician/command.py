@@ -64,7 +64,12 @@ def _ended_gently() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {each: signal.signal(each, interrupt) for each in (signal.SIGTERM, signal.SIGHUP)}
+    wanted = [
+        each
+        for each in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(each) is not signal.SIG_IGN  # as nohup(1) left it
+    ]
+    before = {each: signal.signal(each, interrupt) for each in wanted}
     try:
         yield
     finally:
