@@ -53,6 +53,21 @@ def test_a_drop_gives_back_the_files() -> None:
     assert identity.unpack(identity.pack(FILES)) == FILES
 
 
+def test_keys_that_board_toml_names_are_the_units_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The card process takes no key that others could have read (mode 0600, its own)."""
+    board = (ROOT / "board.toml").read_text().replace("# key_file = ", "key_file = ")
+    files = {"board.toml": board.replace("data/pad.key", "pad.key").encode(), "pad.key": b"00" * 16}
+    (tmp_path / "drop").write_bytes(identity.pack(files))
+    given = []
+    monkeypatch.setattr(os, "fchown", lambda file, user, group: given.append(user))
+    firststart.take(tmp_path / "drop", tmp_path / "etc", tmp_path / "data")
+    modes = {each.name: each.stat().st_mode & 0o777 for each in (tmp_path / "etc").iterdir()}
+    assert modes == {"board.toml": 0o640, "pad.key": 0o600}
+    assert given == [(tmp_path / "data").stat().st_uid]
+
+
 @given(st.data())
 def test_a_drop_cut_short_or_changed_is_refused(data: st.DataObject) -> None:
     raw = bytearray(identity.pack(FILES))

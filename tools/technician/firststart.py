@@ -33,27 +33,31 @@ def take(drop: Path, folder: Path, data: Path) -> list[str]:
         _forget(drop)
         return []
     files = identity.unpack(raw)
-    identity.check(files)
+    private = identity.private(files)
     names = sorted(files, key=lambda name: (name == BOARD, name))
     for place in (data, folder):
         place.mkdir(mode=0o750, parents=True, exist_ok=True)
         group = place.stat().st_gid  # the unit's processes read them by it
         for name in names:
             if (name in OF_LINKS) == (place == data):
-                _put(place / name, files[name], group)
+                owner = data.stat().st_uid if name in private else None
+                _put(place / name, files[name], group, owner)
         _sync_folder(place)
     _forget(drop)
     return names
 
 
-def _put(path: Path, data: bytes, group: int) -> None:
+def _put(path: Path, data: bytes, group: int, owner: int | None) -> None:
+    """owner: who alone may read it, the card process's user, which refuses other keys; or None."""
     new = path.with_name(f".{path.name}")  # no file of an identity has such a name
     new.unlink(missing_ok=True)  # left by a cut; or a link that the folder's owner made
     opened = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(opened, "wb") as file:
         if os.fstat(opened).st_gid != group:
             os.fchown(opened, -1, group)
-        os.fchmod(opened, 0o640)
+        os.fchmod(opened, 0o640 if owner is None else 0o600)
+        if owner is not None:
+            os.fchown(opened, owner, -1)
         file.write(data)
         file.flush()
         os.fsync(opened)

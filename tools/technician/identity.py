@@ -99,13 +99,24 @@ def site_file(site: str) -> dict[str, bytes]:
 
 def check(files: dict[str, bytes]) -> None:
     """Raises FlashError 1301 with what the unit's own parser says."""
+    private(files)
+
+
+def private(files: dict[str, bytes]) -> set[str]:
+    """Names of the keys and PINs that board.toml names: the unit's own user alone may read them.
+
+    Raises FlashError 1301 with what the unit's own parser says.
+    """
     with tempfile.TemporaryDirectory(dir=_memory()) as folder:
         for name, data in files.items():
             Path(folder, name).write_bytes(data)
         try:
-            load(Path(folder, BOARD))
+            board = load(Path(folder, BOARD))
         except (BoardError, OSError) as error:
             raise FlashError(1301, str(error).replace(f"{folder}{os.sep}", "")) from None
+        pad, nats = board.pad, board.uplink.nats
+        places = (pad and pad.key_file, board.signer.pin_file, nats and nats.credentials)
+        return {name for name in files if Path(folder, name) in places}
 
 
 def _memory() -> str | None:
