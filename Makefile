@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 PYTESTFLAGS ?= -n 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench image requirements environment environment-hardware environment-office environment-technician environment-dev test-packages clean
+.PHONY: help demo test check bench image test-image requirements environment environment-hardware environment-office environment-technician environment-dev test-packages clean
 
 help:
 	@echo "make demo          one morning at a pharmacy, from the card to the back office"
@@ -15,6 +15,7 @@ help:
 	@echo "make check         style, types, and who may import whom"
 	@echo "make bench         the numbers, in a table and in build/bench.json"
 	@echo "make image         a unit's SD card in build/image/ (root; docs/image.md)"
+	@echo "make test-image    that image in QEMU, with cards, readers, pad and office (root; 20 minutes)"
 	@echo "make requirements  pin the newest packages that pyproject.toml allows"
 	@echo "make clean         remove what the other targets made"
 
@@ -37,6 +38,11 @@ bench: environment-dev test-packages
 image: environment-dev
 	@tools/install_test_packages.sh --image
 	@$(RUN) -m tools.image.build $(IMAGEFLAGS)
+
+# The image just made, in QEMU.  One worker: a machine takes both cores.
+test-image: image
+	@tools/install_test_packages.sh --machine
+	@$(RUN) -m pytest -n 0 -p no:cacheprovider tests/machine
 
 requirements: environment
 	@$(RUN) -m tools.bootstrap.pin

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import flash, image, ingest, shim, syncs, terminal_idle
+from tests.bench import boot, flash, image, ingest, shim, syncs, terminal_idle
 from tests.bench.figure import Figure, percentile, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +53,7 @@ ROWS = {
     *ingest.ROWS,
     *flash.NAMES,
     *image.ROWS,
+    *boot.ROWS,
     *shim.UNITS,
     *terminal_idle.UNITS,
     "t0.bytes_per_s",
@@ -77,6 +78,7 @@ ROWS = {
 }
 MAY_BE_ZERO = {"machine.load", "pps.saved_ms.without_ta1", "storm.lost", "storm.doubled"}
 NEED_A_PROGRAM = {
+    *boot.ROWS,
     "purchase.syncs",
     "serial.vs_lrzsz",
     *image.ROWS,

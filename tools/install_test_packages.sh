@@ -14,6 +14,11 @@ if [ "${1:-}" = --image ]; then
         e2fsprogs bmap-tools cryptsetup-bin fdisk openssl zstd device-tree-compiler"
 fi
 
+# What `make test-image` needs beside both.
+if [ "${1:-}" = --machine ]; then
+    packages="qemu-system-arm qemu-utils ipxe-qemu mtools zstd e2fsprogs fdisk"
+fi
+
 # For pyscard, which the bench compiles; a Python that is not Debian's brings its own.
 headers=$("${PYTHON:-python3}" -c 'import sysconfig; print(sysconfig.get_path("include"))')
 [ -e "$headers/Python.h" ] || packages="$packages python3-dev"
@@ -70,7 +75,7 @@ build() {
 # shellcheck disable=SC2086  # a list of package names is meant to be split
 [ -z "$missing" ] || install $missing
 
-[ "${1:-}" != --image ] || exit 0
+case ${1:-} in --image | --machine) exit 0 ;; esac
 tools=$(dirname "$(realpath "$0")")
 failed=0
 for each in build_micropython.sh fetch_pyscard.sh build_pyscard.sh build_uml.sh; do

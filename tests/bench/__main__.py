@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench import (
+    boot,
     contact,
     daemon,
     display,
@@ -70,6 +71,7 @@ class Extent:
     pad_presses: int = 100
     card_mb: int = 1024
     card_turns: int = 5
+    is_image_started: bool = True
     office: ingest.Load = field(default_factory=ingest.Load)
 
 
@@ -97,6 +99,7 @@ QUICK = Extent(
     pad_presses=2,
     card_mb=32,
     card_turns=1,
+    is_image_started=False,
     office=ingest.QUICK,
 )
 
@@ -116,7 +119,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
     large = _large_journal(folder, extent.records)
     with tempfile.TemporaryDirectory(dir=folder, prefix="run-") as name:
         parts = ("exchanges", "syncs", "pace", "floor", "daemon", "stops", "line")
-        parts += ("records", "journal", "office", "storm", "idle", "contact", "flash")
+        parts += ("records", "journal", "office", "storm", "idle", "contact", "flash", "boot")
         places = [Path(name, each) for each in parts]
         for place in places:
             place.mkdir()
@@ -135,6 +138,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
         rows |= terminal_idle.measure(places[11], extent.insertions, extent.idle_s)
         rows |= contact.measure(places[12], extent.contact_exchanges, extent.contact_purchases)
         rows |= flash.measure(places[13], extent.card_mb, extent.card_turns)
+        rows |= boot.measure(places[14], extent.is_image_started)
         rows |= wire.measure(extent.day_records)
         rows |= display.measure(extent.frames)
         rows |= pad.measure(extent.pad_s, extent.pad_presses)
