@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import pcscd_rig, slow_first
 from tests.uml import kernel
 
 SKIPPED = pytest.StashKey[list[tuple[str, str]]]()
+# What hypothesis finds is for it to say; how fast this machine is at the moment is not.
+settings.register_profile(
+    "steady", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 COUNTED = "counted"  # record_property(COUNTED, text): what a test did often is shown at the end
 
 

@@ -53,7 +53,7 @@ address = "sim:inprocess:test#pad"
 [journal]
 min_free_mb = 1
 [timing]
-exchange_s = 0.2
+exchange_s = 20
 card_wait_s = 2
 pin_s = 1
 removal_s = 3

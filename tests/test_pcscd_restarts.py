@@ -64,7 +64,7 @@ class Site:
         """exchange_s: short where a test waits for a silence."""
         self.pcscd = pcscd_rig.shared()
         edit = {
-            "exchange_s = 0.2": f"exchange_s = {exchange_s}",
+            "exchange_s = 20": f"exchange_s = {exchange_s}",
             "card_wait_s = 2": "card_wait_s = 60",
         }
         self.loop = loop = Loop(folder, edit=edit)

@@ -38,7 +38,7 @@ def terminal(
     folder: Path, model: str = "gempc", card_slot: str = "user"
 ) -> Iterator[tuple[Rig, CcidDevice]]:
     """card_slot: "user" for a card that speaks T=0, "contactless" for one that speaks T=1."""
-    rig = Rig(folder, edit={"exchange_s = 0.2": "exchange_s = 1"})  # threads take real time
+    rig = Rig(folder, edit={"exchange_s = 20": "exchange_s = 3"})  # threads take real time
     slots = [rig.world.slot(card_slot), rig.world.slot("psam")]
     with CcidDevice(folder / "reader", slots, **MODELS[model]) as device:
         user, psam = (open_ccid(f"{folder}/reader#{slot}?{model}") for slot in (0, 1))

@@ -31,7 +31,7 @@ class Wired:
     """A Rig whose user card and PSAM sit in bare slots."""
 
     def __init__(self, folder: Path, stack: ExitStack, nature: Nature = FAST):
-        self.rig = Rig(folder, edit={"exchange_s = 0.2": "exchange_s = 5"})
+        self.rig = Rig(folder, edit={"exchange_s = 20": "exchange_s = 5"})
         user, psam = (SlotChip(self.rig.world.slot(name)) for name in ("user", "psam"))
         self.user_card, reader = stack.enter_context(wired(user, nature))
         self.psam_card, psam_reader = stack.enter_context(wired(psam, FAST))

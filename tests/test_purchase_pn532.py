@@ -27,7 +27,7 @@ class Tap(Rig):
     """A terminal whose only reader is a PN532 on a pty; its PSAM stays in the simulator's slot."""
 
     def __init__(self, folder: Path, kind: str = "A"):
-        super().__init__(folder, edit={"exchange_s = 0.2": "exchange_s = 0.6"})
+        super().__init__(folder, edit={"exchange_s = 20": "exchange_s = 1.5"})
         self.end = SerialPn532(Pn532(self.world.slot("contactless"), kind))
         self.chip = self.end.chip
         self.tap = open_pn532(self.end.device)
@@ -47,7 +47,7 @@ class Tap(Rig):
 @pytest.fixture(autouse=True)
 def on_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """The emulated chip is a thread: here it may take longer to its ACK than a real one."""
-    monkeypatch.setattr(pn532_link, "ACK_S", 1.0)
+    monkeypatch.setattr(pn532_link, "ACK_S", 8.0)
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ class _Timed:
 def _leg_ms(folder: Path, nature: Nature, purchases: int) -> tuple[float, float]:
     """(the purchase leg of the PSAM, all its exchanges of one payment) in ms, medians."""
     folder.mkdir(parents=True)
-    edit = {"exchange_s = 0.2": "exchange_s = 5", 'ef06 = "on"': 'ef06 = "on"\ndpk_factors = 3'}
+    edit = {"exchange_s = 20": "exchange_s = 5", 'ef06 = "on"': 'ef06 = "on"\ndpk_factors = 3'}
     rig = Rig(folder, Region("510100", seed="TEST", kept_levels="nation"), edit)
     chip = SlotChip(rig.world.slot("psam"))
     with wired(chip, nature, is_paced=True) as (_, reader):
