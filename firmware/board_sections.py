@@ -79,6 +79,12 @@ class Unit:
     profile: str = choice("development", "production")
     region: str = text("[0-9]{6}", " 6 位行政区划代码", "a region code of 6 digits")
     data_dir: Path = path()
+    replaces: str | None = text(
+        "[A-Za-z0-9-]{1,32}",
+        " 1 至 32 位字母、数字或 -",
+        "1 to 32 letters, digits or -",
+        default=None,
+    )
 
 
 @dataclass(frozen=True)

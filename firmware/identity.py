@@ -51,6 +51,7 @@ def write_enrolment(board: Board, key: Signer, clock: Clock) -> None:
         time_ms=clock.now().epoch_ms,
         signer=key,
         tls_request=tlskey.certificate_request(board.unit.id, tls_path),
+        replaces=board.unit.replaces,
     )
     spool.write_atomic(path, request)
 

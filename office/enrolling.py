@@ -14,7 +14,7 @@ from firmware.journal.enrolment import (
     verify_enrolment,
 )
 from firmware.journal.spool import write_atomic
-from office import ca, files, keys, status
+from office import ca, files, keys, quarantine, status
 from office.day import now_ms
 from office.errors import OfficeError
 from office.folder import Folder
@@ -64,6 +64,8 @@ def _enrol(arguments: argparse.Namespace) -> int:
             raise OfficeError(904, f"{request.unit}, key id {ident.hex()}")
         made = _issued(office, request, now_ms())  # a request that cannot be certified is refused
         who = f"终端 unit: {request.unit}\n地区 region: {request.region}"
+        if _retires(office, request):
+            who += f"\n替换并退役 replaces and retires: {request.replaces}"
         where = sys.stderr if arguments.json else sys.stdout
         print(f"{who}\n密钥标识 key id: {ident.hex()}", file=where)
         if not arguments.yes and not _confirmed():
@@ -75,9 +77,23 @@ def _enrol(arguments: argparse.Namespace) -> int:
         else:  # the same device key asks for another TLS key
             keys.keep_request(office.store, request.unit, ident, raw)
         _keep(office, request.unit, made)
+        if _retires(office, request):
+            quarantine.revoke(office.store, str(request.replaces), now_ms())
         _hand_out(office, made, arguments.out)
     status.tell(arguments, _told(request, is_new=True), "已登记 · enrolled")
     return status.DONE
+
+
+def _retires(office: Folder, request: Enrolment) -> bool:
+    """Whether this request ends another unit: its records up to the enrolment stay good and
+    may still come, later ones go into quarantine.  Raises OfficeError 801 for an unknown one.
+    """
+    if request.replaces is None:
+        return False
+    if request.replaces == request.unit or not keys.keys_of(office.store, request.replaces):
+        raise OfficeError(801, request.replaces)
+    row = office.store.row("SELECT revoked_ms FROM units WHERE unit = ?", request.replaces)
+    return row is None or row[0] is None
 
 
 def _told(request: Enrolment, *, is_new: bool) -> dict[str, object]:

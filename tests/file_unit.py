@@ -70,7 +70,14 @@ def rauc_service(unit: Unit) -> Iterator[dict[str, str]]:
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
             ends.callback(_end, process)
         unit._wait_for(environment)
+        ends.callback(_unmount, unit.folder / "mnt" / "bundle")
         yield variables
+
+
+def _unmount(place: Path) -> None:
+    """A test that ended in the middle of an installation."""
+    if place.is_mount():
+        subprocess.run(["umount", "--lazy", place], check=False, timeout=60)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -30,7 +30,7 @@ def test_every_act_has_json_dry_run_and_a_log() -> None:
     choices = next(a for a in parser()._actions if a.choices and not a.option_strings).choices
     assert set(choices) == {
         "list", "write", "verify", "batch", "info", "provision", "enrolment", "wipe",
-        "selftest", "logs", "update", "find",
+        "selftest", "logs", "update", "find", "backup", "restore",
     }  # fmt: skip
     for one in choices.values():
         options = {text for action in one._actions for text in action.option_strings}

@@ -14,7 +14,7 @@ from firmware.journal.cose import CoseError
 CONTENT_TYPE = "application/ssc-enrolment+cbor"
 MAX_ENROLMENT = 4096  # bytes
 
-PAYLOAD = {1: "unit", 2: "public_key", 3: "region", 4: "time", 5: "tls_request"}
+PAYLOAD = {1: "unit", 2: "public_key", 3: "region", 4: "time", 5: "tls_request", 6: "replaces"}
 
 
 class EnrolmentError(ValueError):
@@ -26,6 +26,7 @@ class Enrolment:
     """algorithm, public_key: of the device key (algorithms.py).
 
     tls_request: PKCS #10, DER, of the key the unit's uplink uses; None from an older unit.
+    replaces: the unit that this one took over from and that is retired by it; None for most.
     """
 
     unit: str
@@ -34,15 +35,24 @@ class Enrolment:
     region: str
     time_ms: int
     tls_request: bytes | None
+    replaces: str | None = None
 
 
 def make_enrolment(
-    *, unit: str, region: str, time_ms: int, signer: Signer, tls_request: bytes | None = None
+    *,
+    unit: str,
+    region: str,
+    time_ms: int,
+    signer: Signer,
+    tls_request: bytes | None = None,
+    replaces: str | None = None,
 ) -> bytes:
     """The request of this unit."""
     payload = dict(enumerate((unit, signer.public_key, region, time_ms), 1))
     if tls_request is not None:
         payload[5] = tls_request
+    if replaces is not None:
+        payload[6] = replaces
     return cose.sign1(cose.encode(payload), signer, CONTENT_TYPE)
 
 
@@ -61,10 +71,12 @@ def verify_enrolment(raw: bytes) -> Enrolment:
             }:
                 cose.verify1(raw, public_key, CONTENT_TYPE)
                 algorithm = cose.algorithm_of(cose.parts1(raw)[0], CONTENT_TYPE)
-                tls_request = claimed.get(5)
-                if tls_request is None or isinstance(tls_request, bytes):
+                tls_request, replaces = claimed.get(5), claimed.get(6)
+                if isinstance(tls_request, bytes | None) and isinstance(replaces, str | None):
                     written = algorithms.written(algorithm)
-                    return Enrolment(unit, written, public_key, region, time_ms, tls_request)
+                    return Enrolment(
+                        unit, written, public_key, region, time_ms, tls_request, replaces
+                    )
     except CoseError as error:
         raise EnrolmentError(str(error)) from None
     raise EnrolmentError("the request lacks a key or holds another type")

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tools.door import looking, updating
+from tools.door import looking, moving, updating
 from tools.door.errors import DoorError
 from tools.door.incoming import receive
 from tools.door.talk import Talk, TalkError
@@ -24,6 +24,7 @@ ACTS: dict[str, tuple[Act, int]] = {
     "logs": (looking.logs, 120),
     "receive": (receive, 12 * 3600),
     "install": (updating.install, 3900),
+    "backup": (moving.backup, 600),
     "try": (updating.begin, 1200),
 }
 """Name -> what does it, and the seconds it may take at most."""

@@ -203,16 +203,23 @@ def info(arguments: argparse.Namespace, desk: Desk) -> int:
 
 
 def provision(arguments: argparse.Namespace, desk: Desk) -> int:
-    with held(arguments.target, is_alone=True) as there:
-        return _provision(there.target, arguments, desk)
-
-
-def _provision(target: Target, arguments: argparse.Namespace, desk: Desk) -> int:
-    there = card.open_card(target.path)
     files = identity.collect(arguments.board, arguments.file, _settings(arguments))
     if arguments.site is not None:
         files |= identity.site_file(arguments.site)
     files |= technicians.collect(arguments.technician) | technicians.line(arguments.door_line)
+    return put_identity(arguments, files, desk)
+
+
+def put_identity(arguments: argparse.Namespace, files: dict[str, bytes], desk: Desk) -> int:
+    """Onto the card arguments.target, once it is confirmed; read back.  Raises FlashError."""
+    with held(arguments.target, is_alone=True) as there:
+        return _put_identity(there.target, arguments, files, desk)
+
+
+def _put_identity(
+    target: Target, arguments: argparse.Namespace, files: dict[str, bytes], desk: Desk
+) -> int:
+    there = card.open_card(target.path)
     raw = identity.pack(files)
     told: dict[str, object] = {"target": target.told(), "files": sorted(files), "size": len(raw)}
     desk.say(f"{_named(target)}\n{', '.join(sorted(files))}: {len(raw)} B")

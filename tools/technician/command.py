@@ -13,7 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from tools.technician import acts, live, looking, updating
+from tools.technician import acts, live, looking, moving, updating
 from tools.technician.desk import Desk
 from tools.technician.errors import FAILED, USAGE, FlashError
 from tools.technician.release import BOARDS
@@ -170,6 +170,10 @@ def parser() -> Parser:
         default=os.environ.get("SSCFLASH_CA"),
         help="certificate of the release CA; or SSCFLASH_CA · 发布证书",
     )
+    one = act("backup", moving.save, "备份终端 · a unit's settings and batches", key)
+    _backup(one)
+    one = act("restore", moving.restore, "迁到新卡 · a backup onto a new card", confirm)
+    _restore(one)
     one = act("wipe", acts.wipe, "清零 · zeros over the whole card", confirm)
     one.add_argument("target")
     return top
@@ -201,6 +205,28 @@ def _seconds(text: str) -> float:
     if not 0.1 <= (found := float(text)) <= 60:
         raise argparse.ArgumentTypeError("0.1 to 60")
     return found
+
+
+def _backup(one: Parser) -> None:
+    one.add_argument("target", help=f"its card or card image, or {UNIT}")
+    one.add_argument("file", type=Path, help="FILE, encrypted · 备份文件")
+    one.add_argument(
+        "--for", dest="recipient", type=Path, required=True, metavar="CERT.pem",
+        help="who may open it · 可解密者的证书",
+    )  # fmt: skip
+    one.add_argument(
+        "--records", type=Path, default=Path("records"), metavar="FOLDER",
+        help="batches not yet receipted, as on a USB stick · 未回执的批次",
+    )  # fmt: skip
+
+
+def _restore(one: Parser) -> None:
+    one.add_argument("file", type=Path, help="FILE of backup · 备份文件")
+    one.add_argument("target", help="the new card or image file, not mounted")
+    one.add_argument("--unit", required=True, help="the new unit's id · 新终端编号")
+    one.add_argument(
+        "--open", type=Path, required=True, metavar="KEY.pem", help="private key · 解密私钥"
+    )
 
 
 def _provision(one: Parser) -> None:
