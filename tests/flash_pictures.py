@@ -30,17 +30,20 @@ from PIL.PngImagePlugin import PngInfo
 
 from firmware.journal.devicekey import DeviceKey
 from firmware.journal.enrolment import make_enrolment
-from tests import door_rig, flash_rig
+from tests import door_rig, file_unit, flash_rig
 from tests.chromium_rig import Browser
 from tests.door_rig import Door
+from tests.file_unit import Releases
 from tests.finding_rig import announced, usb_tree
 from tests.flash_rig import flash
 from tests.test_daemon import Stand
-from tests.waiting import until
+from tests.test_door_update import NEW, OLD, Machine
+from tests.waiting import SOON_S, until
 from tools.door.announce import PROVISIONED, WAITING, Said
 from tools.image.layout import SMALL
-from tools.technician import card, device, finding, usb
+from tools.technician import card, device, finding, identity, updating, usb
 from tools.technician.place import Place
+from tools.update.places import VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "img"
@@ -48,6 +51,7 @@ TEXT = "sscterm-text"  # the chunk of a PNG that holds what stands on it
 COLUMNS, COLOURS = 104, 48
 CARD = 80 << 20  # bytes
 UNIT = "pharmacy-7"
+PARTS = {"reader": "ok", "psam": "ok", "journal": "ok", "batch": "ok", "uplink": "ok"}
 
 Shot = Callable[[Path], str]
 
@@ -76,8 +80,10 @@ class Typed(io.StringIO):
         return line
 
 
-def session(folder: Path, words: str, typed: str = "", run: Callable[..., int] = flash) -> str:
-    """One run of `flash.py words` in the folder, as it looks; it must end well."""
+def session(
+    folder: Path, words: str, typed: str = "", run: Callable[..., int] = flash, ends: int = 0
+) -> str:
+    """One run of `flash.py words` in the folder, as it looks.  ends: its exit status."""
     screen = Screen()
     with (
         contextlib.chdir(folder),
@@ -86,7 +92,7 @@ def session(folder: Path, words: str, typed: str = "", run: Callable[..., int] =
         patch.object(sys, "stdin", Typed(typed, screen)),
     ):
         status = run(folder, *shlex.split(words))
-    assert status == 0, screen.getvalue()
+    assert status == ends, screen.getvalue()
     return f"$ flash.py {words}\n{screen.shown()}".replace(f"{folder}/", "")
 
 
@@ -190,7 +196,7 @@ def find(folder: Path) -> str:
 
 def selftest(folder: Path) -> str:
     places = folder / "places.json"
-    door = Door(folder, {"SSCTERM_UPDATE_PLACES": str(places)})
+    door = Door(folder, {VARIABLE: str(places)})
     (folder / "unit-1").mkdir()
     stand = Stand(folder / "unit-1")
     places.write_text(json.dumps({"board": str(stand.board)}))
@@ -202,6 +208,30 @@ def selftest(folder: Path) -> str:
             return session(folder, f"selftest {UNIT}", run=at_desk(door, at))
     finally:
         stand.end()
+
+
+def update(folder: Path) -> str:
+    return _updated(folder, {"ok": True, "parts": PARTS, "office": "no receipt lies here"}, 0)
+
+
+def fallback(folder: Path) -> str:
+    """Of a release in which the PSAM does not answer."""
+    parts = PARTS | {"psam": "PSAM_MISSING"}
+    return _updated(folder, {"ok": False, "parts": parts, "office": "no receipt lies here"}, 1)
+
+
+def _updated(folder: Path, told: dict[str, object], ends: int) -> str:
+    """told: what the self-test of the new release says."""
+    machine = Machine(folder / "unit", bundles(folder.parent / "bundles"))
+    named(machine.unit.environment[VARIABLE], folder / "board.toml")
+    shutil.copyfile(machine.of.bundles[NEW], folder / f"sscterm-{NEW}.raucb")
+    shutil.copyfile(machine.of.keys.authority, folder / "release-ca.crt")
+    with machine.runs() as at, patch.object(updating, "BETWEEN_S", 0.2):
+        thread = machine.restarts(told)
+        words = f"update {UNIT} sscterm-{NEW}.raucb --ca release-ca.crt"
+        shown = session(folder, words, run=at_desk(machine.door, at), ends=ends)
+        thread.join(SOON_S)
+    return shown
 
 
 def _works(door: Door, at: str) -> bool:
@@ -223,6 +253,18 @@ def release(folder: Path) -> None:
     for end in ("", *flash_rig.SIDES):
         shutil.copyfile(held.side(end), folder / f"sscterm.img{end}")
     shutil.copyfile(held.ca, folder / "release-ca.crt")
+
+
+def named(places: str, board: Path) -> None:
+    """The unit's board.toml says who it is."""
+    board.write_text(identity.set_key((ROOT / "board.toml").read_text(), "unit.id", f'"{UNIT}"'))
+    held = json.loads(Path(places).read_text())
+    Path(places).write_text(json.dumps(held | {"board": str(board)}))
+
+
+@functools.cache
+def bundles(folder: Path) -> Releases:
+    return file_unit.releases(folder, OLD, NEW)
 
 
 def put(image: Path, path: str, source: Path) -> None:
@@ -254,6 +296,8 @@ SHOTS: dict[str, Shot] = {
     "find": find,
     "selftest": selftest,
     "enrolment": enrolment,
+    "update": update,
+    "fallback": fallback,
 }
 
 

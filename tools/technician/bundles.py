@@ -41,7 +41,9 @@ def load(path: Path, authority: Path, at: Callable[[int], None] = lambda done: N
         raise FlashError(1423, f"{error.filename}: {error.strerror}") from None
     with tempfile.TemporaryDirectory() as folder:
         conf = Path(folder, "system.conf")
-        conf.write_text(text({}, keyring=authority, formats="verity plain", data=Path(folder)))
+        conf.write_text(
+            text({}, keyring=authority.resolve(), formats="verity plain", data=Path(folder))
+        )
         done = programs.run("rauc", f"--conf={conf}", "info", "--output-format=json", str(path))
     if done.returncode:
         raise FlashError(1416, programs.said(done))
