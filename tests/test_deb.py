@@ -170,3 +170,11 @@ def test_the_sbom_names_packages_of_both_kinds(tmp_path: Path, wheels: list[Path
         "pkg:pypi/one@1.0",
     ]
     assert document["components"][1]["licenses"] == [{"expression": "MIT"}]
+
+
+def test_no_socket_waits_for_a_service() -> None:
+    """It would be a circle, for services wait for all sockets: systemd drops every socket then."""
+    sockets = [each for folder in deb.UNITS for each in (deb.ROOT / folder).glob("*.socket")]
+    assert sockets
+    for each in sockets:
+        assert ".service" not in "".join(re.findall(r"(?m)^After=(.*)$", each.read_text())), each
