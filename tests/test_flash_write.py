@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from tests import flash_rig
 from tests.flash_rig import Release
+from tools.image.layout import SMALL
 from tools.technician import copying, readback, wiping, writing
 from tools.technician.causes import error_number
 from tools.technician.errors import FlashError
@@ -103,6 +106,24 @@ def test_a_card_is_written_whatever_it_held(made: Release, tmp_path: Path) -> No
         assert done.written == made.load().block_map.mapped
         assert done.read_by == "direct"
         assert holds(made, card)
+        for name in ("system_a", "data"):
+            wanted, found = (inode_tables(each, name, tmp_path) for each in (made.image, card))
+            assert wanted == found
+
+
+def inode_tables(disk: Path, partition: str, folder: Path) -> list[bytes]:
+    """Read ahead by the kernel, and behind verity: zeros must be zeros there."""
+    part = SMALL.partition(partition)
+    with disk.open("rb") as file:
+        file.seek(part.start)
+        raw = file.read(part.size)
+    (folder / partition).write_bytes(raw)
+    told = subprocess.run(
+        ["dumpe2fs", folder / partition], check=True, capture_output=True, text=True, timeout=60
+    ).stdout
+    places = re.findall(r"Inode table at (\d+)-(\d+)", told)
+    assert places
+    return [raw[int(first) * 4096 : (int(last) + 1) * 4096] for first, last in places]
 
 
 @loops
@@ -178,8 +199,6 @@ def test_a_full_file_system_is_named(made: Release, tmp_path: Path) -> None:
 
 @loops
 def test_a_card_that_another_program_uses_is_refused(made: Release, tmp_path: Path) -> None:
-    import os
-
     with flash_rig.disk(tmp_path / "disk", 80 << 20) as card:
         held = os.open(card, os.O_RDONLY | os.O_EXCL)
         try:
@@ -242,8 +261,6 @@ def test_the_reader_goes_past_the_cache(made: Release, tmp_path: Path) -> None:
     card = tmp_path / "card.img"
     write(made, card)
     with card.open("rb") as file:
-        import os
-
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     readback.differing(str(card), made.load().block_map.ranges, lambda _: None)
     done = subprocess.run(

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -175,6 +176,21 @@ def test_an_image_for_the_first_time_may_leave_slot_b_to_the_first_update(tmp_pa
     release.build(target, SMALL, image_rig.source(tmp_path), slot_b_is_empty=True)
     for name in ("boot_b", "system_b"):
         assert cut_out(target, name, tmp_path / name).read_bytes().strip(b"\0") == b""
+        # A card that was used before shows no older release there: the block map covers its begin.
+        first = SMALL.partition(name).start // 4096
+        rows = re.findall(r"> (\d+)-(\d+) <", release.bmap_of(target).read_text())
+        assert any(int(one) <= first and int(two) >= first + 255 for one, two in rows)
+
+
+def test_root_has_no_password_and_is_not_locked_for_keys(tmp_path: Path) -> None:
+    """sshd without PAM takes no key for an account whose field begins with "!"."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "shadow").write_text("root:!*:20454:0:99999:7:::\ndaemon:*:1::::::\n")
+    script = (Path(disk.__file__).with_name("finish.sh")).read_text()
+    lines = [line for line in script.splitlines() if "etc/shadow" in line]
+    environment = os.environ | {"root": str(tmp_path)}
+    subprocess.run(["sh", "-c", "\n".join(lines)], check=True, timeout=60, env=environment)
+    assert (tmp_path / "etc" / "shadow").read_text().startswith("root:*:20454:")
 
 
 @needs_programs

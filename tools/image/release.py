@@ -60,7 +60,7 @@ def build(image: Path, layout: Layout, source: Source, slot_b_is_empty: bool = F
     if slot_b_is_empty:
         for name, size in (("boot_b", layout.boot), ("system_b", layout.system)):
             files[name] = folder / f"{name}.empty"
-            disk.empty(files[name], size)
+            disk.unused(files[name], size)
     start = {"autoboot.txt": disk.autoboot("A"), "config.txt": b"", "bootcode.bin": source.bootcode}
     files["bootcfg"] = folder / "bootcfg.vfat"
     disk.fat(files["bootcfg"], layout.boot_config, "BOOTCFG", start, source.epoch)
