@@ -17,8 +17,8 @@ import pytest
 from firmware.host.client import AnswerLost, Remote, TlsFiles, Unreachable, call
 from tests.host_rig import HostAuthority
 from tests.ports import free_port
-from tests.test_daemon import DEBIT, SOON_S, Stand, told
-from tests.waiting import until
+from tests.test_daemon import DEBIT, Stand, told
+from tests.waiting import SOON_S, until
 
 PAYMENT = {"order_no": "A-1", "operator": "07", "amounts": {"account_fen": 1000, "self_fen": 200}}
 
@@ -75,7 +75,7 @@ class Asking(threading.Thread):
             self._answer = error
 
     def answer(self) -> Any:
-        self.join(SOON_S)
+        self.join(SOON_S + 5.0)
         assert not self.is_alive()
         return self._answer
 
