@@ -27,7 +27,8 @@ from tools.update.preinstall import RELEASE
 from tools.update.system_conf import COMPATIBLE
 from tools.update.system_conf import text as system_conf
 
-SQUASHFS = "-comp zstd -Xcompression-level 9"
+LEVEL = 9
+"""Of zstd.  At 1 it takes a fifth of the time, and three percent more bytes."""
 MOST_S = 1800.0
 BOARDS = ("pi3", "pi4", "cm4", "zero2w")
 
@@ -46,6 +47,7 @@ def make(
     authority: Path,
     form: str = "verity",
     compatible: str = COMPATIBLE,
+    level: int = LEVEL,
 ) -> dict[str, Any]:
     """images: "boot" and "system".  form: "plain" is for tests on a host without dm-verity.
 
@@ -68,7 +70,7 @@ def make(
             f"--conf={verify}",
             f"--cert={certificate}",
             f"--key={key}",
-            f"--mksquashfs-args={SQUASHFS}",
+            f"--mksquashfs-args=-comp zstd -Xcompression-level {level}",
             "bundle",
             str(content),
             str(bundle),
