@@ -11,7 +11,7 @@ packages="pcscd libccid vsmartcard-vpcd libpcsclite1 softhsm2 postgresql strace 
 # What `make image` needs beside them: an arm64 root is made by programs of arm64.
 if [ "${1:-}" = --image ]; then
     packages="mmdebstrap qemu-user-static binfmt-support arch-test kmod genimage mtools dosfstools
-        e2fsprogs bmap-tools cryptsetup-bin fdisk openssl zstd device-tree-compiler"
+        e2fsprogs bmap-tools cryptsetup-bin fdisk openssl zstd device-tree-compiler systemd"
 fi
 
 # What `make test-image` needs beside both.

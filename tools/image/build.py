@@ -17,7 +17,7 @@ import shutil
 import time
 from pathlib import Path
 
-from tools.image import deb, disk, release, sbom, signers, stamp
+from tools.image import deb, disk, release, sbom, signers, stamp, unitcheck
 from tools.image import trees as device_trees
 from tools.image.deb import VERSION
 from tools.image.layout import Layout
@@ -69,6 +69,7 @@ def make(out: Path, signer: Signer, epoch: int, *, is_base_new: bool = False) ->
         unpack(base / "root.tar", root)
         disk.run(HERE / "finish.sh", root, package)
         stamp.stamp(root, Layout(), VERSION, signer.authority.read_bytes(), is_test=signer.is_test)
+        unitcheck.check(root, deb.ENABLED)
         source = source_of(root, epoch)
         clock.say("root", root)
         release.build(image, Layout(), source, slot_b_is_empty=True)
