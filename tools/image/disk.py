@@ -36,8 +36,14 @@ class System:
     root_hash: str
 
 
-def run(*argv: str | Path, epoch: int = 0, folder: Path | None = None, text: str = "") -> str:
-    """What the tool prints; ImageError when it fails."""
+def run(
+    *argv: str | Path,
+    epoch: int = 0,
+    folder: Path | None = None,
+    text: str = "",
+    deadline_s: int = DEADLINE_S,
+) -> str:
+    """What the tool prints; ImageError when it fails, subprocess.TimeoutExpired."""
     environment = os.environ | {
         "SOURCE_DATE_EPOCH": str(epoch),
         "E2FSPROGS_FAKE_TIME": str(epoch),
@@ -53,7 +59,7 @@ def run(*argv: str | Path, epoch: int = 0, folder: Path | None = None, text: str
     done = subprocess.run(
         [str(each) for each in argv],
         env=environment, cwd=folder, input=text, capture_output=True, text=True,
-        timeout=DEADLINE_S, check=False,
+        timeout=deadline_s, check=False,
     )  # fmt: skip
     if done.returncode:
         raise ImageError(f"{argv[0]}: {done.stderr.strip() or done.stdout.strip()}")

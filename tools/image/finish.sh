@@ -12,6 +12,7 @@ dpkg --root="$root" --force-architecture --force-depends --force-not-root --no-t
 cp -r --no-preserve=ownership "$here/root/." "$root/"
 echo sscterm >"$root/etc/hostname"
 : >"$root/etc/machine-id" # systemd makes one for each boot: it cannot be kept on a root that is read-only
+: >"$root/usr/lib/clock-epoch" # a board without a clock never starts before its own release
 mkdir -p "$root/data"
 ln -sfn /data/etc "$root/etc/sscterm"
 ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
