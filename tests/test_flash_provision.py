@@ -21,6 +21,7 @@ from tests.flash_rig import Release, flash
 from tools.image import disk
 from tools.image.layout import SMALL
 from tools.technician import card, enrolments, firststart, identity
+from tools.technician.desk import Desk
 from tools.technician.errors import FlashError
 from tools.technician.names import DROP
 
@@ -155,6 +156,27 @@ def test_an_identity_is_put_taken_and_read_by_the_unit(sd: Path, tmp_path: Path)
     assert (tmp_path / "data" / "ca.crt").read_text() == "a certificate"
     assert not (tmp_path / "etc" / "ca.crt").exists()
     assert (tmp_path / "etc" / "board.toml").stat().st_mode & 0o777 == 0o640
+
+
+@images
+@pytest.mark.skipif(flash_rig.NO_LOOP is not None, reason=str(flash_rig.NO_LOOP))
+def test_safe_to_remove_is_said_when_the_card_has_it(
+    sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only the computer's memory of the card, from which it would be read back as well."""
+    there: list[bool] = []
+
+    def say(_: Desk, text: str) -> None:
+        if "safe to remove" in text:
+            found = subprocess.run(["mtype", "-i", f"{sd}@@{start}", f"::{card.DROP}"],
+                                   capture_output=True, timeout=60).stdout  # fmt: skip
+            there.append(b"pharmacy-7" in found)
+
+    start = SMALL.partition("bootcfg").start
+    with flash_rig.disk(sd, 0) as path:
+        monkeypatch.setattr(Desk, "say", say)
+        assert provision(tmp_path, path) == 0
+    assert there == [True]
 
 
 @images

@@ -16,6 +16,7 @@ from tools.technician import (
     identity,
     live,
     place,
+    readback,
     release,
     sheet,
     technicians,
@@ -213,13 +214,14 @@ def provision(arguments: argparse.Namespace, desk: Desk) -> int:
 def put_identity(arguments: argparse.Namespace, files: dict[str, bytes], desk: Desk) -> int:
     """Onto the card arguments.target, once it is confirmed; read back.  Raises FlashError."""
     with held(arguments.target, is_alone=True) as there:
-        return _put_identity(there.target, arguments, files, desk)
+        return _put_identity(there, arguments, files, desk)
 
 
 def _put_identity(
-    target: Target, arguments: argparse.Namespace, files: dict[str, bytes], desk: Desk
+    there: Held, arguments: argparse.Namespace, files: dict[str, bytes], desk: Desk
 ) -> int:
-    there = card.open_card(target.path)
+    target = there.target
+    found = card.open_card(target.path)
     raw = identity.pack(files)
     told: dict[str, object] = {"target": target.told(), "files": sorted(files), "size": len(raw)}
     desk.say(f"{_named(target)}\n{', '.join(sorted(files))}: {len(raw)} B")
@@ -229,7 +231,9 @@ def _put_identity(
     question = "输入序列号以继续 · type its serial to go on:"
     if not desk.confirms(question, target.name, arguments.confirm):
         raise FlashError(1108, target.name)
-    there.put_drop(raw)
+    there.check(1112)
+    found.put_drop(raw)
+    readback.drop_cache(target.path)
     if card.open_card(target.path).take_drop() != raw:
         raise FlashError(1302, target.path)
     desk.say(f"身份已写入，首次启动时生效 · the first start takes it; {_SAFE}")

@@ -24,7 +24,7 @@ FORMAT = 1
 MAX_BACKUP = 8 << 20  # bytes of the encrypted file
 MAX_BATCH = (4 << 20) + (64 << 10)
 MAX_BATCHES = 10_000
-STAYS = re.compile(r"ssh_host_.*|door-line\..*|.*\.new")
+STAYS = re.compile(r"\..*|ssh_host_.*|door-line\..*|.*\.new")
 BATCH = re.compile(r"[0-9]{8,12}\.batch")
 _UNIT = re.compile(r"[A-Za-z0-9-]{1,32}")
 

@@ -38,18 +38,9 @@ class Uncached:
                     raise
                 self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
                 self.how = "dropped"
-                self._drop()
+                _drop(self._fd)
         self._path = path
         self._buffers = [mmap.mmap(-1, PIECE) for _ in range(2)]
-
-    def _drop(self) -> None:
-        os.fsync(self._fd)
-        os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        try:
-            fcntl.ioctl(self._fd, _BLKFLSBUF)
-        except OSError as error:
-            if error.errno not in (errno.ENOTTY, errno.EINVAL):
-                raise
 
     def pieces(self, ranges: Sequence[Range]) -> Iterator[tuple[int, memoryview]]:
         """(index of the range, bytes): each range from its begin to its end.
@@ -87,6 +78,26 @@ class Uncached:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def drop_cache(path: str) -> None:
+    """What was written to a file or device is on it, and is read from it.  Raises FlashError."""
+    with _told(path):
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _drop(opened)
+        finally:
+            os.close(opened)
+
+
+def _drop(opened: int) -> None:
+    os.fsync(opened)
+    os.posix_fadvise(opened, 0, 0, os.POSIX_FADV_DONTNEED)
+    try:
+        fcntl.ioctl(opened, _BLKFLSBUF)
+    except OSError as error:
+        if error.errno not in (errno.ENOTTY, errno.EINVAL):
+            raise
 
 
 @contextmanager
