@@ -1,8 +1,8 @@
 """Issue "The technician": at least 20 kills of the machine during purchases with nothing lost.
 
-What the disk holds then is what QEMU was given: its cache is the host's, which lives on; a kill
-loses what the machine itself had not written (docs/power-cuts.md has the other half).  Each start
-after a kill goes on from a machine that had not read anything of /data.
+What the machine wrote and did not flush may go with it: QEMU keeps the tables of its disk file in
+memory until a flush (docs/power-cuts.md has what a card does beside that).  Each start after a kill
+goes on from a machine that had not read anything of /data.
 """
 
 from __future__ import annotations
