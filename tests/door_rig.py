@@ -45,6 +45,7 @@ class Door:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    addendum: str = ""  # of sshd's ident line
 
     def __post_init__(self) -> None:
         self.etc = self.folder / "etc"
@@ -82,6 +83,7 @@ class Door:
             *("-o", f"AuthorizedKeysFile={self.etc}/technicians"),
             *("-o", f"ForceCommand=env {set_to} {sys.executable} -P -m tools.door"),
             *("-o", "StrictModes=no", "-o", "PidFile=none"),  # a test's folder is in /tmp
+            *(("-o", f"VersionAddendum={self.addendum}") if self.addendum else ()),
         ]
 
     @contextlib.contextmanager

@@ -3,9 +3,11 @@ and he gets acts, no shell.  A real sshd with the unit's own configuration."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,8 @@ from tests.door_rig import Door
 from tests.test_daemon import Stand
 from tests.waiting import until
 from tools.door import line
-from tools.technician.line import ident, knock
+from tools.technician import ident
+from tools.technician.line import knock
 from tools.update import autoboot
 
 REASON = door_rig.missing() or update_rig.missing()
@@ -114,7 +117,7 @@ def test_a_serial_line_full_of_noise_and_a_session_left_open_stop_nobody(
 def test_the_ident_line_of_a_unit_is_asked_for_and_the_line_is_free_again(door: Door) -> None:
     with door.serial() as (_, device):
         for _ in range(2):
-            assert ident(str(device), 115200, 60).startswith("SSH-2.0-OpenSSH")
+            assert ident.ask_line(str(device), 115200, 60) is None  # heard; it names no unit here
 
 
 def test_a_knock_is_heard_however_it_is_torn() -> None:
@@ -124,6 +127,39 @@ def test_a_knock_is_heard_however_it_is_torn() -> None:
     parts = b"".join(b"|" if each is None else each for each in heard)
     assert parts == b"noise|\r\nSSCT|rest"  # the end may still become a KNOCK
     assert ear.hear(b"x") == [b"\r\nx"]
+
+
+def test_bytes_that_look_like_a_knock_s_beginning_are_not_kept(tmp_path: Path) -> None:
+    """A packet of ssh may end in a carriage return, and its sender then waits for the answer."""
+    ends = [tmp_path / "unit", tmp_path / "desk"]
+    between = ["socat", *(f"pty,rawer,link={end}" for end in ends)]
+    serves = [sys.executable, "-c", door_rig._SERVES, str(ends[0]), "cat"]
+    with subprocess.Popen(between) as wire:
+        until(lambda: all(end.exists() for end in ends))
+        unit = subprocess.Popen(serves, cwd=door_rig.ROOT)
+        try:
+            desk = line.open_line(str(ends[1]), 115200)
+            heard = bytearray()
+
+            def hears() -> bytes:
+                with contextlib.suppress(BlockingIOError):
+                    heard.extend(os.read(desk, 4096))
+                return bytes(heard)
+
+            def is_there() -> bool:
+                os.write(desk, line.KNOCK + b"a")
+                return b"a" in hears()
+
+            until(is_there, hears)
+            del heard[:]
+            for end in (b"packet\r", b"packet\r\n", b"packet\r\nSSC"):
+                os.write(desk, end)
+                until(lambda end=end: hears().endswith(end), hears)
+            os.close(desk)
+        finally:
+            unit.terminate()
+            unit.wait(60)
+            wire.terminate()
 
 
 def test_a_stranger_is_refused_and_leaves_no_act(
@@ -173,11 +209,16 @@ def test_no_terminal_no_forwarding_no_copy_no_environment(door: Door) -> None:
 def test_a_unit_with_another_host_key_is_not_asked(
     door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Remembered by the unit's id: it may have another address tomorrow."""
+    door.addendum = "sscterm/1.0.0/pharmacy-7/provisioned"
     with door.lan() as at:
+        assert door.flash("info", at) == 0
+    with door.lan() as at:  # another port
         assert door.flash("info", at) == 0
         capsys.readouterr()
         known = door.folder / "desk" / "known_units"
         words = known.read_text().split()
+        assert words[0] == "pharmacy-7"
         words[2] = (door.folder / "stranger.pub").read_text().split()[1]
         known.write_text(" ".join(words) + "\n")
         assert door.flash("info", at, "--json") == 2

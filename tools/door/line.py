@@ -20,11 +20,13 @@ from pathlib import Path
 KNOCK = b"\r\nSSCTERM-DOOR?\r\n"
 SSHD = ("/usr/sbin/sshd", "-i", "-e", "-f", str(Path(__file__).with_name("sshd_config")))
 BAUD = 115_200
-FRESH_S = 20.0
+FRESH_S = 30.0
 """So long an sshd to which nobody spoke yet is left alone by another KNOCK: it may be slow to come
 up, and who knocked asks again meanwhile."""
 BETWEEN_S = 0.2
 """Between two starts: a line full of KNOCKs starts no more than that."""
+TORN_S, IDLE_S = 0.2, 60.0
+"""A KNOCK comes in one piece, but for so long between two of its bytes."""
 MOST_HELD = 4 << 20
 """Bytes on their way to sshd: more than ssh's window, so a slow card loses nothing of the line."""
 PIECE = 4096
@@ -69,6 +71,15 @@ class Ear:
         self._held = rest[len(rest) - begun :]
         return [each for each in [*heard, rest[: len(rest) - begun]] if each != b""]
 
+    @property
+    def holds(self) -> bool:
+        return bool(self._held)
+
+    def let_go(self) -> bytes:
+        """What looked like a KNOCK's beginning and was none: a packet may end in the same byte."""
+        held, self._held = self._held, b""
+        return held
+
 
 class Session:
     """One sshd and the bytes on their way to it and from it."""
@@ -106,7 +117,11 @@ def serve(line: int, command: tuple[str, ...] = SSHD) -> None:
     session: Session | None = None
     try:
         while True:
-            _wait(line, session)
+            came = _wait(line, session, TORN_S if ear.holds else IDLE_S)
+            if ear.holds and not came:
+                held = ear.let_go()
+                if session is not None:
+                    session.hear(held)
             for heard in ear.hear(_read(line)):
                 if heard is None:
                     if session is None or not session.stays():
@@ -123,7 +138,8 @@ def serve(line: int, command: tuple[str, ...] = SSHD) -> None:
             session.close()
 
 
-def _wait(line: int, session: Session | None) -> None:
+def _wait(line: int, session: Session | None, seconds: float) -> bool:
+    """Until something can be moved; whether bytes came on the line."""
     reads, writes = [line], []
     if session is not None:
         if len(session.to_line) < PIECE:
@@ -132,7 +148,7 @@ def _wait(line: int, session: Session | None) -> None:
             writes.append(line)
         if session.to_sshd:
             writes.append(session.link.fileno())
-    select.select(reads, writes, [], 60.0)
+    return line in select.select(reads, writes, [], seconds)[0]
 
 
 def _read(line: int) -> bytes:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import os
 import select
 import sys
+import termios
 import time
 
 from tools.door.line import KNOCK, PIECE, open_line
 
 IDENT = b"SSH-2.0-"
-KNOCK_EVERY_S, ANSWER_S = 2.0, 60.0
+KNOCK_EVERY_S, ANSWER_S = 2.0, 90.0
 MOST_NOISE = 1 << 20  # bytes before an ident line: another device, or the rest of a session
 
 
 def knock(line: int, seconds: float = ANSWER_S) -> bytes:
     """The ident line's first bytes and what followed; b"" when no unit answers in time."""
+    termios.tcflush(line, termios.TCIFLUSH)  # an older session may have left its ident line
     heard, until, next_at = b"", time.monotonic() + seconds, 0.0
     noise = 0
     while (now := time.monotonic()) < until and noise < MOST_NOISE:
@@ -34,21 +36,6 @@ def knock(line: int, seconds: float = ANSWER_S) -> bytes:
         if at >= 0 and b"\n" in heard[at:]:
             return heard[at:]
     return b""
-
-
-def ident(device: str, baud: int, seconds: float) -> str:
-    """The ident line of the unit at that line, which then waits again; "" when none answers.
-
-    Raises OSError, ValueError.
-    """
-    line = open_line(device, baud)
-    try:
-        heard = knock(line, seconds)
-        if heard:
-            _put(line, b"SSH-\r\n", time.monotonic() + ANSWER_S)  # no ident of ours: sshd ends
-        return heard.partition(b"\n")[0].strip().decode("ascii", "replace")
-    finally:
-        os.close(line)
 
 
 def carry(line: int, reads: int, writes: int, heard: bytes) -> None:

@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tools.technician import finding
+from tools.technician import finding, ident
 from tools.technician.desk import Desk
 from tools.technician.errors import DONE, FlashError
+from tools.technician.line import ANSWER_S
+from tools.technician.place import Place
 from tools.technician.remote import Remote
 
-SELF_TEST_S, LOGS_S = 170.0, 110.0
+IDENT_S, SELF_TEST_S, LOGS_S = 10.0, 170.0, 110.0
 
 
 def remote(arguments: argparse.Namespace, desk: Desk) -> Remote:
     """The unit that TARGET names.  Raises FlashError 1422, 1450, 1451."""
-    found = finding.locate(arguments.target)
-    desk.note(f"unit at {found}")
+    found = _named(finding.locate(arguments.target))
+    desk.note(f"unit {found.unit or '?'} at {found}")
     return Remote(found, arguments.key, desk.state)
+
+
+def _named(found: Place) -> Place:
+    """With the unit's id, which its ident line claims: its host key is remembered under that, for
+    addresses change hands.  One that does not answer is met again by ssh."""
+    if found.unit:
+        return found
+    try:
+        if found.kind == "serial":
+            said = ident.ask_line(found.address, found.port, ANSWER_S)
+        else:
+            said = ident.ask_address(found.address.strip("[]"), found.port, IDENT_S)
+    except FlashError:
+        return found
+    return found if said is None else replace(found, unit=said.unit)
 
 
 def info(arguments: argparse.Namespace, desk: Desk) -> int:

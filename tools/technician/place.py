@@ -37,8 +37,11 @@ class Place:
 
 
 def is_live(target: str) -> bool:
-    """Whether it names a running unit; a card or an image is a path."""
-    return target.startswith(SERIAL) or ("/" not in target and not Path(target).exists())
+    """Whether it names a running unit; a card or an image is a path, or a file by its ending."""
+    if target.startswith(SERIAL):
+        return True
+    is_file = "/" in target or target.endswith((".img", ".zst", ".wic")) or Path(target).exists()
+    return not is_file
 
 
 def of(target: str) -> Place:

@@ -22,7 +22,7 @@ from tools.technician.errors import ROWS, FlashError
 from tools.technician.place import Place
 
 ROOT = Path(__file__).resolve().parents[2]
-CONNECT_S = 90  # a serial line may take that long (line.py)
+CONNECT_S = 120  # a serial line may take that long (line.py)
 END_S, CAUSE_S = 30.0, 5.0  # for ssh to end; to say why the line is gone
 KNOWN = "known_units"
 OPTIONS = (
