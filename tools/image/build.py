@@ -74,7 +74,7 @@ def make(out: Path, signer: Signer, epoch: int, *, is_base_new: bool = False) ->
         stamp.stamp(root, Layout(), VERSION, signer.authority.read_bytes(), is_test=signer.is_test)
         unitcheck.check(root, deb.ENABLED)
         source = source_of(root, epoch)
-        clock.say("root", root)
+        clock.say("root with it", package)
         release.build(image, Layout(), source, slot_b_is_empty=True)
         clock.say("image", image)
         digest = release.sha256(image)
