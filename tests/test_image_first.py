@@ -22,6 +22,7 @@ from tools.update.places import Places
 from tools.update.version import release
 
 BOARD = (Path(__file__).resolve().parents[1] / "board.toml").read_bytes()
+needs_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen")
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
 
 
@@ -66,6 +67,22 @@ def test_a_damaged_identity_stays_and_changes_nothing(fat: Fat, tmp_path: Path) 
         first.take_identity(Path("p1"), tmp_path / "etc")
     assert (fat.folder / DROP).read_bytes() == raw
     assert not (tmp_path / "etc" / "board.toml").exists()
+
+
+@needs_keygen
+def test_the_host_key_is_made_once(tmp_path: Path) -> None:
+    (tmp_path / f"{first.HOST_KEY}.new").write_text("left by a power cut")
+    assert first.make_host_key(tmp_path) is True
+    key = tmp_path / first.HOST_KEY
+    before = key.read_bytes()
+    assert before.startswith(b"-----BEGIN OPENSSH PRIVATE KEY-----")
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert key.with_name(key.name + ".pub").read_text().startswith("ssh-ed25519 ")
+    assert first.make_host_key(tmp_path) is False
+    assert key.read_bytes() == before
+    config = (Path(first.__file__).parents[1] / "door/sshd_config").read_text()
+    assert f"HostKey {first.ETC / first.HOST_KEY}\n" in config
+    assert sorted(each.name for each in tmp_path.iterdir()) == [key.name, f"{key.name}.pub"]
 
 
 def test_a_sites_network_settings_reach_networkd(tmp_path: Path) -> None:

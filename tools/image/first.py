@@ -1,6 +1,7 @@
 """`python -m tools.image.first`: at each start, as root, before the other services of the unit.
 
-Takes the identity that a technician left on the first partition, hands the site's network settings
+Takes the identity that a technician left on the first partition, makes the SSH host key that the
+door shows (tools/door/sshd_config) where there is none, hands the site's network settings
 to systemd-networkd, and says on the console which release this is and whether the unit waits for an
 identity.  Exit status 1: what waits there is damaged; the identity that was there before holds.
 """
@@ -8,6 +9,7 @@ identity.  Exit status 1: what waits there is damaged; the identity that was the
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,8 @@ DATA = Path("/data/sscterm")
 RUN = Path("/run")
 NETWORKS = RUN / "systemd/network"
 MOUNT_S = 60.0
+HOST_KEY = "ssh_host_ed25519_key"
+KEY_S = 60.0
 WAITS = "本机未登记身份，等待 flash.py provision · no identity yet: waiting for flash.py provision"
 TEST_ONLY = "测试版，不得用于生产 · signed by a key for tests: not for production"
 
@@ -55,6 +59,28 @@ def take_identity(device: Path, etc: Path) -> list[str]:
 
         with mounted(device, Path(name), "rw") as found:
             return firststart.take(found / DROP, etc, DATA)
+
+
+def make_host_key(etc: Path) -> bool:
+    """True: there was none.  The private half appears last, whole.  Raises as above."""
+    place = etc / HOST_KEY
+    if place.exists():
+        return False
+    new = etc / f"{HOST_KEY}.new"
+    for each in (new, etc / f"{new.name}.pub"):
+        each.unlink(missing_ok=True)
+    make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(new)]
+    subprocess.run(make, check=True, timeout=KEY_S, stdin=subprocess.DEVNULL)
+    for source, target in ((f"{new}.pub", f"{place}.pub"), (new, place)):
+        with open(source, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(source, target)
+    folder = os.open(etc, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return True
 
 
 def hand_networks(etc: Path, networks: Path) -> list[str]:
@@ -94,6 +120,7 @@ def main() -> int:
         print(f"first: {places.bootcfg}: {error}", file=sys.stderr)
         status = 1
     try:
+        make_host_key(ETC)
         hand_networks(ETC, NETWORKS)
     except (OSError, subprocess.SubprocessError) as error:
         print(f"first: {error}", file=sys.stderr)
