@@ -24,7 +24,7 @@ def test_a_card_pulled_out_in_mid_payment_is_settled_when_it_is_back(
     unit.world.slot("user").arm(Cut(DEBIT, when=when))
     told = unit.pay("ORDER-1")
     assert told["state"] not in FINAL, told
-    assert not unit.world.slot("user").cards
+    assert not unit.world.slot("user").cards, told
     unit.insert()
     assert unit.settled("ORDER-1")["state"] == state
     unit.remove()

@@ -63,6 +63,9 @@ class Unit:
         for reader in (USER, PSAM):
             self._put_cards(reader, f"card{reader}")
         pad.plug_in(self.machine, self.pad)
+        if state is not None:  # the machine runs, and may be asked for a PIN at once
+            there = f"until [ -c {pad.DEVICE} ]; do sleep 0.1; done; udevadm settle"
+            self.machine.must("sh", "-c", there)
 
     def _put_cards(self, reader: int, socket: str) -> None:
         slot = self.world.slot("psam" if reader == PSAM else "user")
@@ -209,15 +212,14 @@ class Unit:
 
     # -- the office -------------------------------------------------------------------------------
 
-    def office(self, *words: str | Path, may_find_nothing: bool = False) -> dict[str, Any]:
-        """`sscoffice WORDS --json`, which must end well."""
+    def office(self, *words: str | Path, well: tuple[int, ...] = (0,)) -> dict[str, Any]:
+        """`sscoffice WORDS --json`, which must end with one of `well`; {} where it says nothing."""
         told = io.StringIO()
         argv = [str(each) for each in (words[0], "--dir", self.folder / "office", *words[1:])]
         with contextlib.redirect_stdout(told):
             status = sscoffice([*argv, "--json"])
-        well = (0, endings.NOTHING) if may_find_nothing else (0,)
         assert status in well, f"{words}: {status}: {told.getvalue()}"
-        found: dict[str, Any] = json.loads(told.getvalue())
+        found: dict[str, Any] = json.loads(told.getvalue() or "{}")
         return found
 
     def enrol(self) -> None:
@@ -231,8 +233,10 @@ class Unit:
         """Until the office holds every record of the journal; their number."""
         ends = time.monotonic() + READY_S
         while True:
-            pulled = self.office("pull", "--serial", self.machine.serial_line, "--unit", UNIT)
-            assert not pulled["refused"], pulled
+            words = ("pull", "--serial", self.machine.serial_line, "--unit", UNIT)
+            # An uplink that just starts does not answer yet: an office asks again.
+            pulled = self.office(*words, well=(endings.DONE, endings.NOTHING, endings.FAILED))
+            assert not pulled.get("refused"), pulled
             written = self.call("status")["journal"]["records"]
             held = self.office("check")["records"]
             if held == written:
@@ -246,7 +250,7 @@ class Unit:
         found = []
         for date in (began, began + dt.timedelta(days=1)):
             words = ("day", "--date", f"{date:%Y-%m-%d}")
-            found += self.office(*words, may_find_nothing=True)["rows"]
+            found += self.office(*words, well=(endings.DONE, endings.NOTHING))["rows"]
         return found
 
     def check_money(self, done: int) -> None:
