@@ -77,7 +77,11 @@ def test_every_row_says_its_state_and_what_works_shows_a_test() -> None:
     for row in rows(page("features.md")):
         state, shown_by, missing = row[-3:]
         assert state in STATES, row
-        tests = [mark for mark in marked(shown_by) if mark.startswith("tests/test_")]
+        tests = [
+            mark
+            for mark in marked(shown_by)
+            if mark.startswith(("tests/test_", "tests/machine/test_"))
+        ]
         assert bool(tests) == (state != "not yet"), row
         assert all("::test_" in each for each in tests), row
         assert missing or state == "works", row
