@@ -12,6 +12,9 @@ import pytest
 from tests.machine import image, vm
 from tests.machine.provisioned import new_world, provision
 from tests.machine.unit import Unit
+from tests.machine.updates import newer, signer, tried
+
+__all__ = ("newer", "signer", "tried")  # fixtures of the update cases
 
 START = 3600
 """Seconds for a test that starts a machine; the first one boots it."""

@@ -34,12 +34,12 @@ def load(disk: Path, folder: Path, tryboot: bool = False) -> Loaded:
 
     Raises ImageError: such a disk does not start.
     """
-    first = _partition(disk, "bootcfg", folder)
+    first = partition(disk, "bootcfg", folder)
     number = boot_partition(_file(first, "autoboot.txt").decode(), tryboot)
     slot = {2: "A", 3: "B"}.get(number)
     if slot is None:
         raise ImageError(f"autoboot.txt names partition {number}")
-    boot = _partition(disk, f"boot_{slot.lower()}", folder)
+    boot = partition(disk, f"boot_{slot.lower()}", folder)
     config = _file(boot, "config.txt").decode().split("\n")
     names = dict(line.split("=") for line in config if line.startswith("kernel="))
     names |= dict(line.split(maxsplit=1) for line in config if line.startswith("initramfs "))
@@ -63,7 +63,7 @@ def boot_partition(autoboot: str, tryboot: bool) -> int:
     return found["tryboot"] if tryboot and "tryboot" in found else found["all"]
 
 
-def _partition(disk: Path, name: str, folder: Path) -> Path:
+def partition(disk: Path, name: str, folder: Path) -> Path:
     """Its bytes as a file."""
     part, out = Layout().partition(name), folder / f"{name}.fat"
     form = "qcow2" if disk.suffix == ".qcow2" else "raw"

@@ -42,7 +42,7 @@ FINAL = ("DONE", "VOID")
 class Unit:
     """What a case holds in its hands.  folder: with region.json and office/ of new_world()."""
 
-    def __init__(self, folder: Path, disk: Path, state: Path | None = None):
+    def __init__(self, folder: Path, disk: Path, state: Path | None = None, tryboot: bool = False):
         """Starts at once: as a board does, or from the saved `state`."""
         self.folder = folder
         self.world = World(Region.load(folder / "region.json"), folder / "region.json")
@@ -54,7 +54,7 @@ class Unit:
         self._ends: list[CardEnd] = []
         self._plugged = 0
         self._began_s = time.time()
-        self.start(state)
+        self.start(state, tryboot)
 
     # -- power and plugs --------------------------------------------------------------------------
 

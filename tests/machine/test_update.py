@@ -1,0 +1,68 @@
+"""Issue "The technician": an update in the machine, by its own rauc, from a signed verity bundle.
+
+Tried, kept only if the unit proves itself, left by itself otherwise; never during a payment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator import audit
+from tests.machine import releases, updating
+from tests.machine.conftest import States
+from tests.machine.unit import Unit
+from tests.machine.updates import NEWER, Tried, on_from, records_of
+
+OLDER, BROKEN = "0.0.1", "99.0.0"
+DAEMON = f"/{releases.HOME}/firmware/__main__.py"
+
+
+@pytest.fixture
+def start(states: States, tried: Tried, tmp_path: Path) -> Iterator[Callable[[], Unit]]:
+    """start(): the tried unit with the flag it asked for, in slot B if that was the right one."""
+    started: list[Unit] = []
+
+    def on_trial() -> Unit:
+        is_tryboot = tried.words == updating.TRYBOOT
+        started.append(on_from(tried.folder, tried.disk, tmp_path, tryboot=is_tryboot))
+        started[-1].before = audit.money_of(states.folder / "region.json")
+        return started[-1]
+
+    yield on_trial
+    for each in started:
+        each.close()
+
+
+def test_no_release_is_tried_during_a_payment(tried: Tried) -> None:
+    assert tried.held
+    assert tried.paid["state"] == "DONE", tried.paid
+    assert tried.words == updating.TRYBOOT
+
+
+def test_until_it_is_kept_a_plain_start_takes_the_old_one(tried: Tried, tmp_path: Path) -> None:
+    card = updating.read(tried.disk, tmp_path)
+    assert (card.committed, card.trial, card.whole) == ("A", "B", {"A", "B"})
+
+
+def test_a_release_that_proves_itself_is_kept_with_every_record(
+    tried: Tried, start: Callable[[], Unit]
+) -> None:
+    unit = start()
+    assert unit.machine.slot == "B"
+    unit.wait_ready()
+    told = updating.result(unit.machine)
+    assert (told["kept"], told["slot"]) == (True, "B"), told
+    assert set(told["self_test"]["parts"].values()) == {"ok"}
+    assert unit.machine.must("cat", "/data/version-floor") == NEWER
+    assert unit.call("status")["firmware"] == NEWER
+    assert records_of(unit)[: len(tried.records)] == tried.records
+    unit.pull()
+    unit.check_money(1)
+    unit.cut_power()
+    unit.start()
+    assert unit.machine.slot == "B"
+    unit.wait_ready()
+    assert unit.call("status")["firmware"] == NEWER
+    assert updating.trial(unit.machine) is None
