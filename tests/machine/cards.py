@@ -21,6 +21,7 @@ from simulator.slot import SimulatedSlot
 INIT, ERROR, READER_ADD, READER_REMOVE, ATR, CARD_REMOVE, APDU = range(1, 8)
 _HEAD = struct.Struct(">III")
 _MAGIC, _VERSION = b"VSCD", 2
+_GENERAL_ERROR = b"\0\0\0\2"
 _NO_READER = 0xFFFFFFFF
 _LOOK_S = 0.2
 _CONNECT_S = 60.0
@@ -64,8 +65,10 @@ class CardEnd:
         self._chip.power_off()
 
     def _transfer(self, apdu: bytes) -> None:
-        with contextlib.suppress(TransportError):  # it left, or says nothing
+        try:
             self._say(APDU, self._chip.transfer(apdu))
+        except TransportError:  # it left; a reader says so at once
+            self._say(ERROR, _GENERAL_ERROR)
 
     def _watch(self) -> None:
         """The hand at the slot: cards come and go."""
