@@ -7,6 +7,7 @@ office can be reached is told and not required: a unit is updated where there is
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -101,7 +102,10 @@ def _day(moment: float) -> str:
 
 def _office(board: Board) -> str:
     """When the office was last heard, by the newest receipt."""
-    heard = [path.stat().st_mtime for _, path in spool.receipts(board.unit.data_dir)]
+    heard = []
+    for _, path in spool.receipts(board.unit.data_dir):
+        with contextlib.suppress(FileNotFoundError):  # the card process took it meanwhile
+            heard.append(path.stat().st_mtime)
     waiting = len(spool.batches(board.unit.data_dir))
     last = f"last receipt {_day(max(heard))}" if heard else "no receipt lies here"
     return f"{last}, {waiting} batches wait"

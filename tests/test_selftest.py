@@ -96,3 +96,10 @@ def test_a_certificate_is_good_on_its_days_alone(
     assert "tls.crt" in str(selftest._certificate(board))  # none is there
     expiring(board.unit.data_dir, begins, ends)
     assert (selftest._certificate(board) is None) == is_good
+
+
+def test_a_receipt_that_goes_while_it_is_looked_at_is_none(stand: Stand, monkeypatch: Any) -> None:
+    board = load(stand.board)
+    gone = [(7, board.unit.data_dir / "up" / "7.receipt")]
+    monkeypatch.setattr(selftest.spool, "receipts", lambda data_dir: gone)
+    assert selftest._office(board) == "no receipt lies here, 0 batches wait"

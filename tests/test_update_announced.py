@@ -46,7 +46,14 @@ def test_another_file_is_not(monkeypatch: Any, tmp_path: Path, words: bytes) -> 
 
 
 @pytest.mark.parametrize(
-    "answer", [None, {"error": {}}, {"result": {"office": dict.fromkeys(SAID)}}]
+    "answer",
+    [
+        None,
+        {"error": {}},
+        {"result": {"office": dict.fromkeys(SAID)}},
+        *({"result": each} for each in (None, [], "update", 7)),
+        *({"result": {"office": each}} for each in (None, [], "update", 7)),
+    ],
 )
 def test_without_the_offices_word_nothing_is(monkeypatch: Any, tmp_path: Path, answer: Any) -> None:
     with pytest.raises(announced.NotAnnouncedError):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import struct
+import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +53,9 @@ class Machine:
 
     def __init__(self, places: Places):
         self.places, self.restarts, self.now = places, list[bool](), 0.0
+        self.mark_good: Callable[[], None] = lambda: slots.set_state(
+            places, slots.current(places), "good"
+        )
 
     def settle(self, *told: dict[str, Any]) -> int:
         """told: what the self-test says one after the other, the last one for ever."""
@@ -57,7 +63,7 @@ class Machine:
         return keep.settle(
             self.places,
             lambda: left.pop(0) if len(left) > 1 else left[0],
-            lambda: slots.set_state(self.places, slots.current(self.places), "good"),
+            self.mark_good,
             self.restarts.append,
             self.wait,
             lambda: self.now,
@@ -97,6 +103,58 @@ def test_one_that_does_not_falls_back_and_says_why(machine: Machine, places: Pla
     assert not places.floor.exists()
     assert (state.trial(places), state.slot_state(places, "B")) == (None, "bad")
     assert state.last_result(places) == {"kept": False, "slot": "B", "self_test": BAD}
+
+
+FAULTS = [
+    subprocess.CalledProcessError(1, "rauc"),
+    subprocess.TimeoutExpired("rauc", 120),
+    OSError(errno.ENOSPC, "no space"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_that_cannot_be_marked_good_falls_back(
+    fault: Exception, machine: Machine, places: Places
+) -> None:
+    """Whatever rauc's service, or the data partition, does then."""
+    machine.begin(True)
+    boots(places, "B", "1.1.0")
+    machine.mark_good = failing(fault)
+    assert machine.settle(GOOD) == 1
+    assert machine.restarts == [True, False]
+    assert autoboot.committed(places.bootcfg) == "A"
+    assert (state.trial(places), state.slot_state(places, "B")) == (None, "bad")
+    told = state.last_result(places) or {}
+    assert (told["kept"], told["slot"]) == (False, "B")
+    assert str(fault) in str(told["why"])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_fails_once_it_is_committed_leaves_no_slot_given_up(
+    fault: Exception, machine: Machine, places: Places
+) -> None:
+    """It starts from then on, and the next start ends what is left."""
+    machine.begin(True)
+    boots(places, "B", "1.1.0")
+
+    def half() -> None:
+        autoboot.commit(places.bootcfg, "B")
+        raise fault
+
+    machine.mark_good = half
+    with pytest.raises(type(fault)):
+        machine.settle(GOOD)
+    assert (machine.restarts, state.slot_state(places, "B")) == ([True], "good")
+    assert machine.settle(BAD) == 0
+    assert places.floor.read_text() == "1.1.0"
+    assert state.trial(places) is None
+
+
+def failing(fault: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise fault
+
+    return fail
 
 
 def test_one_that_hangs_is_given_up_at_the_next_start(machine: Machine, places: Places) -> None:

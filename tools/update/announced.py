@@ -25,8 +25,10 @@ class NotAnnouncedError(Exception):
 
 def check(places: Places, bundle: Path) -> str:
     """The announced version.  Raises NotAnnouncedError, OSError."""
-    answer = ask(socket_of(places), "status", {}) or {}
-    office = answer.get("result", {}).get("office", {})
+    told: object = ask(socket_of(places), "status", {})
+    for name in ("result", "office"):
+        told = told.get(name) if isinstance(told, dict) else None
+    office = told if isinstance(told, dict) else {}
     version, sha256, size = (office.get(f"update{each}") for each in ("", "_sha256", "_size"))
     if not isinstance(version, str):
         raise NotAnnouncedError("the office announced no update, or the card process is silent")

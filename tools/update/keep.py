@@ -27,6 +27,9 @@ TRIES_S, BETWEEN_S = 240.0, 5.0
 LEASE_S = 120
 BUSY_S = 900.0
 
+FAULTS = (
+    slots.SlotError, autoboot.AutobootError, OSError, ValueError, subprocess.SubprocessError,
+)  # fmt: skip
 Restart = Callable[[bool], None]
 """Start the machine again; True: by the tryboot flag, once, the other slot."""
 
@@ -39,7 +42,7 @@ def settle(
     wait: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Raises OSError, SlotError, AutobootError, ValueError."""
+    """Raises what stands in FAULTS."""
     on_trial, running = state.trial(places), slots.current(places)
     if on_trial is None:
         return 0
@@ -55,15 +58,22 @@ def settle(
     until = monotonic() + TRIES_S
     while True:
         told = self_test()
-        if told.get("ok") is True:
-            mark_good()
-            state.tell(places, {"kept": True, "slot": running, "self_test": told})
-            return 0
-        if monotonic() >= until:
+        if told.get("ok") is True or monotonic() >= until:
             break
         wait(BETWEEN_S)
+    result: dict[str, object] = {"kept": False, "slot": running, "self_test": told}
+    if told.get("ok") is True:
+        try:
+            mark_good()
+        except FAULTS as error:
+            if autoboot.committed(places.bootcfg) == running:
+                raise  # it is what starts from now on: the next start ends what is left
+            result["why"] = f"it could not be marked good: {error}"
+        else:
+            state.tell(places, result | {"kept": True})
+            return 0
     slots.give_up(places)
-    state.tell(places, {"kept": False, "slot": running, "self_test": told})
+    state.tell(places, result)
     restart(False)
     return 1
 
@@ -122,9 +132,7 @@ def main() -> int:
         if sys.argv[1:] == ["--try"]:
             return begin(places, lambda: ask_lease(socket_of(places)), _restart)
         return settle(places, lambda: ask_self_test(places), _mark_good, _restart)
-    except (slots.SlotError, autoboot.AutobootError, OSError, ValueError) as error:
-        print(f"keep: {error}", file=sys.stderr)
-    except subprocess.SubprocessError as error:
+    except FAULTS as error:
         print(f"keep: {error}", file=sys.stderr)
     return 2
 
