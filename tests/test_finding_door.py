@@ -12,7 +12,6 @@ from tools.door.announce import PROVISIONED, Said
 from tools.technician import finding
 from tools.technician.finding import SERIAL, UNIT
 from tools.technician.ident import Ident
-from tools.technician.line import ident
 from tools.technician.place import Place
 
 SAID = Said("1.2.3", "pharmacy-7", PROVISIONED)
@@ -37,7 +36,6 @@ def test_a_serial_line_is_asked_again_and_again_and_then_serves(
             found = finding.on_line(str(device), 115200, 60)
             assert (found.what, found.said) == (UNIT, IDENT)
             assert found.place == Place(SERIAL, str(device), 115200, "pharmacy-7")
-        assert ident(str(device), 115200, 60).endswith(SAID.addendum())
         assert door.flash("info", target, "--json", key=door.stranger) == 2  # 1402: it was asked
         assert '"number": 1402' in capsys.readouterr().out
 
