@@ -183,3 +183,24 @@ class Listener:
         self.server.close()
         self._thread.join(SOON_S)
         assert not self._thread.is_alive()
+
+
+def works(host: LanHost) -> bool:
+    try:
+        return bool(host.call("add", one=1) == {"jsonrpc": "2.0", "id": 7, "result": {"sum": 2}})
+    finally:
+        host.close()
+
+
+def is_refused(listener: Listener, context: ssl.SSLContext | None) -> bool:
+    """In the handshake, or (TLS 1.3) at the first word after it; never an answer."""
+    try:
+        host = LanHost(listener.port, context)
+    except OSError:
+        return True
+    try:
+        return host.call("add", one=1) is None
+    except OSError:
+        return True
+    finally:
+        host.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from firmware.host import lan, pace, process, rpc
 from firmware.host.rpc import RpcServer
 from firmware.host.tls import client_context
 from firmware.outcome import TransportError
-from tests.host_rig import Card, HostAuthority, LanHost, Listener
+from tests.host_rig import Card, HostAuthority, LanHost, Listener, is_refused, works
 from tests.waiting import SOON_S, until
 
 
@@ -45,27 +44,6 @@ def plain(card: Card) -> Iterator[Listener]:
     made = Listener(card.socket)
     yield made
     made.close()
-
-
-def works(host: LanHost) -> bool:
-    try:
-        return bool(host.call("add", one=1) == {"jsonrpc": "2.0", "id": 7, "result": {"sum": 2}})
-    finally:
-        host.close()
-
-
-def is_refused(listener: Listener, context: ssl.SSLContext | None) -> bool:
-    """In the handshake, or (TLS 1.3) at the first word after it; never an answer."""
-    try:
-        host = LanHost(listener.port, context)
-    except OSError:
-        return True
-    try:
-        return host.call("add", one=1) is None
-    except OSError:
-        return True
-    finally:
-        host.close()
 
 
 # -- bounds ----------------------------------------------------------------------------------------

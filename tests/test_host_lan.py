@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from firmware.host.tls import client_context, names_in
-from tests.host_rig import Card, HostAuthority, LanHost, Listener
+from tests.host_rig import Card, HostAuthority, LanHost, Listener, is_refused, works
 from tests.waiting import SOON_S, until
 
 
@@ -35,34 +35,6 @@ def guarded(card: Card, authority: HostAuthority) -> Iterator[Listener]:
     made = Listener(card.socket, authority=authority)
     yield made
     made.close()
-
-
-@pytest.fixture
-def plain(card: Card) -> Iterator[Listener]:
-    made = Listener(card.socket)
-    yield made
-    made.close()
-
-
-def works(host: LanHost) -> bool:
-    try:
-        return bool(host.call("add", one=1) == {"jsonrpc": "2.0", "id": 7, "result": {"sum": 2}})
-    finally:
-        host.close()
-
-
-def is_refused(listener: Listener, context: ssl.SSLContext | None) -> bool:
-    """In the handshake, or (TLS 1.3) at the first word after it; never an answer."""
-    try:
-        host = LanHost(listener.port, context)
-    except OSError:
-        return True
-    try:
-        return host.call("add", one=1) is None
-    except OSError:
-        return True
-    finally:
-        host.close()
 
 
 # -- who gets in -----------------------------------------------------------------------------------
