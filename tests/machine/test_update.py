@@ -4,19 +4,25 @@ Tried, kept only if the unit proves itself, left by itself otherwise; never duri
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from simulator import audit
-from tests.machine import releases, updating
+from tests.machine import updating
 from tests.machine.conftest import States
 from tests.machine.unit import Unit
 from tests.machine.updates import NEWER, Tried, on_from, records_of
+from tools.image import signers
+from tools.image.deb import VERSION
+from tools.image.signers import Signer
+from tools.update import bundle
 
 OLDER, BROKEN = "0.0.1", "99.0.0"
-DAEMON = f"/{releases.HOME}/firmware/__main__.py"
+At = Callable[[Path], Unit]
+SMALL_BYTES = 65_536
 
 
 @pytest.fixture
@@ -66,3 +72,30 @@ def test_a_release_that_proves_itself_is_kept_with_every_record(
     unit.wait_ready()
     assert unit.call("status")["firmware"] == NEWER
     assert updating.trial(unit.machine) is None
+
+
+def test_an_older_or_a_foreign_bundle_is_refused_by_the_unit(
+    states: States, at: At, signer: Signer, tmp_path: Path
+) -> None:
+    """Of a few bytes: what they are refused for is looked at before what they hold."""
+    images = {name: tmp_path / name for name in ("boot", "system")}
+    for each in images.values():
+        each.write_bytes(os.urandom(SMALL_BYTES))
+    foreign = signers.for_tests(tmp_path, "foreign")
+    unit = at(states.ready)
+    for by, version, reason in (
+        (signer, OLDER, f"{OLDER} is older than {VERSION}"),
+        (foreign, BROKEN, "signature verification failed"),
+    ):
+        target = tmp_path / f"{version}.raucb"
+        bundle.make(
+            images, version, target,
+            certificate=by.certificate, key=str(by.key), authority=by.authority,
+        )  # fmt: skip
+        status, said = updating.install(unit.machine, updating.stick(target))
+        assert status != 0, said
+        assert reason in said, said
+        assert updating.trial(unit.machine) is None
+    unit.cut_power()
+    card = updating.read(unit.machine.disk, tmp_path)
+    assert (card.committed, card.trial, card.whole) == ("A", None, {"A"})
