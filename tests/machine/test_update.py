@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from simulator import audit
-from tests.machine import updating
+from tests.machine import releases, updating
 from tests.machine.conftest import States
+from tests.machine.image import IMAGE
 from tests.machine.unit import Unit
 from tests.machine.updates import NEWER, Tried, on_from, records_of
 from tools.image import signers
@@ -21,6 +22,7 @@ from tools.image.signers import Signer
 from tools.update import bundle
 
 OLDER, BROKEN = "0.0.1", "99.0.0"
+DAEMON = f"/{releases.HOME}/firmware/__main__.py"
 At = Callable[[Path], Unit]
 SMALL_BYTES = 65_536
 
@@ -99,3 +101,36 @@ def test_an_older_or_a_foreign_bundle_is_refused_by_the_unit(
     unit.cut_power()
     card = updating.read(unit.machine.disk, tmp_path)
     assert (card.committed, card.trial, card.whole) == ("A", None, {"A"})
+
+
+def test_one_whose_daemon_is_broken_is_left_by_itself(
+    states: States, at: At, signer: Signer, tmp_path: Path
+) -> None:
+    """Issue: it is done when an update that breaks the daemon rolls back by itself."""
+    broken = {DAEMON: b'raise SystemExit("broken by a test")\n'}
+    made = releases.make(IMAGE, tmp_path, BROKEN, signer, broken)
+    unit = at(states.ready)
+    unit.insert()
+    assert unit.pay("BEFORE-1")["state"] == "DONE"
+    unit.remove()
+    status, said = updating.install(unit.machine, updating.stick(made.bundle))
+    assert status == 0, said
+    updating.begin(unit.machine, "try", *updating.KEEP, "--try")
+    assert unit.machine.wait_off(updating.KEPT_S) == updating.TRYBOOT
+    unit.release()
+    unit.start(tryboot=True)
+    assert unit.machine.slot == "B"
+    assert unit.machine.wait_off(updating.KEPT_S) == ""  # by itself, to what is committed
+    unit.release()
+    unit.start()
+    assert unit.machine.slot == "A"
+    told = updating.result(unit.machine)
+    assert (told["kept"], told["slot"]) == (False, "B"), told
+    assert updating.trial(unit.machine) is None
+    unit.wait_ready()
+    assert unit.call("status")["firmware"] == VERSION
+    unit.insert()
+    assert unit.pay("AFTER-1")["state"] == "DONE"
+    unit.remove()
+    unit.pull()
+    unit.check_money(2)
