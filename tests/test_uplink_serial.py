@@ -248,7 +248,8 @@ def test_a_late_answer_is_not_taken_for_anothers(rig):
     answer = unit.server.answer
 
     def answer_with_an_old_one_before(message):
-        old = Message(frame.ANSWER + frame.HELLO, message.ident - 1, ("another", None, None, 0))
+        ident = message.ident ^ 1 << 40  # never asked; those just below are of earlier tries
+        old = Message(frame.ANSWER + frame.HELLO, ident, ("another", None, None, 0))
         unit_line.write(encode_frame(old))
         return answer(message)
 
