@@ -34,7 +34,7 @@ SERVICES = ("sscterm-first", "sscterm-devices", "sscterm-card", "sscterm-uplink"
 DATA = "/dev/disk/by-partuuid/55c70001-07"
 READY_S = 900.0
 PAY_S = 900.0
-SETTLED_S = 600.0
+SETTLED_S = 120.0
 PIN_TIMES = 3
 FINAL = ("DONE", "VOID")
 
@@ -174,6 +174,9 @@ class Unit:
     def pay(self, order: str) -> dict[str, Any]:
         """ORDER_FEN from the account; the PIN is typed whenever the pad is asked for it."""
         self._holder_knows()
+        return self._order(order)
+
+    def _order(self, order: str) -> dict[str, Any]:
         amounts = {"account_fen": ORDER_FEN}
         return self.call("purchase", order_no=order, amounts=amounts, operator="07")
 
@@ -191,15 +194,17 @@ class Unit:
             self.world.holder.type_pin(PIN)
 
     def settled(self, order: str) -> dict[str, Any]:
-        """What became of that order, the card being in.  As a cash register does it: it asks again
+        """What became of that order, after insert().  As a cash register does it: it asks again
         with the same number; a payment that never began begins then."""
         ends = time.monotonic() + SETTLED_S
-        while (told := self.pay(order))["state"] not in FINAL:
+        while (told := self._order(order)).get("state") not in FINAL:
             assert time.monotonic() < ends, told
             time.sleep(1)
         return told
 
     def insert(self) -> None:
+        """The holder comes with it: an open payment asks for the PIN before any order."""
+        self._holder_knows()
         self.world.insert("user", CARD)
 
     def remove(self) -> None:
