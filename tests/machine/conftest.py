@@ -22,7 +22,7 @@ START = 3600
 
 @dataclass(frozen=True)
 class States:
-    """ready: READY, no card in the reader.  cold: the services down, /data not mounted.
+    """ready: READY, no card in the reader.
 
     folder: region.json and office/ of that moment.  card: the disk as flash.py left it.
     """
@@ -34,10 +34,6 @@ class States:
     @property
     def ready(self) -> Path:
         return self.folder / "ready"
-
-    @property
-    def cold(self) -> Path:
-        return self.folder / "cold"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,9 +57,6 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> States:
         unit.enrol()
         unit.pull()
         unit.save(folder / "ready")
-        unit.start(folder / "ready")
-        unit.go_cold()
-        unit.save(folder / "cold")
     finally:
         unit.close()
     return States(folder, card, phases)

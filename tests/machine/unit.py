@@ -30,8 +30,6 @@ PIN = "123456"
 ORDER_FEN = 1000
 CHINA = dt.timezone(dt.timedelta(hours=8))
 USER, PSAM = 0, 1
-SERVICES = ("sscterm-first", "sscterm-devices", "sscterm-card", "sscterm-uplink")
-DATA = "/dev/disk/by-partuuid/55c70001-07"
 READY_S = 900.0
 PAY_S = 900.0
 SETTLED_S = 120.0
@@ -104,22 +102,6 @@ class Unit:
         pad.pull_out(self.machine)
         self.machine.save(state)
         self.release()
-
-    def go_cold(self) -> None:
-        """As before anything is started that reads /data, and nothing of it in memory: what stands
-        on the disk is all that a start from here finds."""
-        stopped = (*SERVICES, "pcscd.socket", "pcscd.service", "data.mount")
-        self.machine.must("systemctl", "stop", *stopped)
-        for act in (
-            "! grep ' /data ' /proc/mounts",
-            "sync; echo 3 >/proc/sys/vm/drop_caches",
-            f"systemctl stop 'systemd-fsck@*'; blockdev --flushbufs {DATA}",
-        ):
-            self.machine.must("sh", "-c", act)
-
-    def warm_up(self) -> None:
-        """From there on: /data is checked and mounted, the services start."""
-        self.machine.must("systemctl", "start", "--no-block", "pcscd.socket", *SERVICES)
 
     def release(self) -> None:
         for each in self._ends:
