@@ -14,6 +14,7 @@ from simulator import audit
 from tests.machine import releases, updating
 from tests.machine.conftest import States
 from tests.machine.image import IMAGE
+from tests.machine.test_watchdog import WATCHDOG
 from tests.machine.unit import Unit
 from tests.machine.updates import NEWER, Tried, on_from, records_of
 from tools.image import signers
@@ -134,3 +135,24 @@ def test_one_whose_daemon_is_broken_is_left_by_itself(
     unit.remove()
     unit.pull()
     unit.check_money(2)
+
+
+def test_one_that_hangs_is_ended_by_the_watchdog_and_left(start: Callable[[], Unit]) -> None:
+    """The kernel stops while the release is on trial; nothing but the watchdog is left to act."""
+    unit = start()
+    assert unit.machine.slot == "B"
+    once_there_is_a_bus = f"until {' '.join(WATCHDOG)} 15000000; do sleep 0.2; done"
+    unit.machine.must("sh", "-c", once_there_is_a_bus)
+    unit.machine.must("sh", "-c", "echo 0 >/proc/sys/kernel/panic")
+    unit.hang()
+    assert unit.machine.wait_event("WATCHDOG")["action"] == "reset"
+    unit.machine.wait_off()
+    unit.release()
+    unit.start()
+    assert unit.machine.slot == "A"
+    told = updating.result(unit.machine)
+    assert told == {"kept": False, "slot": "B", "why": "it did not start"}
+    unit.wait_ready()
+    assert unit.call("status")["firmware"] == VERSION
+    unit.pull()
+    unit.check_money(1)
