@@ -35,18 +35,27 @@ def test_after_a_deadline_the_thread_says_farewell_once_it_is_back():
 
 
 def test_after_an_interrupted_call_the_next_one_gets_its_own_answer():
-    begun, back = threading.Event(), threading.Event()
+    begun, interrupted, back = threading.Event(), threading.Event(), threading.Event()
     worker = Worker("test", lambda: None)
 
     def interrupt():
+        """Again and again: a signal just before the wait begins does not end it."""
         begun.wait(SOON_S)
-        os.kill(os.getpid(), signal.SIGUSR1)
+        while not interrupted.wait(0.02):
+            os.kill(os.getpid(), signal.SIGUSR1)
 
-    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    def once(*_):
+        if not interrupted.is_set():
+            interrupted.set()
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, once)
     try:
-        threading.Thread(target=interrupt).start()
+        interrupting = threading.Thread(target=interrupt)
+        interrupting.start()
         with pytest.raises(KeyboardInterrupt):
             worker.call(lambda: begun.set() or (back.wait() and "late"), SOON_S)
+        interrupting.join(SOON_S)
     finally:
         signal.signal(signal.SIGUSR1, before)
     threading.Timer(0.05, back.set).start()
