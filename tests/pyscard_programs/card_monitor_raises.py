@@ -28,17 +28,20 @@ class Waiting(CardObserver):
         self.cards += added
 
 
-one = Waiting()
+first = Waiting()
+monitor.addObserver(first)
+for _ in range(1000):
+    if first.cards:
+        break
+    sleep(0.02)
+one = Waiting()  # the card is known by now: each adding tells it at once
 monitor.addObserver(one)
 monitor.addObserver(one)
 print(CardMonitor().countObservers())
-for _ in range(200):
-    if one.cards:
-        break
-    sleep(0.02)
 two = Waiting()
 CardMonitor().addObserver(two)
 print(one.cards, two.cards, one.cards == two.cards, one.cards[0] in two.cards)
+CardMonitor().deleteObserver(first)
 CardMonitor().deleteObserver(one)
 CardMonitor().deleteObserver(two)
 monitor.deleteObserver(one)

@@ -6,9 +6,9 @@ from smartcard.ReaderMonitoring import ReaderMonitor, ReaderObserver
 class PrintObserver(ReaderObserver):
     def update(self, observable, handlers):
         addedreaders, removedreaders = handlers
-        told.append(handlers)
         print("Added readers", addedreaders)
         print("Removed readers", removedreaders, str(observable))
+        told.append(handlers)  # last: who waits for it goes on at once
 
 
 told = []
