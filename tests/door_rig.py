@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.ports import free_port
 from tests.waiting import SOON_S, until
 from tools.technician.command import main
+from tools.update.places import VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "tools" / "door" / "sshd_config"
@@ -41,9 +42,11 @@ def key(folder: Path, name: str) -> Path:
 
 @dataclass
 class Door:
-    """etc: what stands for /data/etc.  environment: of tools.door, for sshd hands on none."""
+    """etc: what stands for /data/etc.  places: of tools.update.places.
+    environment: of tools.door, for sshd hands on none."""
 
     folder: Path
+    places: dict[str, Path] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     addendum: str = ""  # of sshd's ident line
 
@@ -54,9 +57,9 @@ class Door:
         self.stranger = key(self.folder, "stranger")
         host = key(self.etc, "ssh_host_ed25519_key")
         assert host.exists()
-        self.places = {"etc": self.etc, "incoming": self.folder / "incoming",
-                       "installed": self.folder / "installed.json",
-                       "boot_id": self.folder / "boot_id"}  # fmt: skip
+        self.places |= {"etc": self.etc, "incoming": self.folder / "incoming",
+                        "installed": self.folder / "installed.json",
+                        "boot_id": self.folder / "boot_id"}  # fmt: skip
         self.places["boot_id"].write_text("first\n")
         self.programs = self.folder / "bin"  # found before the system's
         self.programs.mkdir()
@@ -68,11 +71,11 @@ class Door:
 
     def sshd(self) -> list[str]:
         """Of the unit's configuration only places are others: the first of two values holds."""
-        door_places = self.folder / "door.json"
-        door_places.write_text(json.dumps({k: str(v) for k, v in self.places.items()}))
+        places = self.folder / "door.json"
+        places.write_text(json.dumps({k: str(v) for k, v in self.places.items()}))
         variables = {
             **self.environment,
-            "SSCTERM_DOOR_PLACES": str(door_places),
+            VARIABLE: str(places),
             "PYTHONPATH": str(ROOT),
             "PATH": f"{self.programs}:{os.environ['PATH']}:/usr/sbin:/sbin",
         }

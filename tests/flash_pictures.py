@@ -13,7 +13,6 @@ import contextlib
 import functools
 import html
 import io
-import json
 import os
 import re
 import shlex
@@ -43,7 +42,6 @@ from tools.door.announce import PROVISIONED, WAITING, Said
 from tools.image.layout import SMALL
 from tools.technician import card, device, finding, identity, updating, usb
 from tools.technician.place import Place
-from tools.update.places import VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "img"
@@ -195,11 +193,9 @@ def find(folder: Path) -> str:
 
 
 def selftest(folder: Path) -> str:
-    places = folder / "places.json"
-    door = Door(folder, {VARIABLE: str(places)})
     (folder / "unit-1").mkdir()
     stand = Stand(folder / "unit-1")
-    places.write_text(json.dumps({"board": str(stand.board)}))
+    door = Door(folder, {"board": stand.board})
     try:
         with door.lan() as at:
             stand.start_simulator()
@@ -223,7 +219,7 @@ def fallback(folder: Path) -> str:
 def _updated(folder: Path, told: dict[str, object], ends: int) -> str:
     """told: what the self-test of the new release says."""
     machine = Machine(folder / "unit", bundles(folder.parent / "bundles"))
-    named(machine.unit.environment[VARIABLE], folder / "board.toml")
+    machine.door.places["board"] = named(folder / "board.toml")
     shutil.copyfile(machine.of.bundles[NEW], folder / f"sscterm-{NEW}.raucb")
     shutil.copyfile(machine.of.keys.authority, folder / "release-ca.crt")
     with machine.runs() as at, patch.object(updating, "BETWEEN_S", 0.2):
@@ -255,11 +251,10 @@ def release(folder: Path) -> None:
     shutil.copyfile(held.ca, folder / "release-ca.crt")
 
 
-def named(places: str, board: Path) -> None:
+def named(board: Path) -> Path:
     """The unit's board.toml says who it is."""
     board.write_text(identity.set_key((ROOT / "board.toml").read_text(), "unit.id", f'"{UNIT}"'))
-    held = json.loads(Path(places).read_text())
-    Path(places).write_text(json.dumps(held | {"board": str(board)}))
+    return board
 
 
 @functools.cache

@@ -44,9 +44,7 @@ def door(tmp_path: Path) -> Door:
     }
     (tmp_path / "partition").write_bytes((2).to_bytes(4, "big"))
     (tmp_path / "release.json").write_text(update_rig.release_json("1.0.0"))
-    at = tmp_path / "places.json"
-    at.write_text(json.dumps({name: str(path) for name, path in places.items()}))
-    return Door(tmp_path, {"SSCTERM_UPDATE_PLACES": str(at)})
+    return Door(tmp_path, places)
 
 
 @pytest.fixture
@@ -202,7 +200,7 @@ def test_no_terminal_no_forwarding_no_copy_no_environment(door: Door) -> None:
         )  # fmt: skip
         assert copied.returncode != 0
         assert not (door.folder / "shadow").exists()
-        said = door.ssh(at, "-o", "SetEnv=SSCTERM_UPDATE_PLACES=/tmp/x", "info")
+        said = door.ssh(at, "-o", "SetEnv=SSCTERM_PLACES=/tmp/x", "info")
         assert json.loads(said.stdout or b"{}").get("error", {}).get("number") != 1405
 
 

@@ -17,7 +17,6 @@ import pytest
 
 from tools.door import incoming, looking, prepare, updating
 from tools.door.errors import DoorError
-from tools.door.places import DoorPlaces
 from tools.door.talk import Talk, TalkError
 from tools.technician import technicians
 from tools.technician import updating as desk_updating
@@ -33,14 +32,17 @@ SHA256 = hashlib.sha256(BUNDLE).hexdigest()
 
 
 @pytest.fixture
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DoorPlaces:
-    made = DoorPlaces(tmp_path, tmp_path / "incoming", tmp_path / "installed.json")
-    update = Places(state=tmp_path / "update", board=tmp_path / "board.toml")
-    monkeypatch.setattr(incoming, "from_environment", lambda: made)
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
+    made = Places(
+        etc=tmp_path,
+        incoming=tmp_path / "incoming",
+        installed=tmp_path / "installed.json",
+        state=tmp_path / "update",
+        board=tmp_path / "board.toml",
+    )
     monkeypatch.setattr(incoming, "KEPT_FREE", 0)
-    for module in (updating, looking):
-        monkeypatch.setattr(module, "door_places", lambda: made)
-        monkeypatch.setattr(module, "update_places", lambda: update)
+    for module in (incoming, updating, looking):
+        monkeypatch.setattr(module, "from_environment", lambda: made)
     return made
 
 
@@ -61,7 +63,7 @@ def number(function: Any, *arguments: Any) -> int:
 
 
 def test_1408_a_bundle_that_is_another_than_was_named(
-    places: DoorPlaces, ends: tuple[Talk, Talk]
+    places: Places, ends: tuple[Talk, Talk]
 ) -> None:
     unit, desk = ends
     request = {"sha256": "0" * 64, "size": len(BUNDLE)}
@@ -70,7 +72,7 @@ def test_1408_a_bundle_that_is_another_than_was_named(
     assert list(places.incoming.iterdir()) == []
 
 
-def test_1409_two_bundles_at_once(places: DoorPlaces, ends: tuple[Talk, Talk]) -> None:
+def test_1409_two_bundles_at_once(places: Places, ends: tuple[Talk, Talk]) -> None:
     with incoming.alone(places):
         assert number(incoming.receive, ends[0], {"sha256": SHA256, "size": 1}) == 1409
     desk = ends[1]
@@ -81,24 +83,24 @@ def test_1409_two_bundles_at_once(places: DoorPlaces, ends: tuple[Talk, Talk]) -
 
 
 def test_1407_the_journals_room_is_not_given_away(
-    places: DoorPlaces, ends: tuple[Talk, Talk], monkeypatch: pytest.MonkeyPatch
+    places: Places, ends: tuple[Talk, Talk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(incoming, "KEPT_FREE", 1 << 60)
     assert number(incoming.receive, ends[0], {"sha256": SHA256, "size": 1}) == 1407
 
 
 def test_1413_a_terminal_that_is_busy_all_the_time_is_not_restarted(
-    places: DoorPlaces, ends: tuple[Talk, Talk], monkeypatch: pytest.MonkeyPatch
+    places: Places, ends: tuple[Talk, Talk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert number(updating.begin, ends[0], {}) == 1412
-    state.set_trial(updating.update_places(), state.Trial("B"))
+    state.set_trial(places, state.Trial("B"))
     busy = SimpleNamespace(returncode=2, stderr="")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: busy)
     assert number(updating.begin, ends[0], {}) == 1413
 
 
 def test_1406_a_self_test_that_says_nothing(
-    places: DoorPlaces, ends: tuple[Talk, Talk], monkeypatch: pytest.MonkeyPatch
+    places: Places, ends: tuple[Talk, Talk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/true")
     assert number(looking.selftest, ends[0], {}) == 1406
@@ -137,7 +139,7 @@ def test_a_line_that_board_toml_uses_is_no_technicians(tmp_path: Path) -> None:
     for name in ("ttyAMA0", "ttyUSB1", "ttyAMA10", "x;reboot"):
         (tmp_path / f"door-line.{name}").write_bytes(b"\n")
     (tmp_path / "board.toml").write_text('a = "iso7816:/dev/ttyAMA0?x"\n# b = "/dev/ttyUSB1"\n')
-    assert prepare.lines(DoorPlaces(tmp_path)) == ["ttyAMA10", "ttyUSB1"]
+    assert prepare.lines(Places(etc=tmp_path)) == ["ttyAMA10", "ttyUSB1"]
 
 
 def test_what_comes_over_the_line_is_bounded(ends: tuple[Talk, Talk]) -> None:
@@ -162,7 +164,7 @@ def test_the_exposure_of_the_door_is_small(name: str) -> None:
     assert float(found[1]) <= MOST_EXPOSED[name]
 
 
-def test_what_was_installed_is_known_and_nonsense_is_not(places: DoorPlaces) -> None:
+def test_what_was_installed_is_known_and_nonsense_is_not(places: Places) -> None:
     assert updating.installed(places) is None
     for text in ("", "[]", "{"):
         places.installed.write_text(text)

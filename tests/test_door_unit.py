@@ -56,9 +56,7 @@ def _door(folder: Path) -> Door:
         "floor": folder / "version-floor",
     }
     places["release"].write_text(update_rig.release_json("1.0.0"))
-    at = folder / "places.json"
-    at.write_text(json.dumps({name: str(path) for name, path in places.items()}))
-    return Door(folder, {"SSCTERM_UPDATE_PLACES": str(at)})
+    return Door(folder, places)
 
 
 def _unit(door: Door) -> str:

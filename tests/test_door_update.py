@@ -19,14 +19,14 @@ import pytest
 from tests import door_rig, file_unit, update_rig
 from tests.door_rig import Door
 from tests.file_unit import Releases
-from tests.update_rig import Unit
+from tests.update_rig import Unit, bundled
 from tests.waiting import until
 from tools.door import incoming
 from tools.technician import updating
 from tools.technician.errors import FlashError
 from tools.update import autoboot, keep, slots, state
 from tools.update.bundle import digest
-from tools.update.places import Places
+from tools.update.places import VARIABLE, Places
 
 REASON = door_rig.missing() or update_rig.missing()
 pytestmark = [
@@ -51,7 +51,7 @@ class Machine:
         folder.mkdir()
         self.unit: Unit = file_unit.make(folder / "unit", of, OLD)
         self.of = of
-        self.door = Door(folder)
+        self.door = Door(folder, {name: Path(path) for name, path in self.unit.places.items()})
         self.door.places["incoming"] = self.unit.data / "update" / "incoming"
         self.door.places["rauc_conf"] = self.unit.folder / "system.conf"
         self.door.programs.joinpath("reboot").write_text(f"#!/bin/sh\necho $* >{folder}/reboot\n")
@@ -263,9 +263,27 @@ def test_the_unit_itself_refuses_what_a_technician_would_force_on_it(
     state.replace(machine.places.floor, "9.0.0")
     monkeypatch.setattr(updating, "_check_version", lambda bundle, found: None)
     with machine.runs() as at:
-        assert machine.update(at, "--json") == 1
+        assert machine.update(at, "--json") == 2
         error = told(capsys)["error"]
-        assert error["number"] == 1411
+        assert (error["number"], error["detail"]) == (
+            1418, "1.1.0 is older than 9.0.0, which was kept here"
+        )  # fmt: skip
+        machine.is_sound()
+        assert state.trial(machine.places) is None
+
+
+def test_a_bundle_for_another_board_is_refused_with_both_names(
+    machine: Machine, releases: Releases, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.unit.of_board(b"raspberrypi,model-zero-2-w\0brcm,bcm2837\0")
+    other = bundled(tmp_path / "b", releases.images[NEW], NEW, releases.keys, boards=("pi3", "pi4"))
+    with machine.runs() as at:
+        words = ("update", at, other, "--ca", releases.keys.authority, "--json")
+        assert machine.door.flash(*words) == 2
+        assert told(capsys)["error"]["number"] == 1424
+        assert machine.door.flash("info", at, "--json") == 0
+        why = told(capsys)["last_update"]["why"]
+        assert why == "the bundle is for pi3 pi4, this board is zero2w"
         machine.is_sound()
         assert state.trial(machine.places) is None
 
@@ -307,7 +325,7 @@ def test_what_a_start_left_is_removed_at_the_next(tmp_path: Path) -> None:
     (folder / f"{'0' * 64}.part").write_bytes(b"half")
     at = tmp_path / "door.json"
     at.write_text(json.dumps({"incoming": str(folder), "etc": str(tmp_path)}))
-    environment = {**os.environ, "SSCTERM_DOOR_PLACES": str(at)}
+    environment = {**os.environ, VARIABLE: str(at)}
     command = [sys.executable, "-m", "tools.door.prepare"]
     subprocess.run(command, check=True, timeout=60, env=environment)
     assert list(folder.iterdir()) == []

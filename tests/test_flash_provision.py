@@ -18,12 +18,12 @@ from firmware.journal.devicekey import DeviceKey
 from firmware.journal.enrolment import make_enrolment
 from tests import flash_rig
 from tests.flash_rig import Release, flash
-from tools.image import disk
 from tools.image.layout import SMALL
 from tools.technician import card, enrolments, firststart, identity
 from tools.technician.desk import Desk
 from tools.technician.errors import FlashError
 from tools.technician.names import DROP
+from tools.update import autoboot
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {"board.toml": (ROOT / "board.toml").read_bytes(), "office.pub": b"\x01" * 3000}
@@ -228,7 +228,7 @@ def test_any_part_of_the_writes_leaves_a_card_that_starts_and_no_half_identity(
                 file.write((after if at in chosen else before)[at : at + SECTOR])
             file.flush()
             there = card.open_card(str(sd))
-            assert (there.text("bootcfg", "autoboot.txt") or "").encode() == disk.autoboot("A")
+            assert (there.text("bootcfg", "autoboot.txt") or "").encode() == autoboot.text("A")
             raw = there.take_drop() or b""
             try:
                 whole = identity.unpack(raw)

@@ -14,7 +14,8 @@ import pytest
 
 from tests import image_rig
 from tools.image import disk, release
-from tools.image.layout import EXTENDED_NUMBER, MIB, SECTOR, SMALL, Layout, genimage_config
+from tools.image.layout import EXTENDED_NUMBER, MIB, SECTOR, SLOTS, SMALL, Layout, genimage_config
+from tools.update import autoboot
 
 REASON = image_rig.missing()
 needs_programs = pytest.mark.skipif(REASON is not None, reason=REASON or "")
@@ -86,6 +87,17 @@ def test_the_table_on_the_disk_is_the_layouts(image: Path) -> None:
     assert image.stat().st_size == SMALL.size
 
 
+def test_what_cannot_import_the_table_names_the_same_partitions() -> None:
+    """A shell script that must work without Python, and fstab; what can, takes it from there."""
+    tools, layout = Path(disk.__file__).parents[1], Layout()
+    script = (tools / "update" / "handlers" / "fall-back").read_text()
+    assert re.findall(r"/dev/disk/by-partuuid/(\S+)\}", script) == [layout.partuuid("bootcfg")]
+    running = dict(re.findall(r'\*" rauc\.slot=([AB]) "\*\) running=(\d)', script))
+    assert running == {slot: str(layout.boot_of(slot).number) for slot in SLOTS}
+    fstab = (tools / "image" / "root" / "etc" / "fstab").read_text()
+    assert re.findall(r"PARTUUID=(\S+) /data ", fstab) == [layout.partuuid("data")]
+
+
 @needs_programs
 def test_autoboot_is_one_sector_that_can_be_overwritten_in_place(image: Path) -> None:
     """tryboot: the other slot is started once, when the flag is set; then this one again."""
@@ -94,7 +106,7 @@ def test_autoboot_is_one_sector_that_can_be_overwritten_in_place(image: Path) ->
     assert found.split() == [
         b"[all]", b"tryboot_a_b=1", b"boot_partition=2", b"[tryboot]", b"boot_partition=3",
     ]  # fmt: skip
-    assert len(disk.autoboot("B")) == SECTOR
+    assert found == autoboot.text("A")
     told = disk.run(
         "mshowfat", "-i", f"{image}@@{SMALL.partition('bootcfg').start}", "::autoboot.txt"
     )

@@ -125,9 +125,7 @@ def test_a_running_unit_moves_to_a_new_card_and_the_office_retires_it(
 
 def _door(folder: Path, stand: Stand) -> Door:
     """That unit's own."""
-    at = folder / "places.json"
-    at.write_text(json.dumps({"board": str(stand.board)}))
-    made = Door(folder, {"SSCTERM_UPDATE_PLACES": str(at)})
+    made = Door(folder, {"board": stand.board})
     (made.etc / "nats.creds").write_bytes(SECRET)
     shutil.copy(stand.board, made.etc / "board.toml")
     return made

@@ -11,9 +11,12 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.powercut import system
+from tools.image.layout import BOARDS, COMPATIBLE
 from tools.update import autoboot, bundle, system_conf
+from tools.update.places import VARIABLE
 
 MIB = 1 << 20
 BOOT_BYTES, EXT4_BYTES = MIB, MIB
@@ -119,8 +122,10 @@ def slot_images(folder: Path, version: str) -> dict[str, Path]:
     return {"boot": boot, "system": ext4}
 
 
-def release_json(version: str, compatible: str = system_conf.COMPATIBLE) -> str:
-    return json.dumps({"compatible": compatible, "version": version})
+def release_json(
+    version: str, compatible: str = COMPATIBLE, boards: tuple[str, ...] = BOARDS
+) -> str:
+    return json.dumps({"compatible": compatible, "version": version, "boards": boards})
 
 
 # -- the disk ------------------------------------------------------------------------------------
@@ -184,6 +189,7 @@ class Unit:
             "release": str(folder / "release.json"),
             "booted_from": str(folder / "partition"),
             "cmdline": str(folder / "cmdline"),
+            "machine": str(folder / "compatible"),
         }
         self._places = folder / "places.json"
         self._places.write_text(json.dumps(self.places))
@@ -201,12 +207,16 @@ class Unit:
                 mounts=folder / "mnt",
             )
         )
-        self.environment = {"SSCTERM_UPDATE_PLACES": str(self._places)}
+        self.environment = {VARIABLE: str(self._places)}
 
     def boots(self, slot: str, version: str) -> None:
         (self.folder / "partition").write_bytes(struct.pack(">I", autoboot.PARTITIONS[slot]))
         (self.folder / "release.json").write_text(release_json(version))
         self._slot = slot
+
+    def of_board(self, names: bytes) -> None:
+        """names: of its device tree, each with a NUL behind it; none until then."""
+        (self.folder / "compatible").write_bytes(names)
 
     def rauc(self, *command: str | Path) -> tuple[int, str]:
         """One command to a rauc service of its own: exit status, and what both said."""
@@ -278,7 +288,7 @@ exec rauc --conf="$2" --override-boot-slot="$3" service
 
 
 def bundled(
-    folder: Path, images: dict[str, Path], version: str, signed_by: Keys, **how: str
+    folder: Path, images: dict[str, Path], version: str, signed_by: Keys, **how: Any
 ) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{version}.raucb"

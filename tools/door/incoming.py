@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.door.errors import DoorError
-from tools.door.places import DoorPlaces, from_environment
 from tools.door.talk import Talk
+from tools.update.places import Places, from_environment
 
 MAX_BUNDLE = 2 << 30  # bytes
 KEPT_FREE = 96 << 20
@@ -35,14 +35,14 @@ def named(request: dict[str, Any]) -> str:
     return sha256
 
 
-def whole(door: DoorPlaces, sha256: str) -> Path:
-    return door.incoming / f"{sha256}.raucb"
+def whole(places: Places, sha256: str) -> Path:
+    return places.incoming / f"{sha256}.raucb"
 
 
-def there(door: DoorPlaces) -> list[dict[str, Any]]:
+def there(places: Places) -> list[dict[str, Any]]:
     """What lies there, for `info`."""
     try:
-        found = sorted(door.incoming.iterdir())
+        found = sorted(places.incoming.iterdir())
     except OSError:
         return []
     return [
@@ -52,10 +52,10 @@ def there(door: DoorPlaces) -> list[dict[str, Any]]:
     ]
 
 
-def sweep(door: DoorPlaces) -> None:
+def sweep(places: Places) -> None:
     """At the unit's start: nothing of an earlier start is of use."""
     with contextlib.suppress(FileNotFoundError):
-        for each in door.incoming.iterdir():
+        for each in places.incoming.iterdir():
             each.unlink()
 
 
@@ -64,37 +64,37 @@ def receive(talk: Talk, request: dict[str, Any]) -> dict[str, Any]:
 
     Raises DoorError 1404, 1407 no room, 1408 another bundle than was named, 1409 two at once.
     """
-    door, sha256 = from_environment(), named(request)
+    places, sha256 = from_environment(), named(request)
     size = request.get("size")
     if not isinstance(size, int) or not 1 <= size <= MAX_BUNDLE:
         raise DoorError(1407, f"at most {MAX_BUNDLE} bytes")
-    with alone(door):
-        if whole(door, sha256).exists():
+    with alone(places):
+        if whole(places, sha256).exists():
             talk.tell({"say": {"have": size}})
             return {"sha256": sha256, "received": 0}
-        part = door.incoming / f"{sha256}.part"
-        _remove_others(door, part)
+        part = places.incoming / f"{sha256}.part"
+        _remove_others(places, part)
         have = min(part.stat().st_size, size) if part.exists() else 0
-        _check_room(door, size - have)
+        _check_room(places, size - have)
         talk.tell({"say": {"have": have}})
         _take(talk, part, have, size)
         with part.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
                 part.unlink()
                 raise DoorError(1408, sha256)
-        part.replace(whole(door, sha256))
+        part.replace(whole(places, sha256))
     return {"sha256": sha256, "received": size - have}
 
 
 @contextlib.contextmanager
-def alone(door: DoorPlaces, wait_s: float = 0.0) -> Iterator[None]:
+def alone(places: Places, wait_s: float = 0.0) -> Iterator[None]:
     """Nobody else sends or installs meanwhile.  wait_s: for whoever does now.
 
     Raises DoorError 1409.
     """
-    door.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+    places.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
     until = time.monotonic() + wait_s
-    handle = os.open(door.incoming, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    handle = os.open(places.incoming, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         while not _locked(handle):
             if time.monotonic() >= until:
@@ -113,15 +113,15 @@ def _locked(handle: int) -> bool:
     return True
 
 
-def _remove_others(door: DoorPlaces, part: Path) -> None:
+def _remove_others(places: Places, part: Path) -> None:
     """One bundle at a time: the data partition is small."""
-    for each in door.incoming.iterdir():
+    for each in places.incoming.iterdir():
         if each != part:
             each.unlink()
 
 
-def _check_room(door: DoorPlaces, wanted: int) -> None:
-    free = shutil.disk_usage(door.incoming).free
+def _check_room(places: Places, wanted: int) -> None:
+    free = shutil.disk_usage(places.incoming).free
     if free - wanted < KEPT_FREE:
         raise DoorError(1407, f"{wanted} bytes to come, {max(free - KEPT_FREE, 0)} may be used")
 

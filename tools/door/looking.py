@@ -12,12 +12,9 @@ from typing import Any
 from firmware.board import BoardError, load
 from tools.door import incoming, updating
 from tools.door.errors import DoorError
-from tools.door.places import DoorPlaces
-from tools.door.places import from_environment as door_places
 from tools.door.talk import Talk
 from tools.update import autoboot, slots, state, version
-from tools.update.places import Places
-from tools.update.places import from_environment as update_places
+from tools.update.places import Places, from_environment
 
 LOG_UNITS = ("sscterm-*", "pcscd.service", "rauc.service")
 MAX_LOG = 8 << 20  # bytes
@@ -27,7 +24,7 @@ SELF_TEST_S = 150.0
 
 def info(talk: Talk, request: dict[str, Any]) -> dict[str, Any]:
     """Who the unit is and where its updates stand; see docs/flash.md."""
-    places, door = update_places(), door_places()
+    places = from_environment()
     unit, refused = _unit(places)
     on_trial = state.trial(places)
     return {
@@ -38,11 +35,11 @@ def info(talk: Talk, request: dict[str, Any]) -> dict[str, Any]:
         "running": _slot(places),
         "starts": autoboot.committed(places.bootcfg),
         "on_trial": None if on_trial is None else on_trial.slot,
-        "installed": updating.installed(door),
+        "installed": updating.installed(places),
         "last_update": state.last_result(places),
-        "incoming": incoming.there(door),
-        "free_mb": _free(door) // 1_000_000,
-        "boot_id": door.boot_id.read_text().strip(),
+        "incoming": incoming.there(places),
+        "free_mb": _free(places) // 1_000_000,
+        "boot_id": places.boot_id.read_text().strip(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
 
@@ -62,14 +59,14 @@ def _slot(places: Places) -> str | None:
         return None
 
 
-def _free(door: DoorPlaces) -> int:
-    folder = door.etc if door.etc.exists() else door.etc.parent
+def _free(places: Places) -> int:
+    folder = places.etc if places.etc.exists() else places.etc.parent
     return shutil.disk_usage(folder).free
 
 
 def selftest(talk: Talk, request: dict[str, Any]) -> dict[str, Any]:
     """What `python -m firmware --self-test --json` says.  Raises DoorError 1406."""
-    board = update_places().board
+    board = from_environment().board
     command = [sys.executable, "-m", "firmware", "--board", str(board), "--self-test", "--json"]
     try:
         ended = subprocess.run(command, capture_output=True, timeout=SELF_TEST_S, check=False)

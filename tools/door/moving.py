@@ -12,10 +12,9 @@ from typing import Any
 from firmware.board import BoardError, load
 from firmware.journal import cose, spool
 from tools.door.errors import DoorError
-from tools.door.places import from_environment as door_places
 from tools.door.talk import Talk
 from tools.update.card import ask, socket_of
-from tools.update.places import from_environment as update_places
+from tools.update.places import from_environment
 
 MOST_FILES, MOST_FILE = 64, 1 << 20  # bytes
 MOST_BYTES = 200 << 20
@@ -25,7 +24,7 @@ STAYS = re.compile(r"ssh_host_.*|door-line\..*|\..*|.*\.new")
 
 def backup(talk: Talk, request: dict[str, Any]) -> dict[str, Any]:
     """Raises DoorError 1405, 1430 when the card process could not seal."""
-    places = update_places()
+    places = from_environment()
     try:
         data_dir = load(places.board).unit.data_dir
     except (BoardError, OSError) as error:
@@ -34,7 +33,7 @@ def backup(talk: Talk, request: dict[str, Any]) -> dict[str, Any]:
     batches = {path.name: path.read_bytes() for _, path in spool.batches(data_dir)}
     if sum(map(len, batches.values())) > MOST_BYTES:
         raise DoorError(1405, "too many batches wait: let the office collect them first")
-    raw = cose.encode({1: _settings(door_places().etc), 2: batches})
+    raw = cose.encode({1: _settings(places.etc), 2: batches})
     talk.tell({"bytes": len(raw)})
     talk.send(raw)
     return {"batches": len(batches)}

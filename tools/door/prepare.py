@@ -11,17 +11,17 @@ import subprocess
 import sys
 
 from tools.door import incoming
-from tools.door.places import DoorPlaces, from_environment
+from tools.update.places import Places, from_environment
 
 LINE = "door-line."
 _TTY = re.compile(r"tty[A-Z]{1,8}[0-9]{1,3}")
 
 
-def lines(door: DoorPlaces) -> list[str]:
+def lines(places: Places) -> list[str]:
     """Names of the serial lines, as "ttyAMA0", that stand in files' names and not in board.toml."""
-    board = door.etc / "board.toml"
+    board = places.etc / "board.toml"
     taken = board.read_text(errors="replace") if board.exists() else ""
-    found = sorted(each.name.removeprefix(LINE) for each in door.etc.glob(f"{LINE}*"))
+    found = sorted(each.name.removeprefix(LINE) for each in places.etc.glob(f"{LINE}*"))
     return [
         name
         for name in found
@@ -34,10 +34,10 @@ def _uncommented(text: str) -> str:
 
 
 def main() -> int:
-    door = from_environment()
+    places = from_environment()
     try:
-        incoming.sweep(door)
-        for name in lines(door):
+        incoming.sweep(places)
+        for name in lines(places):
             start = ["systemctl", "start", "--no-block", f"sscterm-door-line@{name}.service"]
             subprocess.run(start, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError) as error:

@@ -30,9 +30,9 @@ REQUIREMENTS = ("requirements.txt", "requirements-hardware.txt")
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64", "manylinux_2_34_aarch64")
 NAMES = ("firststart", "identity", "names", "rows", "errors", "errors_door", "errors_find")
 TECHNICIAN = tuple(f"tools/technician/{each}.py" for each in NAMES)
+IMAGE = tuple(f"tools/image/{each}.py" for each in ("__init__", "devices", "first", "layout"))
 PACKAGES = (
-    "firmware", "simulator", "tools/update", "tools/door", "tools/image/__init__.py",
-    "tools/image/devices.py", "tools/image/first.py", *TECHNICIAN,
+    "firmware", "simulator", "tools/update", "tools/door", *IMAGE, *TECHNICIAN,
 )  # fmt: skip
 """The simulator too: a unit in training, or a machine that tests the image, has simulated parts.
 board.toml refuses them where `profile` is "production"."""

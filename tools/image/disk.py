@@ -14,7 +14,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.image.layout import MIB, SECTOR, SLOTS, Layout, genimage_config
+from tools.image.layout import MIB, SECTOR, Layout, genimage_config
 
 NAMESPACE = uuid.UUID("6d6d1c2e-50cf-4a0e-9a67-0d5c7d3f5b55")
 SALT = "5353435445524d" + "00" * 25
@@ -197,13 +197,6 @@ def kernel_line(layout: Layout, slot: str, root_hash: str, more: str = "") -> st
 def slot_text(version: str, root_hash: str, layout: Layout) -> str:
     """slot.txt: what a boot partition belongs to, the same in both slots."""
     return f"version={version}\nroothash={root_hash}\nhashoffset={layout.hash_offset()}\n"
-
-
-def autoboot(slot: str) -> bytes:
-    """autoboot.txt, one sector: start this slot, and the other one when the tryboot flag is set."""
-    first, other = (2, 3) if slot == SLOTS[0] else (3, 2)
-    text = f"[all]\ntryboot_a_b=1\nboot_partition={first}\n[tryboot]\nboot_partition={other}\n"
-    return text.encode().ljust(SECTOR, b"\n")
 
 
 def assemble(

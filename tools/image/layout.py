@@ -1,4 +1,6 @@
-"""The partitions of a unit's SD card: one table for building, flashing and updating.
+"""A unit's boards and the partitions of its SD card: one table for building, flashing and updating.
+
+A unit has this file too: its updates look here.
 
 MBR, for the boot ROM of a Pi 3 reads no other; p4 is the extended partition that holds p5 to p7.
 Slots are addressed by number on the disk with `disk_signature` (PARTUUID), never by label or file
@@ -17,7 +19,14 @@ FAT_TYPE, LINUX_TYPE = 0x0C, 0x83
 EXTENDED_NUMBER = 4
 
 COMPATIBLE = "sscterm-rpi"
-BOARDS = ("pi3", "pi4", "cm4", "zero2w")
+DEVICE_TREES = {
+    "pi3": ("raspberrypi,3-model-b", "raspberrypi,3-model-b-plus", "raspberrypi,3-model-a-plus"),
+    "pi4": ("raspberrypi,4-model-b", "raspberrypi,400"),
+    "cm4": ("raspberrypi,4-compute-module",),
+    "zero2w": ("raspberrypi,model-zero-2-w",),
+}
+"""Board -> its names in /proc/device-tree/compatible (Linux 6.1, arch/arm64/boot/dts/broadcom)."""
+BOARDS = tuple(DEVICE_TREES)
 SLOTS = ("A", "B")
 
 

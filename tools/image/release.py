@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tools.image import disk
 from tools.image.layout import BOARDS, COMPATIBLE, SLOTS, Layout
+from tools.update import autoboot
 
 FORMAT = 1
 
@@ -61,7 +62,7 @@ def build(image: Path, layout: Layout, source: Source, slot_b_is_empty: bool = F
         for name, size in (("boot_b", layout.boot), ("system_b", layout.system)):
             files[name] = folder / f"{name}.empty"
             disk.unused(files[name], size)
-    start = {"autoboot.txt": disk.autoboot("A"), "config.txt": b"", "bootcode.bin": source.bootcode}
+    start = {"autoboot.txt": autoboot.text("A"), "config.txt": b"", "bootcode.bin": source.bootcode}
     files["bootcfg"] = folder / "bootcfg.vfat"
     disk.fat(files["bootcfg"], layout.boot_config, "BOOTCFG", start, source.epoch)
     files["data"] = folder / "data.ext4"

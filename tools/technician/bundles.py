@@ -13,10 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.image.layout import COMPATIBLE
 from tools.technician import programs
 from tools.technician.errors import FlashError
 from tools.update import version
-from tools.update.system_conf import COMPATIBLE, text
+from tools.update.system_conf import text
 
 PIECE = 1 << 20
 

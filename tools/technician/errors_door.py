@@ -146,6 +146,13 @@ DOOR_ROWS = {
         "核对文件名。",
         "Check the name of the file.",
     ),
+    1424: Row(
+        REFUSED,
+        "升级包不适用于该机型",
+        "the bundle is not for the unit's board",
+        "使用列有该机型的升级包。",
+        "Take a bundle that names the board.",
+    ),
     1430: Row(
         REFUSED,
         "有流水尚未封批",

@@ -16,8 +16,9 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-SECTOR = 512
-PARTITIONS = {"A": 2, "B": 3}
+from tools.image.layout import SECTOR, SLOTS, Layout
+
+PARTITIONS = {slot: Layout().boot_of(slot).number for slot in SLOTS}
 NAME, CMDLINE = b"AUTOBOOTTXT", b"CMDLINE TXT"
 _SLOT = b"rauc.slot="
 Change = Callable[[bytes, int], bytes | None]

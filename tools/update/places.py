@@ -1,6 +1,6 @@
-"""Where the unit keeps what its updates need.  Nothing here comes from the data partition.
+"""Where the unit keeps what its updates and the technician's way in need.
 
-In tests the variable SSCTERM_UPDATE_PLACES names a JSON file with some of these.
+In tests the variable SSCTERM_PLACES names a JSON file with some of these.
 """
 
 from __future__ import annotations
@@ -10,23 +10,39 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-VARIABLE = "SSCTERM_UPDATE_PLACES"
+from tools.image.layout import Layout
+
+VARIABLE = "SSCTERM_PLACES"
+
+
+_BOOTCFG, _BOOT_A, _BOOT_B = (
+    Path("/dev/disk/by-partuuid", Layout().partuuid(name))
+    for name in ("bootcfg", "boot_a", "boot_b")
+)
 
 
 @dataclass(frozen=True)
 class Places:
-    """bootcfg: the partition with autoboot.txt.  state: on the data partition, root's alone."""
+    """bootcfg: the partition with autoboot.txt.  state, incoming: on the data partition, root's
+    alone; incoming: bundles on their way in.  installed: what a technician gave the idle slot, as
+    JSON.  machine: the names of the board, each with a NUL behind it."""
 
-    bootcfg: Path = Path("/dev/disk/by-partuuid/55c70001-01")
-    boot_a: Path = Path("/dev/disk/by-partuuid/55c70001-02")
-    boot_b: Path = Path("/dev/disk/by-partuuid/55c70001-03")
+    bootcfg: Path = _BOOTCFG
+    boot_a: Path = _BOOT_A
+    boot_b: Path = _BOOT_B
     state: Path = Path("/data/update")
+    incoming: Path = Path("/data/update/incoming")
+    installed: Path = Path("/data/update/installed.json")
     floor: Path = Path("/data/version-floor")
     release: Path = Path("/usr/lib/sscterm/release.json")
     booted_from: Path = Path("/proc/device-tree/chosen/bootloader/partition")
+    machine: Path = Path("/proc/device-tree/compatible")
     cmdline: Path = Path("/proc/cmdline")
+    boot_id: Path = Path("/proc/sys/kernel/random/boot_id")
+    rauc_conf: Path = Path("/etc/rauc/system.conf")
     socket: Path = Path("/data/sscterm/unit.sock")
     data_dir: Path = Path("/data/sscterm")
+    etc: Path = Path("/data/etc")
     board: Path = Path("/etc/sscterm/board.toml")
 
 

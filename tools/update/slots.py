@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import sys
 
+from tools.image.layout import SLOTS
 from tools.update import autoboot, state, version
 from tools.update.places import Places, from_environment
 from tools.update.state import Trial
 
-SLOTS = tuple(autoboot.PARTITIONS)
 _CMDLINE = "rauc.slot="
 
 
@@ -45,7 +45,12 @@ def primary(places: Places) -> str:
 
 def set_primary(places: Places, slot: str) -> None:
     """Put on trial.  RAUC marked it bad before it wrote; now it is whole, but for its name."""
-    autoboot.name_slot(places.boot_a if slot == "A" else places.boot_b, slot)
+    try:
+        autoboot.name_slot(places.boot_a if slot == "A" else places.boot_b, slot)
+    except (autoboot.AutobootError, OSError) as error:
+        why = f"it was written and cannot be started: {error}"
+        state.tell(places, {"kept": False, "slot": slot, "why": why})
+        raise
     state.set_slot_state(places, slot, "good")
     state.forget_result(places)
     is_committed = slot == autoboot.committed(places.bootcfg)

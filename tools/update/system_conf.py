@@ -12,12 +12,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-COMPATIBLE = "sscterm-rpi"
+from tools.image.layout import COMPATIBLE, Layout
+
 HANDLERS = Path("/usr/lib/sscterm/tools/update/handlers")
 KEYRING = Path("/usr/lib/sscterm/release-ca.pem")
 DATA = Path("/data/rauc")
-PARTITIONS = {"boot.0": 2, "boot.1": 3, "system.0": 5, "system.1": 6}
 BOOTNAMES = {"0": "A", "1": "B"}
+PARTITIONS = {
+    f"{kind}.{at}": Layout().partition(f"{kind}_{slot.lower()}").number
+    for kind in ("boot", "system")
+    for at, slot in BOOTNAMES.items()
+}
 
 
 def text(

@@ -42,6 +42,15 @@ def release(path: Path) -> tuple[str, Version]:
     return found["compatible"], parse(str(found.get("version")))
 
 
+def boards(path: Path) -> list[str]:
+    """The boards that a release.json names.  Raises OSError, ValueError."""
+    with path.open("rb") as file:
+        found = json.loads(file.read(_MOST)).get("boards")
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise ValueError(f"{path} names no boards")
+    return found
+
+
 def floor(places: Places) -> Version:
     """Never below the floor file and, where that is lost, the running release.  Raises as above."""
     try:
