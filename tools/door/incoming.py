@@ -24,13 +24,13 @@ MAX_BUNDLE = 2 << 30  # bytes
 KEPT_FREE = 96 << 20
 """Bytes of the data partition that a bundle may not take: the journal needs them."""
 TOLD_EVERY = 4 << 20
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def named(request: dict[str, Any]) -> str:
     """The SHA-256 of a request.  Raises DoorError 1404."""
     sha256 = request.get("sha256")
-    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+    if not isinstance(sha256, str) or not SHA256.fullmatch(sha256):
         raise DoorError(1404, "sha256")
     return sha256
 
@@ -75,7 +75,7 @@ def receive(talk: Talk, request: dict[str, Any]) -> dict[str, Any]:
         part = places.incoming / f"{sha256}.part"
         _remove_others(places, part)
         have = min(part.stat().st_size, size) if part.exists() else 0
-        _check_room(places, size - have)
+        check_room(places, size - have)
         talk.tell({"say": {"have": have}})
         _take(talk, part, have, size)
         with part.open("rb") as file:
@@ -120,7 +120,8 @@ def _remove_others(places: Places, part: Path) -> None:
             each.unlink()
 
 
-def _check_room(places: Places, wanted: int) -> None:
+def check_room(places: Places, wanted: int) -> None:
+    """Raises DoorError 1407 where so many bytes more would take the journal's room."""
     free = shutil.disk_usage(places.incoming).free
     if free - wanted < KEPT_FREE:
         raise DoorError(1407, f"{wanted} bytes to come, {max(free - KEPT_FREE, 0)} may be used")
