@@ -2,7 +2,8 @@
 
 The card process answers for reader, PSAM, journal and a batch; the rest is looked at from outside:
 the uplink process holds its lock, and the certificate of a TLS link is valid today.  Whether the
-office can be reached is told and not required: a unit is updated where there is no line, too.
+office can be reached, and whether the clock is right, is told and not required: a unit is updated
+where there is no line, too.
 """
 
 from __future__ import annotations
@@ -41,29 +42,46 @@ def _lock(data_dir: Path) -> Path:
 
 def run(board: Board, ask: Ask, is_json: bool) -> bool:
     """Print what works and what does not; whether all of it does."""
-    parts = {**_asked(ask), "uplink": _uplink(board), "certificate": _certificate(board)}
+    asked, newest_ms = _asked(ask)
+    now, clock = _now(newest_ms / 1000)
+    parts = {**asked, "uplink": _uplink(board), "certificate": _certificate(board, now)}
     is_good = all(parts[part] is None for part in PARTS)
     shown = {part: parts[part] or "ok" for part in PARTS}
-    told = {"ok": is_good, "parts": shown, "office": _office(board)}
+    told = {"ok": is_good, "parts": shown, "clock": clock, "office": _office(board)}
     if is_json:
         print(json.dumps(told, ensure_ascii=False))
     else:
         for part, said in shown.items():
             print(f"  {'ok ' if said == 'ok' else 'NOT'}  {part:12} {said}")
-        print(f"       {'office':12} {told['office']}")
+        for name in ("clock", "office"):
+            print(f"       {name:12} {told[name]}")
     return is_good
 
 
-def _asked(ask: Ask) -> dict[str, str | None]:
+def _asked(ask: Ask) -> tuple[dict[str, str | None], int]:
+    """What works, and when the newest record was written, ms; 0 where nobody says."""
     try:
         answer = ask("update.selftest", {})
         parts = answer["parts"]
-        return {part: parts[part] for part in PARTS[:4]}
+        return {part: parts[part] for part in PARTS[:4]}, int(answer["newest_ms"])
     except OSError as error:
         why = str(error)
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         why = "the card process did not take the question"
-    return dict.fromkeys(PARTS[:4], why)
+    return dict.fromkeys(PARTS[:4], why), 0
+
+
+def _now(newest: float) -> tuple[float, str]:
+    """The moment to judge by, and what is to be said of the clock.  newest: of a record, s.
+
+    A board without a clock, and without a network, starts at the hour of its release.  That is no
+    fault of the release that runs now.
+    """
+    wall = time.time()
+    if wall >= newest:
+        return wall, "ok"
+    said = f"not trusted: it says {_day(wall)}, the newest record is of {_day(newest)}"
+    return newest, said
 
 
 def _uplink(board: Board) -> str | None:
@@ -80,7 +98,7 @@ def _uplink(board: Board) -> str | None:
     return "the uplink process does not run"
 
 
-def _certificate(board: Board) -> str | None:
+def _certificate(board: Board, now: float) -> str | None:
     """None too where no link needs one."""
     links = board.uplink
     if links.https is None and (links.http is None or not links.http.tls):
@@ -90,7 +108,6 @@ def _certificate(board: Board) -> str | None:
         begins, ends = tlskey.validity(path)
     except (OSError, ValueError) as error:
         return f"{path.name}: {error}"
-    now = time.time()
     if not begins <= now <= ends:
         return f"{path.name} is valid from {_day(begins)} to {_day(ends)}"
     return None

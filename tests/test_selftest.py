@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from tests.test_daemon import Stand, until
 from tests.waiting import SOON_S
 
 ROOT = Path(__file__).resolve().parents[1]
+DAY = 86_400
 
 
 @pytest.fixture
@@ -93,9 +95,37 @@ def test_a_certificate_is_good_on_its_days_alone(
     board = load(stand.board)
     needs_one = replace(board.uplink, http=replace(board.uplink.http, tls=True))  # type: ignore[type-var]
     board = replace(board, uplink=needs_one)
-    assert "tls.crt" in str(selftest._certificate(board))  # none is there
+    now = time.time()
+    assert "tls.crt" in str(selftest._certificate(board, now))  # none is there
     expiring(board.unit.data_dir, begins, ends)
-    assert (selftest._certificate(board) is None) == is_good
+    assert (selftest._certificate(board, now) is None) == is_good
+
+
+@pytest.mark.parametrize(
+    ("wall", "newest", "ends", "is_good"),
+    [
+        (-300, 0, 1, True),  # the hour of the release: nobody may call the certificate too young
+        (-300, 0, -1, False),  # by the newest record it ran out
+        (0, -300, 1, True),
+        (0, -300, -1, False),
+        (-300, -400, 1, False),  # no record says otherwise
+    ],
+)
+def test_a_board_without_a_clock_is_judged_by_its_newest_record(
+    wall: int, newest: int, ends: int, is_good: bool, stand: Stand, monkeypatch: Any, capsys: Any
+) -> None:
+    """Moments in days from now; the certificate began two days ago."""
+    board, now = load(stand.board), time.time()
+    needs_one = replace(board.uplink, http=replace(board.uplink.http, tls=True))  # type: ignore[type-var]
+    board = replace(board, uplink=needs_one)
+    expiring(board.unit.data_dir, -2, ends)
+    answer = {"parts": dict.fromkeys(selftest.PARTS[:4]), "newest_ms": (now + newest * DAY) * 1000}
+    monkeypatch.setattr(selftest, "_uplink", lambda board: None)
+    monkeypatch.setattr(time, "time", lambda: now + wall * DAY)
+    assert selftest.run(board, lambda method, params: answer, True) == is_good
+    told = json.loads(capsys.readouterr().out)
+    assert (told["parts"]["certificate"] == "ok") == is_good
+    assert told["clock"].startswith("ok" if wall >= newest else "not trusted: it says ")
 
 
 def test_a_receipt_that_goes_while_it_is_looked_at_is_none(stand: Stand, monkeypatch: Any) -> None:

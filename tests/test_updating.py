@@ -102,6 +102,7 @@ def test_the_self_test_of_a_good_unit_seals_a_batch(loop: Loop) -> None:
     before = len(loop.unit.journal.rows("SELECT batch FROM batches"))
     result, told = self_test(loop.unit, {})
     assert (result.name, set(told["parts"].values())) == ("SERVED", {None})
+    assert told["newest_ms"] == loop.unit.journal.records(limit=1)[-1].time_ms
     assert len(loop.unit.journal.rows("SELECT batch FROM batches")) == before + 1
     assert self_test(loop.unit, {})[0].name == "SERVED"  # nothing is left to seal: good, too
 

@@ -39,7 +39,10 @@ def check_self_test(params: Mapping[str, Any]) -> None:
 
 
 def self_test(unit: Unit, params: Mapping[str, Any]) -> tuple[Outcome, Told]:
-    """Part -> None when it works, else why not; UNIT_FAULT when one does not."""
+    """Part -> None when it works, else why not; UNIT_FAULT when one does not.
+
+    newest_ms: of the newest record, no moment before it is now; 0 where there is none.
+    """
     parts = {
         "reader": _why_not(unit.cards_in_reach),
         "psam": _why_not(lambda: _look_at_psam(unit)),
@@ -47,7 +50,10 @@ def self_test(unit: Unit, params: Mapping[str, Any]) -> tuple[Outcome, Told]:
         "batch": _why_not(lambda: _seal(unit)),
     }
     is_good = all(why is None for why in parts.values())
-    return outcome("SERVED" if is_good else "UNIT_FAULT"), {"parts": parts}
+    return outcome("SERVED" if is_good else "UNIT_FAULT"), {
+        "parts": parts,
+        "newest_ms": unit.clock.floor_ms,
+    }
 
 
 class _NotGood(Exception):

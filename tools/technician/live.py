@@ -64,6 +64,8 @@ def tell_parts(told: dict[str, Any], desk: Desk) -> list[str]:
     parts = parts if isinstance(parts, dict) else {}
     for name, said in parts.items():
         desk.say(f"  {'正常 ok ' if said == 'ok' else '故障 NOT'}  {name:12} {said}")
+    if told.get("clock", "ok") != "ok":
+        desk.say(f"            {'clock':12} {told['clock']}")
     if "office" in told:
         desk.say(f"            {'office':12} {told['office']}")
     return [str(name) for name, said in parts.items() if said != "ok"]
