@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tools.door import incoming, looking, prepare, updating
+from tools.door import incoming, looking, moving, prepare, updating
 from tools.door.errors import DoorError
 from tools.door.talk import Talk, TalkError
 from tools.technician import technicians
@@ -87,6 +87,42 @@ def test_1407_the_journals_room_is_not_given_away(
 ) -> None:
     monkeypatch.setattr(incoming, "KEPT_FREE", 1 << 60)
     assert number(incoming.receive, ends[0], {"sha256": SHA256, "size": 1}) == 1407
+
+
+@pytest.mark.parametrize(
+    ("refused", "expected"),
+    [("product", 1417), ("board", 1424), ("version", 1418), ("trial", 1411)],
+)
+def test_1411_what_rauc_did_not_install_and_why(
+    refused: str, expected: int, places: Places, ends: tuple[Talk, Talk],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """RAUC tells that it failed; what our own handler refused stands in the result."""
+    monkeypatch.setattr(updating.slots, "current", lambda places: "A")
+    programs = places.etc / "bin"
+    programs.mkdir()
+    (programs / "rauc").write_text("#!/bin/sh\necho LastError: no space; exit 1\n")
+    (programs / "rauc").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    places.incoming.mkdir()
+    incoming.whole(places, SHA256).write_bytes(BUNDLE)
+    state.tell(places, {"kept": False, "refused": "board", "why": "of an earlier one"})
+    with pytest.raises(DoorError) as caught:
+        updating.install(ends[0], {"sha256": SHA256})
+    assert (caught.value.number, caught.value.detail) == (1411, "LastError: no space")
+    with pytest.raises(DoorError) as caught:
+        updating.tell_why({"kept": False, "refused": refused, "why": "so it is"})
+    assert (caught.value.number, caught.value.detail) == (expected, "so it is")
+
+
+@pytest.mark.parametrize(
+    "answer", [None, {"result": None}, {"error": {}}, {"result": {"parts": {"batch": "no key"}}}]
+)
+def test_1430_nothing_is_backed_up_that_could_not_be_sealed(
+    answer: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving, "ask", lambda *_: answer)
+    assert number(moving._seal, tmp_path / "sock", tmp_path) == 1430
 
 
 def test_1413_a_terminal_that_is_busy_all_the_time_is_not_restarted(

@@ -3,6 +3,7 @@ before it touches it."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -19,7 +20,7 @@ from tests.flash_rig import flash
 from tests.waiting import until
 from tools.door.announce import PROVISIONED, REFUSED, STATES, WAITING, Said
 from tools.door.line import KNOCK
-from tools.technician import finding, ident, usb
+from tools.technician import finding, ident, lan, usb
 from tools.technician.errors import FlashError
 from tools.technician.finding import BOOT, LAN, SERIAL, SILENT, STORAGE, UNIT, UNKNOWN, Found
 from tools.technician.ident import Ident
@@ -215,6 +216,16 @@ def test_strings_that_are_not_a_terminal_s_are_unknown(tmp_path: Path, change: d
 
 
 # -- the network ---------------------------------------------------------------------------------
+
+
+def test_1456_a_computer_without_a_network_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(**_: object) -> None:
+        raise OSError(errno.ENODEV, "No such device")
+
+    monkeypatch.setattr("zeroconf.Zeroconf", none)
+    with pytest.raises(FlashError) as error:
+        lan.answers(0.1)
+    assert (error.value.number, error.value.detail) == (1456, "No such device")
 
 
 def test_the_network_is_asked_and_each_says_what_it_is() -> None:

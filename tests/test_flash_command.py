@@ -55,6 +55,12 @@ def test_every_error_is_in_two_languages_and_on_the_page() -> None:
     assert told.splitlines()[1].startswith("1105 the card is too small (/dev/sdb). Take")
 
 
+def test_a_test_names_each_number() -> None:
+    """Of whatever can go wrong: one that no test meets is one that nobody has seen."""
+    named = "".join(each.read_text(encoding="utf-8") for each in (ROOT / "tests").glob("*.py"))
+    assert [each for each in ROWS if not re.search(rf"\b{each}\b", named.replace("_", " "))] == []
+
+
 def answer(capsys: pytest.CaptureFixture) -> dict:
     """The one JSON object that an act printed."""
     out = capsys.readouterr().out

@@ -19,6 +19,7 @@ from tools.update.places import from_environment
 MOST_FILES, MOST_FILE = 64, 1 << 20  # bytes
 MOST_BYTES = 200 << 20
 MOST_SEALED = 100
+SILENT = "the card process is silent"
 STAYS = re.compile(r"ssh_host_.*|door-line\..*|\..*|.*\.new")
 
 
@@ -46,10 +47,12 @@ def _seal(socket: Path, data_dir: Path) -> None:
     """
     for _ in range(MOST_SEALED):
         before = spool.batches(data_dir)
-        answer = ask(socket, "update.selftest", {}) or {}
-        parts = answer.get("result", {}).get("parts", {})
-        if parts.get("batch", "no answer") is not None:
-            raise DoorError(1430, f"{parts.get('batch', 'the card process is silent')}"[:200])
+        told: object = ask(socket, "update.selftest", {})
+        for name in ("result", "parts"):
+            told = told.get(name) if isinstance(told, dict) else None
+        why = told.get("batch", SILENT) if isinstance(told, dict) else SILENT
+        if why is not None:
+            raise DoorError(1430, f"{why}"[:200])
         if spool.batches(data_dir)[-1:] == before[-1:]:
             return
     raise DoorError(1430, "records come faster than they are sealed")

@@ -51,7 +51,7 @@ def install(talk: Talk, request: dict[str, Any]) -> dict[str, Any]:
         try:
             _run(talk, ["rauc", f"--conf={places.rauc_conf}", "install", str(bundle)])
         except DoorError:
-            _tell_why(state.last_result(places))
+            tell_why(state.last_result(places))
             raise
         told = {
             "slot": "B" if running == "A" else "A",
@@ -84,7 +84,7 @@ def _run(talk: Talk, command: list[str]) -> None:
         raise DoorError(1411, _last_words(said))
 
 
-def _tell_why(result: dict[str, Any] | None) -> None:
+def tell_why(result: dict[str, Any] | None) -> None:
     """RAUC says no more than that a handler failed; what the handler said stands in the result.
 
     Raises DoorError; nothing where no handler of ours was asked, or none refused it.
