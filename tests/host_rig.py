@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from hypothesis import strategies as st
 
 from firmware.board_host import Lan
 from firmware.host.lan import LanServer
@@ -25,6 +26,12 @@ from firmware.host.tls import client_context
 from tests.ports import free_port
 from tests.waiting import SOON_S, until
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+"""Whatever a host may put where a value stands."""
 DAY = datetime.timedelta(days=1)
 
 
@@ -111,18 +118,12 @@ class Card:
         self._server.close()
 
 
-class LanHost:
+class Host:
     """A host program: one connection, requests in turn."""
 
-    def __init__(self, port: int, context: ssl.SSLContext | None = None):
-        self.link: socket.socket = socket.create_connection(("127.0.0.1", port), SOON_S)
-        try:
-            if context is not None:
-                self.link = context.wrap_socket(self.link, server_hostname="127.0.0.1")
-            self.lines = self.link.makefile("rb")
-        except BaseException:
-            self.link.close()
-            raise
+    def __init__(self, link: socket.socket):
+        self.link = link
+        self.lines = link.makefile("rb")
 
     def say(self, raw: bytes) -> Any:
         self.link.sendall(raw + b"\n")
@@ -140,6 +141,28 @@ class LanHost:
     def close(self) -> None:
         self.lines.close()
         self.link.close()
+
+
+class LanHost(Host):
+    def __init__(self, port: int, context: ssl.SSLContext | None = None):
+        link: socket.socket = socket.create_connection(("127.0.0.1", port), SOON_S)
+        try:
+            if context is not None:
+                link = context.wrap_socket(link, server_hostname="127.0.0.1")
+            super().__init__(link)
+        except BaseException:
+            link.close()
+            raise
+
+
+class SocketHost(Host):
+    """At the unit's socket."""
+
+    def __init__(self, path: Path):
+        link = socket.socket(socket.AF_UNIX)
+        link.settimeout(SOON_S)
+        link.connect(str(path))
+        super().__init__(link)
 
 
 class Listener:

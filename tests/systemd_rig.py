@@ -44,6 +44,15 @@ def missing() -> str | None:
     return "unshare -m is refused here" if probe.returncode else None
 
 
+def complaints(unit: Path) -> list[str]:
+    """What systemd says of the words of that unit file."""
+    told = subprocess.run(
+        ["systemd-analyze", "--man=no", "verify", str(unit)],
+        capture_output=True, text=True, timeout=SOON_S, check=False,
+    )  # fmt: skip
+    return [line for line in told.stderr.splitlines() if unit.name in line]
+
+
 class SystemdRig:
     """Started when made, with no unit but those of `write`."""
 

@@ -14,36 +14,21 @@ import pytest
 
 from firmware.host import lan, pace, process, rpc
 from firmware.host.rpc import RpcServer
-from firmware.host.tls import client_context
 from firmware.outcome import TransportError
-from tests.host_rig import Card, HostAuthority, LanHost, Listener, is_refused, works
+from tests.host_rig import Card, LanHost, Listener, works
 from tests.waiting import SOON_S, until
 
 
 @pytest.fixture
 def card(tmp_path: Path) -> Iterator[Card]:
-    made = Card(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> HostAuthority:
-    return HostAuthority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture
-def guarded(card: Card, authority: HostAuthority) -> Iterator[Listener]:
-    made = Listener(card.socket, authority=authority)
-    yield made
-    made.close()
+    with contextlib.closing(Card(tmp_path)) as made:
+        yield made
 
 
 @pytest.fixture
 def plain(card: Card) -> Iterator[Listener]:
-    made = Listener(card.socket)
-    yield made
-    made.close()
+    with contextlib.closing(Listener(card.socket)) as made:
+        yield made
 
 
 # -- bounds ----------------------------------------------------------------------------------------
@@ -89,17 +74,6 @@ def is_served(listener: Listener) -> bool:
     with contextlib.closing(host), contextlib.suppress(OSError):
         return "result" in host.call("add", one=1)
     return False
-
-
-def test_a_handshake_that_does_not_come_frees_its_place(
-    guarded: Listener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lan, "HANDSHAKE_S", 0.2)
-    silent = [socket.create_connection(("127.0.0.1", guarded.port)) for _ in range(20)]
-    context = client_context(*guarded.authority.issue("h"), guarded.authority.certificate)
-    until(lambda: not is_refused(guarded, context))
-    for each in silent:
-        each.close()
 
 
 def test_a_drip_of_bytes_and_silence_end(plain: Listener, monkeypatch: pytest.MonkeyPatch) -> None:

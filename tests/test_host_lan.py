@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import socket
 import ssl
 import subprocess
 import tomllib
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from firmware.host import lan
 from firmware.host.tls import client_context, names_in
 from tests.host_rig import Card, HostAuthority, LanHost, Listener, is_refused, works
 from tests.waiting import SOON_S, until
@@ -20,9 +23,8 @@ from tests.waiting import SOON_S, until
 
 @pytest.fixture
 def card(tmp_path: Path) -> Iterator[Card]:
-    made = Card(tmp_path)
-    yield made
-    made.close()
+    with contextlib.closing(Card(tmp_path)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +34,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> HostAuthority:
 
 @pytest.fixture
 def guarded(card: Card, authority: HostAuthority) -> Iterator[Listener]:
-    made = Listener(card.socket, authority=authority)
-    yield made
-    made.close()
+    with contextlib.closing(Listener(card.socket, authority=authority)) as made:
+        yield made
 
 
 # -- who gets in -----------------------------------------------------------------------------------
@@ -89,6 +90,17 @@ def test_a_stranger_is_refused(guarded: Listener, tmp_path: Path) -> None:
     assert is_refused(guarded, bare(guarded.authority.certificate))
     assert is_refused(guarded, None)
     assert works(guarded.host())
+
+
+def test_a_handshake_that_does_not_come_frees_its_place(
+    guarded: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lan, "HANDSHAKE_S", 0.2)
+    silent = [socket.create_connection(("127.0.0.1", guarded.port)) for _ in range(20)]
+    context = client_context(*guarded.authority.issue("h"), guarded.authority.certificate)
+    until(lambda: not is_refused(guarded, context))
+    for each in silent:
+        each.close()
 
 
 def test_only_the_hosts_of_the_board_where_it_names_them(

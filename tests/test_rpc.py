@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from firmware.host import rpc
 from firmware.host.rpc import MAX_CONNECTIONS, MAX_LINE, RpcError, RpcServer
+from tests.host_rig import JSON, SocketHost
 from tests.waiting import SOON_S
 
 
@@ -37,30 +38,6 @@ def break_down() -> dict[str, Any]:
 METHODS = {"add": add, "refuse": refuse, "break": break_down}
 
 
-class Host:
-    def __init__(self, path: Path):
-        self.link = socket.socket(socket.AF_UNIX)
-        self.link.settimeout(SOON_S)
-        self.link.connect(str(path))
-        self.lines = self.link.makefile("rb")
-
-    def say(self, raw: bytes) -> Any:
-        self.link.sendall(raw + b"\n")
-        return self.hear()
-
-    def hear(self) -> Any:
-        line = self.lines.readline()
-        return json.loads(line) if line else None
-
-    def call(self, method: str, **params: Any) -> Any:
-        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        return self.say(json.dumps(request).encode())
-
-    def close(self) -> None:
-        self.lines.close()
-        self.link.close()
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "unit.sock"
@@ -75,20 +52,20 @@ def server(path: Path) -> Iterator[RpcServer]:
 
 
 @pytest.fixture
-def host(server: RpcServer, path: Path) -> Iterator[Host]:
-    connected = Host(path)
+def host(server: RpcServer, path: Path) -> Iterator[SocketHost]:
+    connected = SocketHost(path)
     yield connected
     connected.close()
 
 
-def test_a_call_is_answered_with_its_id(host: Host) -> None:
+def test_a_call_is_answered_with_its_id(host: SocketHost) -> None:
     for ident in (1, "a", None, -5):
         request = {"jsonrpc": "2.0", "id": ident, "method": "add", "params": {"one": 1, "two": 2}}
         told = host.say(json.dumps(request).encode())
         assert told == {"jsonrpc": "2.0", "id": ident, "result": {"sum": 3}}
 
 
-def test_a_refusal_carries_its_cause(host: Host) -> None:
+def test_a_refusal_carries_its_cause(host: SocketHost) -> None:
     error = host.call("refuse")["error"]
     assert error == {"code": -32001, "message": "refused", "data": {"why": "a test"}}
 
@@ -120,49 +97,49 @@ WRONG = [
 
 @pytest.mark.parametrize(("line", "code"), WRONG)
 def test_what_is_wrong_is_named_and_the_connection_goes_on(
-    host: Host, line: bytes, code: int
+    host: SocketHost, line: bytes, code: int
 ) -> None:
     assert host.say(line)["error"]["code"] == code
     assert host.call("add", one=1)["result"] == {"sum": 1}
 
 
-def test_a_surrogate_in_an_id_comes_back(host: Host) -> None:
+def test_a_surrogate_in_an_id_comes_back(host: SocketHost) -> None:
     told = host.say(b'{"jsonrpc":"2.0","id":"\\ud800","method":"add","params":{"one":1}}')
     assert told["id"] == "\ud800"
 
 
-def test_a_fault_of_our_own_tells_a_host_nothing_of_the_inside(host: Host) -> None:
+def test_a_fault_of_our_own_tells_a_host_nothing_of_the_inside(host: SocketHost) -> None:
     assert "fault of its own" not in json.dumps(host.call("break"))
 
 
-def test_a_notification_has_no_answer(host: Host) -> None:
+def test_a_notification_has_no_answer(host: SocketHost) -> None:
     host.link.sendall(b'{"jsonrpc":"2.0","method":"add","params":{"one":1}}\n')
     host.link.sendall(b'{"jsonrpc":"2.0","method":"unknown"}\n')
     assert host.call("add", one=7)["result"] == {"sum": 7}
 
 
-def test_an_overlong_line_is_refused_and_ends_the_connection(host: Host, path: Path) -> None:
+def test_an_overlong_line_is_refused_and_ends_the_connection(host: SocketHost, path: Path) -> None:
     with contextlib.suppress(OSError):
         host.link.sendall(b"x" * (MAX_LINE + 10))
     assert host.hear()["error"]["code"] == rpc.INVALID_REQUEST
     with contextlib.suppress(ConnectionResetError):
         assert host.hear() is None
-    other = Host(path)
+    other = SocketHost(path)
     assert other.call("add", one=1)["result"] == {"sum": 1}
     other.close()
 
 
 def test_sixteen_connections_and_no_more(server: RpcServer, path: Path) -> None:
-    hosts = [Host(path) for _ in range(MAX_CONNECTIONS)]
+    hosts = [SocketHost(path) for _ in range(MAX_CONNECTIONS)]
     assert all(each.call("add", one=1)["result"] == {"sum": 1} for each in hosts)
-    one_more = Host(path)
+    one_more = SocketHost(path)
     assert one_more.hear()["error"]["code"] == rpc.TOO_MANY
     assert one_more.hear() is None
     one_more.close()
     hosts.pop().close()
     until = time.monotonic() + SOON_S
     while True:
-        again = Host(path)
+        again = SocketHost(path)
         try:
             told = again.call("add", one=1)
         except OSError:  # turned away before it could ask
@@ -177,9 +154,9 @@ def test_sixteen_connections_and_no_more(server: RpcServer, path: Path) -> None:
         each.close()
 
 
-def test_a_host_that_leaves_in_the_middle_harms_nobody(host: Host, path: Path) -> None:
+def test_a_host_that_leaves_in_the_middle_harms_nobody(host: SocketHost, path: Path) -> None:
     for part in (b"", b'{"jsonrpc"', b'{"jsonrpc":"2.0","id":1,"method":"add"}\n'):
-        leaving = Host(path)
+        leaving = SocketHost(path)
         leaving.link.sendall(part)
         leaving.close()
     assert host.call("add", one=1)["result"] == {"sum": 1}
@@ -196,32 +173,27 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @given(st.lists(st.binary(max_size=40) | st.text(max_size=40).map(str.encode), max_size=4))
 def test_random_bytes_never_end_the_server(shared: Path, lines: list[bytes]) -> None:
-    host = Host(shared)
+    host = SocketHost(shared)
     with contextlib.suppress(OSError):
         host.link.sendall(b"\n".join(lines) + b"\n")
     host.close()
-    other = Host(shared)
+    other = SocketHost(shared)
     assert other.call("add", one=1).get("result") == {"sum": 1}
     other.close()
 
 
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=6,
-)
 _REQUEST = st.fixed_dictionaries(
     {},
     optional={
-        "jsonrpc": st.just("2.0") | _JSON,
-        "id": _JSON,
-        "method": st.sampled_from(sorted(METHODS)) | _JSON,
-        "params": _JSON,
+        "jsonrpc": st.just("2.0") | JSON,
+        "id": JSON,
+        "method": st.sampled_from(sorted(METHODS)) | JSON,
+        "params": JSON,
     },
 )
 
 
-@given(_REQUEST | _JSON)
+@given(_REQUEST | JSON)
 def test_every_json_is_answered_with_json_or_with_silence(server_core: Any, request: Any) -> None:
     answer = server_core.answer(json.dumps(request).encode())
     if answer is not None:
@@ -260,13 +232,13 @@ def test_a_socket_left_by_a_dead_server_is_replaced(path: Path) -> None:
     dead.close()
     server = RpcServer(path, 0o660, METHODS)
     server.start()
-    host = Host(path)
+    host = SocketHost(path)
     assert host.call("add", one=1)["result"] == {"sum": 1}
     host.close()
     server.close()
 
 
-def test_a_live_server_is_not_replaced(server: RpcServer, host: Host, path: Path) -> None:
+def test_a_live_server_is_not_replaced(server: RpcServer, host: SocketHost, path: Path) -> None:
     with pytest.raises(OSError, match="another terminal answers"):
         RpcServer(path, 0o660, METHODS)
     assert host.call("add", one=1)["result"] == {"sum": 1}
@@ -292,7 +264,7 @@ def test_a_request_under_way_is_answered_when_the_server_closes(
     monkeypatch.setattr(rpc, "FAREWELL_S", SOON_S)
     server = RpcServer(path, 0o660, {"slow": slow})
     server.start()
-    host = Host(path)
+    host = SocketHost(path)
     host.link.sendall(b'{"jsonrpc":"2.0","id":1,"method":"slow"}\n')
     assert begun.wait(SOON_S)
     threading.Timer(0.1, go.set).start()
@@ -303,7 +275,7 @@ def test_a_request_under_way_is_answered_when_the_server_closes(
 
 
 def test_closing_does_not_wait_for_idle_hosts(
-    server: RpcServer, host: Host, monkeypatch: pytest.MonkeyPatch
+    server: RpcServer, host: SocketHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host.call("add", one=1)
     monkeypatch.setattr(rpc, "FAREWELL_S", SOON_S)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from tests import update_rig
-from tests.update_rig import Unit, bundled, keys, slot_images
+from tests import file_unit, update_rig
+from tests.file_unit import Releases
+from tests.update_rig import Unit, bundled, keys
 from tools.update import autoboot, places, state
 
 REASON = update_rig.missing()
@@ -22,36 +20,15 @@ OLD, NEW, NEWER = "1.0.0", "1.1.0", "1.2.0"
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Images and bundles of three versions, signed by one key."""
-    folder = tmp_path_factory.mktemp("release")
-
-    signed_by = update_rig.keys(folder / "keys")
-    images = {each: slot_images(folder / each, each) for each in (OLD, NEW, NEWER)}
-    return SimpleNamespace(
-        keys=signed_by,
-        images=images,
-        bundles={each: bundled(folder / "out", images[each], each, signed_by) for each in images},
-    )
+def release(tmp_path_factory: pytest.TempPathFactory) -> Releases:
+    """Of three versions, signed by one key."""
+    return file_unit.releases(tmp_path_factory.mktemp("release"), OLD, NEW, NEWER)
 
 
 @pytest.fixture
-def unit(release: Any, tmp_path: Path) -> Unit:
+def unit(release: Releases, tmp_path: Path) -> Unit:
     """Runs release OLD from slot A."""
-    devices = {}
-    for name, (_, size) in update_rig.PARTITIONS.items():
-        devices[name] = tmp_path / f"{name}.img"
-        kind = name.split(".")[0]
-        if kind in ("boot", "system"):
-            shutil.copy(release.images[OLD][kind], devices[name])
-        elif kind == "bootcfg":
-            update_rig.fat(devices[name], size, {"autoboot.txt": autoboot.text("A")})
-    data = tmp_path / "data"
-    data.mkdir()
-    made = Unit(tmp_path / "unit", devices, data, release.keys.authority)
-    made.boots("A", OLD)
-    made.devices = devices
-    return made
+    return file_unit.make(tmp_path, release, OLD)
 
 
 def floor_of(unit: Unit) -> str | None:
@@ -67,7 +44,7 @@ def own_places(unit: Unit) -> places.Places:
     return places.Places(**{name: Path(path) for name, path in unit.places.items()})
 
 
-def test_an_update_is_written_tried_and_kept(unit: Unit, release: Any) -> None:
+def test_an_update_is_written_tried_and_kept(unit: Unit, release: Releases) -> None:
     before = held(unit)
     status, said = unit.install(release.bundles[NEW])
     assert status == 0, said
@@ -92,7 +69,7 @@ def test_an_update_is_written_tried_and_kept(unit: Unit, release: Any) -> None:
     )
 
 
-def test_only_the_sector_of_autoboot_changes(unit: Unit, release: Any) -> None:
+def test_only_the_sector_of_autoboot_changes(unit: Unit, release: Releases) -> None:
     before = unit.devices["bootcfg"].read_bytes()
     autoboot.commit(unit.devices["bootcfg"], "B")
     after = unit.devices["bootcfg"].read_bytes()
@@ -100,7 +77,7 @@ def test_only_the_sector_of_autoboot_changes(unit: Unit, release: Any) -> None:
     assert len(differ) == 1
 
 
-def test_an_older_release_is_refused_and_nothing_is_written(unit: Unit, release: Any) -> None:
+def test_an_older_release_is_refused_and_nothing_is_written(unit: Unit, release: Releases) -> None:
     unit.boots("A", NEW)
     before = held(unit)
     status, said = unit.install(release.bundles[OLD])
@@ -109,14 +86,16 @@ def test_an_older_release_is_refused_and_nothing_is_written(unit: Unit, release:
     assert held(unit) == before
 
 
-def test_the_floor_alone_refuses_too(unit: Unit, release: Any) -> None:
+def test_the_floor_alone_refuses_too(unit: Unit, release: Releases) -> None:
     (unit.data / "version-floor").write_text(NEWER)
     status, said = unit.install(release.bundles[NEW])
     assert status != 0
     assert f"{NEW} is older than {NEWER}" in said
 
 
-def test_no_install_over_the_committed_slot_while_a_trial_runs(unit: Unit, release: Any) -> None:
+def test_no_install_over_the_committed_slot_while_a_trial_runs(
+    unit: Unit, release: Releases
+) -> None:
     assert unit.install(release.bundles[NEW])[0] == 0
     unit.boots("B", NEW)
     before = held(unit)
@@ -135,7 +114,9 @@ def flipped(file: Path, at: float, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("at", [0.01, 0.5, 0.9], ids=["head", "middle", "end"])
-def test_a_flipped_byte_is_refused(at: float, unit: Unit, release: Any, tmp_path: Path) -> None:
+def test_a_flipped_byte_is_refused(
+    at: float, unit: Unit, release: Releases, tmp_path: Path
+) -> None:
     before = held(unit)
     status, said = unit.install(flipped(release.bundles[NEW], at, tmp_path))
     assert status != 0
@@ -143,7 +124,7 @@ def test_a_flipped_byte_is_refused(at: float, unit: Unit, release: Any, tmp_path
     assert held(unit) == before
 
 
-def test_a_truncated_bundle_is_refused(unit: Unit, release: Any, tmp_path: Path) -> None:
+def test_a_truncated_bundle_is_refused(unit: Unit, release: Releases, tmp_path: Path) -> None:
     short = tmp_path / "short.raucb"
     short.write_bytes(release.bundles[NEW].read_bytes()[:-5000])
     before = held(unit)
@@ -151,7 +132,7 @@ def test_a_truncated_bundle_is_refused(unit: Unit, release: Any, tmp_path: Path)
     assert held(unit) == before
 
 
-def test_a_foreign_signature_is_refused(unit: Unit, release: Any, tmp_path: Path) -> None:
+def test_a_foreign_signature_is_refused(unit: Unit, release: Releases, tmp_path: Path) -> None:
     foreign = keys(tmp_path / "keys", "foreign")
     before = held(unit)
     status, said = unit.install(bundled(tmp_path / "out", release.images[NEW], NEW, foreign))
@@ -160,7 +141,7 @@ def test_a_foreign_signature_is_refused(unit: Unit, release: Any, tmp_path: Path
     assert held(unit) == before
 
 
-def test_another_product_is_refused(unit: Unit, release: Any, tmp_path: Path) -> None:
+def test_another_product_is_refused(unit: Unit, release: Releases, tmp_path: Path) -> None:
     wrong = bundled(
         tmp_path / "out", release.images[NEW], NEW, release.keys, compatible="some-other-rpi"
     )

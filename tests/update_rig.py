@@ -178,7 +178,7 @@ class Unit:
     """
 
     def __init__(self, folder: Path, devices: dict[str, Path], data: Path, authority: Path):
-        self.folder, self.data, self._devices = folder, data, devices
+        self.folder, self.data, self.devices = folder, data, devices
         folder.mkdir(parents=True, exist_ok=True)
         self.places = {
             "bootcfg": str(devices["bootcfg"]),
