@@ -132,6 +132,11 @@ _ROWS = (
     (628, "NO_RECEIPT", CLERK),  # no payment of that order number was taken
     (641, "TERMINAL_AWAY", CLERK),  # to a host: the card process does not answer; nothing was asked
     (642, "ANSWER_LOST", CLERK),  # to a host: the card process ended while it served
+    (
+        643,
+        "HOST_NOT_LISTED",
+        TECHNICIAN,
+    ),  # in the unit's log: closed, for [host.lan] hosts lacks it
     (699, "UNIT_FAULT", TECHNICIAN),
 )
 

@@ -46,6 +46,7 @@ LASTING = {
 HARDWARE = {
     "shim": 4, "two interpreters": 1, "slot": 4, "tap": 2, "PIN pad": 3, "menu without a host": 1,
     "pins": 2, "display": 3, "printer": 1, "supervision": 2, "bad input": 1, "figures": 1,
+    "host": 3,
 }  # fmt: skip
 TECHNICIAN = {
     "image": 1,

@@ -109,11 +109,25 @@ def test_only_the_hosts_of_the_board_where_it_names_them(
     listener = Listener(card.socket, authority=authority, hosts=("his-1", "his-9"))
     try:
         assert works(listener.host("his-1"))
-        files = authority.issue("his-2")
-        assert is_refused(listener, client_context(*files, authority.certificate))
+        context = client_context(*authority.issue("his-2"), authority.certificate)
+        assert is_refused(listener, context)
+        assert is_refused(listener, None)  # a stranger's noise keeps nothing of it out of the log
+        for _ in range(3):
+            assert told_of_its_end(listener.port, context)
         until(lambda: "his-2" in caplog.text)
     finally:
         listener.close()
+    (line,) = [each.getMessage() for each in caplog.records if "his-2" in each.getMessage()]
+    assert line.startswith("643 HOST_NOT_LISTED: The host's certificate names nobody on the list. ")
+    assert line.endswith("it a listed one. (127.0.0.1: 'his-2')")
+
+
+def told_of_its_end(port: int, context: ssl.SSLContext) -> bool:
+    """Whether TLS itself says that nothing more comes; a connection that breaks raises OSError."""
+    with socket.create_connection(("127.0.0.1", port), SOON_S) as link:
+        secured = context.wrap_socket(link, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
+        with secured:
+            return secured.recv(1) == b""
 
 
 def test_the_names_of_a_certificate() -> None:

@@ -152,5 +152,11 @@ UNIT = {
         "Ask again with the same order number: never taken twice.",
         "应答丢失\n请重新查询", "Answer lost\nAsk again",
     ),
+    "HOST_NOT_LISTED": Text(
+        "主机证书的名称不在名单中，已断开。", "The host's certificate names nobody on the list.",
+        "请把该名称加入 board.toml 的 [host.lan] hosts，或换用名单中的证书。",
+        "Add its name to [host.lan] hosts in board.toml, or give it a listed one.",
+        "主机不在名单中\n请找技术人员", "Host not listed\nCall technician",
+    ),
 }
 # fmt: on

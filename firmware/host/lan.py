@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from firmware.board_host import Lan
+from firmware.display.messages import message
 from firmware.host.lines import Link
 from firmware.host.rpc import turned_away
 from firmware.host.tls import TlsFilesError, names_in, server_context
-from firmware.outcome import TransportError
+from firmware.outcome import TransportError, outcome
 
 _log = logging.getLogger(__name__)
 
@@ -28,8 +29,32 @@ WRITE_S = 10.0
 RETRY_S = 2.0
 QUIET_S = 10.0
 """At most one line of the log in so long for what strangers do."""
+NOT_LISTED_S = 60.0
+"""And for a host of the authority that is not on the list: somebody is to mend that."""
 _FAREWELL_S = 0.1
+_MOST_SHOWN = 100  # letters of a host's names
 _PIECE = 16_384
+
+
+class NotListedError(Exception):
+    """The authority vouches for this host, and the board's list has none of its names."""
+
+
+class _Seldom:
+    """At most one line of the log in `seconds`; used by several threads."""
+
+    def __init__(self, seconds: float):
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._quiet_until_s = 0.0
+
+    def warn(self, what: str) -> None:
+        now = time.monotonic()
+        with self._lock:
+            if now < self._quiet_until_s:
+                return
+            self._quiet_until_s = now + self._seconds
+        _log.warning("%s", what)
 
 
 class Connection:
@@ -78,7 +103,7 @@ class LanServer:
         self._listener: socket.socket | None = None
         self._ended = threading.Event()
         self._complaint = ""
-        self._quiet_until_s = 0.0
+        self._strangers, self._not_listed = _Seldom(QUIET_S), _Seldom(NOT_LISTED_S)
 
     def run(self) -> None:
         """An address that is not there yet, or is taken, is tried again and again."""
@@ -156,8 +181,10 @@ class LanServer:
                 self._talk(Connection(secured))
         except ssl.SSLEOFError:
             pass  # it connected and left
-        except (TlsFilesError, ssl.SSLError, ConnectionRefusedError) as error:
-            self._note(f"{address}: {error}")
+        except NotListedError as error:
+            self._not_listed.warn(f"{_said('HOST_NOT_LISTED')} ({address}: {error})")
+        except (TlsFilesError, ssl.SSLError) as error:
+            self._strangers.warn(f"{address}: {error}")
         except OSError:
             pass  # it went away
         finally:
@@ -166,7 +193,7 @@ class LanServer:
 
     def _secured(self, connection: socket.socket) -> socket.socket:
         """Under TLS with a host that we know; the files are read for each, so a renewed certificate
-        needs no restart.  Raises TlsFilesError, OSError."""
+        needs no restart.  Raises TlsFilesError, NotListedError, OSError."""
         at = self._settings
         if at.certificate is None or at.key is None or at.ca is None:
             return connection
@@ -174,22 +201,27 @@ class LanServer:
         secured = context.wrap_socket(connection, server_side=True)
         names = names_in(secured.getpeercert())
         if at.hosts is not None and names.isdisjoint(at.hosts):
-            secured.close()
+            _close_plainly(secured)
             shown = ", ".join(sorted(names)) or "without a name"
-            raise ConnectionRefusedError(f"a certificate that [host.lan] hosts lacks: {shown!r}")
+            raise NotListedError(repr(shown[:_MOST_SHOWN]))
         return secured
-
-    def _note(self, what: str) -> None:
-        """What strangers do: not each of it."""
-        now = time.monotonic()
-        with self._lock:
-            if now < self._quiet_until_s:
-                return
-            self._quiet_until_s = now + QUIET_S
-        _log.warning("%s", what)
 
     def _complain(self, what: str) -> None:
         """Once, until it is another or all is well."""
         if what != self._complaint:
             self._complaint = what
             _log.warning("%s: tried again every %g s", what, RETRY_S)
+
+
+def _close_plainly(secured: ssl.SSLSocket) -> None:
+    """The host is told that nothing more comes (RFC 8446 6.1), so it does not see a broken line."""
+    with secured, contextlib.suppress(OSError):
+        secured.settimeout(_FAREWELL_S)
+        secured.unwrap()
+
+
+def _said(name: str) -> str:
+    """Number, cause and next step of an outcome, for the log."""
+    result = outcome(name)
+    text = message(name)
+    return f"{result.number} {name}: {text.en} {text.en_next}"
