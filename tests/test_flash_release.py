@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests import flash_rig, image_rig
 from tests.flash_rig import Release
+from tools.image import release as maker
 from tools.technician import readback, release, writing
 from tools.technician.blockmap import BlockMap, BlockMapError, Range
 from tools.technician.errors import FlashError
@@ -108,6 +110,54 @@ def test_a_missing_file_is_named(copy: Release, end: str) -> None:
         copy.load()
     assert caught.value.number == 1002
     assert copy.side(end).name in caught.value.detail
+
+
+@pytest.fixture
+def with_sbom(copy: Release, tmp_path: Path) -> Release:
+    maker.sbom_of(copy.image).write_text('{"components": []}\n' * 100)
+    maker.sign(copy.image, image_rig.source(tmp_path / "s"), copy.key, copy.certificate)
+    return copy
+
+
+def test_a_list_of_parts_is_the_one_that_was_signed(with_sbom: Release) -> None:
+    place = with_sbom.side(release.SBOM)
+    assert with_sbom.load().has_sbom
+    raw = bytearray(place.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    place.write_bytes(raw)
+    with pytest.raises(FlashError) as caught:
+        with_sbom.load()
+    assert (caught.value.number, caught.value.detail) == (
+        1007, f"{place.name} is not the one that was signed"
+    )  # fmt: skip
+    place.unlink()
+    assert not with_sbom.load().has_sbom  # not needed to write a card
+    with_sbom.signed_again(sbom_sha256="00")
+    assert refused(with_sbom) == 1003
+
+
+def test_one_that_nobody_signed_says_nothing(copy: Release) -> None:
+    copy.side(release.SBOM).write_text("{}")
+    assert not copy.load().has_sbom
+
+
+def test_info_of_an_image_says_who_signed_it(
+    with_sbom: Release, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("info", with_sbom.image, "--ca", with_sbom.ca, "--json")
+    assert flash_rig.flash(tmp_path, *words) == 0
+    told = json.loads(capsys.readouterr().out)["release"]
+    assert (told["version"], told["sbom"]) == ("1.0.0", True)
+    with_sbom.side(release.SBOM).write_text("{}")
+    assert flash_rig.flash(tmp_path, *words) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["number"] == 1007
+
+
+def test_the_list_of_parts_is_not_written_over(with_sbom: Release) -> None:
+    with pytest.raises(FlashError) as caught:
+        write(with_sbom.load(), with_sbom.side(release.SBOM))
+    assert caught.value.number == 1107
+    assert with_sbom.load().has_sbom
 
 
 @pytest.mark.parametrize("is_compressed", [False, True], ids=["raw", "zst"])

@@ -78,7 +78,7 @@ def make(out: Path, signer: Signer, epoch: int, *, is_base_new: bool = False) ->
         release.build(image, Layout(), source, slot_b_is_empty=True)
         clock.say("image", image)
         digest = release.sha256(image)
-        image.with_name(image.name + ".sbom.json").write_text(sbom.text(root, VERSION, digest))
+        release.sbom_of(image).write_text(sbom.text(root, VERSION, digest))
     finally:
         shutil.rmtree(root)
     release.sign(image, source, signer.key, signer.certificate)

@@ -2,7 +2,8 @@
 
 IMG                 the disk
 IMG.bmap            which of its blocks hold something, with their SHA-256 (bmaptool)
-IMG.manifest        JSON: what it is and the SHA-256 of the two
+IMG.sbom.json       what is in it (tools/image/sbom.py)
+IMG.manifest        JSON: what it is and the SHA-256 of the three
 IMG.manifest.p7s    CMS signature over IMG.manifest, detached, DER
 """
 
@@ -75,6 +76,10 @@ def bmap_of(image: Path) -> Path:
     return image.with_name(image.name + ".bmap")
 
 
+def sbom_of(image: Path) -> Path:
+    return image.with_name(image.name + ".sbom.json")
+
+
 def manifest_of(image: Path) -> Path:
     return image.with_name(image.name + ".manifest")
 
@@ -85,7 +90,10 @@ def sha256(path: Path) -> str:
 
 
 def sign(image: Path, source: Source, key: Path, certificate: Path) -> None:
-    """Write IMG.manifest and its signature.  key, certificate: PEM, P-256, of a release signer."""
+    """Write IMG.manifest and its signature; it names the SBOM that lies there.
+
+    key, certificate: PEM, P-256, of a release signer.
+    """
     manifest = manifest_of(image)
     content = {
         "format": FORMAT,
@@ -96,6 +104,8 @@ def sign(image: Path, source: Source, key: Path, certificate: Path) -> None:
         "sha256": sha256(image),
         "bmap_sha256": sha256(bmap_of(image)),
     }
+    if (parts := sbom_of(image)).exists():
+        content["sbom_sha256"] = sha256(parts)
     manifest.write_text(json.dumps(content, indent=2) + "\n")
     disk.run(
         "openssl", "cms", "-sign", "-binary", "-md", "sha256", "-outform", "DER", "-in", manifest,

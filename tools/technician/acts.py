@@ -56,6 +56,8 @@ def _image(arguments: argparse.Namespace, desk: Desk) -> Image:
     writing.check_version(image, desk.state, arguments.older)
     boards = " ".join(image.boards)
     desk.say(f"镜像 image {image.version}，机型 for {boards}，签名 signed by {image.signer}")
+    if image.has_sbom:
+        desk.say("组成清单与签名一致 · its list of parts (SBOM) is the one that was signed")
     return image
 
 
@@ -197,6 +199,13 @@ def info(arguments: argparse.Namespace, desk: Desk) -> int:
     if place.is_live(arguments.target):
         return live.info(arguments, desk)
     found = card.describe(arguments.target)
+    file = Path(arguments.target)
+    if arguments.ca is not None and release.beside(file, ".manifest").exists():
+        image = release.load(file, Path(arguments.ca), None)
+        found["release"] = {
+            "version": image.version, "boards": list(image.boards), "signer": image.signer,
+            "sbom": image.has_sbom,
+        }  # fmt: skip
     for name, value in found.items():
         desk.say(f"{name}: {json.dumps(value, ensure_ascii=False)}")
     desk.result(found)

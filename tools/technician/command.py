@@ -112,14 +112,15 @@ def parser() -> Parser:
     sheets.add_argument("--unit", default="", help="the unit's name on the sheet · 终端编号")
     confirm = argparse.ArgumentParser(add_help=False)
     confirm.add_argument("--confirm", metavar="SERIAL", help="instead of typing it · 免输入确认")
-    image = argparse.ArgumentParser(add_help=False)
-    image.add_argument("image", type=Path, help="IMG or IMG.zst")
-    image.add_argument(
+    authority = argparse.ArgumentParser(add_help=False)
+    authority.add_argument(
         "--ca",
         type=Path,
         default=os.environ.get("SSCFLASH_CA"),
         help="certificate of the release CA; or SSCFLASH_CA · 发布证书",
     )
+    image = argparse.ArgumentParser(add_help=False, parents=[authority])
+    image.add_argument("image", type=Path, help="IMG or IMG.zst")
     image.add_argument("--for", dest="board", choices=BOARDS, help="the board · 机型")
     image.add_argument("--older", action="store_true", help="an older version is meant · 允许旧版")
     key = argparse.ArgumentParser(add_help=False)
@@ -148,7 +149,13 @@ def parser() -> Parser:
     one.add_argument("targets", nargs="+", help="disks or files")
     one = act("find", looking.find, "查找终端 · terminals on USB, serial lines and the network")
     _find(one)
-    one = act("info", acts.info, "镜像、卡或终端的信息 · what an image, a card or a unit is", key)
+    one = act(
+        "info",
+        acts.info,
+        "镜像、卡或终端的信息 · what an image, a card or a unit is",
+        key,
+        authority,
+    )
     one.add_argument("target", help=f"a disk, a file, or {UNIT}")
     one = act("selftest", live.selftest, "终端自检 · whether all of a unit works", key)
     one.add_argument("target", help=UNIT)
@@ -161,15 +168,9 @@ def parser() -> Parser:
     one = act("enrolment", acts.enrolment, "取登记请求 · the unit's enrolment request")
     one.add_argument("target")
     one.add_argument("--out", type=Path, default=Path("enrolment.cose"), help="file · 保存为")
-    one = act("update", updating.update, "升级终端 · a release for a running unit", key)
+    one = act("update", updating.update, "升级终端 · a release for a running unit", key, authority)
     one.add_argument("target", help=UNIT)
     one.add_argument("bundle", type=Path, help="BUNDLE.raucb")
-    one.add_argument(
-        "--ca",
-        type=Path,
-        default=os.environ.get("SSCFLASH_CA"),
-        help="certificate of the release CA; or SSCFLASH_CA · 发布证书",
-    )
     one = act("backup", moving.save, "备份终端 · a unit's settings and batches", key)
     _backup(one)
     one = act("restore", moving.restore, "迁到新卡 · a backup onto a new card", confirm)

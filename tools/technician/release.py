@@ -1,9 +1,9 @@
-"""An image and what vouches for it: IMG, IMG.bmap, IMG.manifest, IMG.manifest.p7s.
+"""An image and what vouches for it: IMG, IMG.bmap, IMG.manifest, IMG.manifest.p7s; IMG.sbom.json.
 
 The manifest is signed (CMS, detached, by a leaf with the purpose codeSigning under the release CA);
-it names the product, the boards, the version, the size and two SHA-256: of the raw image and of the
-block map.  The block map names the SHA-256 of each range, so each byte that is written is vouched
-for, whether the image is raw or compressed.
+it names the product, the boards, the version, the size and the SHA-256 of the raw image, of the
+block map and of the SBOM, which need not be there.  The block map names the SHA-256 of each range,
+so each byte that is written is vouched for, whether the image is raw or compressed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = ["BOARDS", "COMPATIBLE", "Image", "load", "version_key"]
 
 FORMAT = 1
 SIDES = (".bmap", ".manifest", ".manifest.p7s")
+SBOM = ".sbom.json"
 MAX_SMALL_FILE = 16 << 20  # bytes: of block map, manifest, signature
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -41,6 +42,8 @@ class Image:
     block_map: BlockMap
     map_text: bytes
     signer: str
+    has_sbom: bool
+    """Its list of parts lies beside it, and is the one that was signed."""
 
     @property
     def is_compressed(self) -> bool:
@@ -82,11 +85,22 @@ def load(path: Path, ca: Path, board: str | None) -> Image:
         block_map,
         map_text,
         signer,
+        _has_sbom(path, fields.get("sbom_sha256")),
     )
 
 
+def _has_sbom(path: Path, sha256: str | None) -> bool:
+    """sha256: hex, None for a release without one.  Raises FlashError 1007."""
+    place = beside(path, SBOM)
+    if sha256 is None or not place.exists():
+        return False
+    if hashlib.sha256(_small(place)).hexdigest() != sha256:
+        raise FlashError(1007, f"{place.name} is not the one that was signed")
+    return True
+
+
 def beside(path: Path, suffix: str) -> Path:
-    """suffix: of SIDES.  IMG.zst has them under its own name, or under that of the raw image."""
+    """suffix: of SIDES, or SBOM.  IMG.zst has them under its own name, or under the raw image's."""
     own = path.with_name(path.name + suffix)
     if path.suffix == ".zst" and not own.exists():
         return path.with_name(path.stem + suffix)
@@ -118,7 +132,7 @@ def _fields(raw: bytes) -> dict:
             raise FlashError(1003, f"{name} is missing or of the wrong kind")
     if fields["format"] != FORMAT:
         raise FlashError(1003, f"format {fields['format']}, this program knows {FORMAT}")
-    for name in ("sha256", "bmap_sha256"):
+    for name in ("sha256", "bmap_sha256", *(["sbom_sha256"] if "sbom_sha256" in fields else [])):
         if not isinstance(fields.get(name), str) or not _HASH.fullmatch(fields[name]):
             raise FlashError(1003, f"{name} is no SHA-256")
     if not fields["boards"] or not all(isinstance(each, str) for each in fields["boards"]):

@@ -67,9 +67,10 @@ def write(
 
 def _refuse_the_image_itself(image: Image, target: Target) -> None:
     """Writing begins by emptying a file: the release would be gone."""
+    ends = (*release.SIDES, release.SBOM)
     if target.is_file and Path(target.path).exists():
-        for each in (image.path, *(release.beside(image.path, end) for end in release.SIDES)):
-            if os.path.samefile(target.path, each):
+        for each in (image.path, *(release.beside(image.path, end) for end in ends)):
+            if each.exists() and os.path.samefile(target.path, each):
                 raise FlashError(1107, f"{target.path} is of the release itself")
 
 
