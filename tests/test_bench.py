@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import boot, flash, image, ingest, shim, syncs, terminal_idle
+from tests.bench import boot, flash, image, ingest, shim, syncs, terminal_idle, units
 from tests.bench.figure import Figure, percentile, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,9 +36,7 @@ ROWS = {
     "stoplist.lookup_us.p99",
     "stoplist.mb",
     "stoplist.apply_diff_ms",
-    "unit.card_exposure",
-    "unit.uplink_exposure",
-    "unit.host_exposure",
+    *(f"unit.{name}_exposure" for name in units.MOST),
     "serial.line_rate.clean",
     "serial.line_rate.ber1e5",
     "serial.vs_lrzsz",

@@ -25,8 +25,7 @@ from tools.update import state
 from tools.update.places import Places
 
 UNITS = Path(__file__).resolve().parents[1] / "tools" / "door" / "units"
-MOST_EXPOSED = {"sscterm-door.service": 1.5, "sscterm-door@.service": 2.5,
-                "sscterm-door-line@.service": 2.5}  # fmt: skip
+MOST_EXPOSED = {"sscterm-door.service": 1.5, "sscterm-door-line@.service": 2.5}
 BUNDLE = b"a bundle" * 1000
 SHA256 = hashlib.sha256(BUNDLE).hexdigest()
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,66 @@ def test_the_door_opens_inside_its_walls(
         assert door.flash("info", f"127.0.0.1:{port}", key=door.stranger) == 2
     finally:
         systemd.stop()
+
+
+ANNOUNCES = """
+from tools.door import announce
+places = announce.Places({folder!r} / "none", {folder!r} / "none", {folder!r} / "none",
+                         {folder!r} / "dnssd" / "x.dnssd", {folder!r} / "addendum")
+announce.Places = lambda: places
+announce.main()
+"""
+GADGET = """
+from tools.door import gadget
+gadget.make(gadget.look(gadget.Places()), "dummy", {folder!r})
+"""
+LOADS = """
+import ctypes, errno, os
+libc, here = ctypes.CDLL(None, use_errno=True), os.open("/dev/null", os.O_RDONLY)
+number = {{"x86_64": 313, "aarch64": 273}}[os.uname().machine]  # finit_module
+libc.syscall(number, here, b"", 0)
+told = errno.errorcode[ctypes.get_errno()]
+open({folder!r} / "loads", "w").write(told)
+"""
+
+
+@pytest.mark.parametrize(("name", "program"), [("announce", ANNOUNCES), ("gadget", GADGET)])
+def test_what_a_unit_says_of_itself_it_says_inside_its_walls(
+    name: str, program: str, tmp_path: Path
+) -> None:
+    """The calls and rights left to it are enough: files, systemctl, a kernel module."""
+    (tmp_path / "systemd").mkdir()
+    (tmp_path / "sscterm").mkdir()
+    systemd = SystemdRig(tmp_path / "systemd")
+    try:
+        systemd.write("says.service", _says(name, program, tmp_path))
+        started = systemd.control("start", "says.service")
+        assert started.returncode == 0, (tmp_path / "err").read_text()
+        assert systemd.show("says.service", "Result") == "success"
+    finally:
+        systemd.stop()
+    if name == "announce":
+        assert "sscterm/?//waiting" in (tmp_path / "addendum").read_text()
+        assert (tmp_path / "dnssd").stat().st_mode & 0o777 == 0o755
+    else:
+        assert (tmp_path / "sscterm" / "UDC").read_text() == "dummy"
+    # The filter's own error, where it is the filter that refuses; else the kernel's word.
+    assert ((tmp_path / "loads").read_text() == "EUCLEAN") == (name == "announce")
+
+
+def _says(name: str, program: str, folder: Path) -> str:
+    text = (ROOT / "tools" / "door" / "units" / f"sscterm-{name}.service").read_text()
+    text = text.partition("[Install]")[0]
+    left_out = (*LEFT_OUT, "InaccessiblePaths", "ExecStart", "Before", "SystemCallErrorNumber")
+    lines = [each for each in text.splitlines() if not each.startswith(left_out)]
+    assert any(each.startswith("SystemCallFilter=@system-service") for each in lines)
+    for part, words in (("program", program), ("loads", LOADS)):
+        script = words.format(folder=folder).replace("PosixPath(", "__import__('pathlib').Path(")
+        (folder / f"{part}.py").write_text(script)
+        lines.append(f"ExecStart={sys.executable} -P {folder}/{part}.py")
+    lines += ["ExecStart=systemctl --user show --property=Version", f"WorkingDirectory={ROOT}"]
+    lines += [f"Environment=PYTHONPATH={ROOT}", "SystemCallErrorNumber=EUCLEAN"]
+    return "\n".join([*lines, f"StandardError=append:{folder}/err"]) + "\n"
 
 
 def _door(folder: Path) -> Door:
