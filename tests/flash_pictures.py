@@ -11,87 +11,39 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import html
 import io
 import os
-import re
-import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest.mock import patch
 
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
-
 from firmware.journal.devicekey import DeviceKey
 from firmware.journal.enrolment import make_enrolment
-from tests import door_rig, file_unit, flash_rig
+from tests import door_rig, file_unit, flash_rig, update_rig
 from tests.chromium_rig import Browser
 from tests.door_rig import Door
 from tests.file_unit import Releases
 from tests.finding_rig import announced, usb_tree
-from tests.flash_rig import flash
+from tests.flash_screen import draw, picture, session
 from tests.test_daemon import Stand
 from tests.test_door_update import NEW, OLD, Machine
 from tests.waiting import SOON_S, until
 from tools.door.announce import PROVISIONED, WAITING, Said
 from tools.image.layout import SMALL
+from tools.technician import backup as backups
 from tools.technician import card, device, finding, identity, updating, usb
 from tools.technician.place import Place
 
 ROOT = Path(__file__).resolve().parents[1]
-IMAGES = ROOT / "docs" / "img"
-TEXT = "sscterm-text"  # the chunk of a PNG that holds what stands on it
-COLUMNS, COLOURS = 104, 48
 CARD = 80 << 20  # bytes
 UNIT = "pharmacy-7"
 PARTS = {"reader": "ok", "psam": "ok", "journal": "ok", "batch": "ok", "uplink": "ok"}
 
 Shot = Callable[[Path], str]
-
-
-class Screen(io.StringIO):
-    """What a terminal shows: a line that is drawn again replaces itself."""
-
-    def isatty(self) -> bool:
-        return True
-
-    def shown(self) -> str:
-        lines = self.getvalue().replace("\x1b[K", "").split("\n")
-        return "\n".join(line.rpartition("\r")[2] for line in lines).rstrip("\n") + "\n"
-
-
-class Typed(io.StringIO):
-    """Keys, echoed on the screen as a terminal does it."""
-
-    def __init__(self, text: str, screen: Screen):
-        super().__init__(text)
-        self._screen = screen
-
-    def readline(self, *_: object) -> str:
-        line = super().readline()
-        self._screen.write(line)
-        return line
-
-
-def session(
-    folder: Path, words: str, typed: str = "", run: Callable[..., int] = flash, ends: int = 0
-) -> str:
-    """One run of `flash.py words` in the folder, as it looks.  ends: its exit status."""
-    screen = Screen()
-    with (
-        contextlib.chdir(folder),
-        contextlib.redirect_stdout(screen),
-        contextlib.redirect_stderr(screen),
-        patch.object(sys, "stdin", Typed(typed, screen)),
-    ):
-        status = run(folder, *shlex.split(words))
-    assert status == ends, screen.getvalue()
-    return f"$ flash.py {words}\n{screen.shown()}".replace(f"{folder}/", "")
 
 
 # -- the steps -----------------------------------------------------------------------------------
@@ -121,6 +73,18 @@ def write(folder: Path) -> str:
     with flash_rig.disk(folder / "card", CARD) as sd:
         words = f"write sscterm.img {sd} --ca release-ca.crt --for pi4 --unit {UNIT}"
         return session(folder, words, f"{sd.name}\n")
+
+
+def verify(folder: Path) -> str:
+    release(folder)
+    with written(folder) as sd:
+        return session(folder, f"verify sscterm.img {sd} --ca release-ca.crt")
+
+
+def wipe(folder: Path) -> str:
+    release(folder)
+    with written(folder) as sd:
+        return session(folder, f"wipe {sd}", f"{sd.name}\n")
 
 
 def batch(folder: Path) -> str:
@@ -206,6 +170,53 @@ def selftest(folder: Path) -> str:
         stand.end()
 
 
+def info(folder: Path) -> str:
+    machine = unit_of(folder)
+    machine.door.places["boot_id"].write_text("3f6c9d52-6a51-4a3e-9a7e-2f3f5c1f0b11\n")
+    with machine.runs() as at:
+        return session(folder, f"info {UNIT}", run=at_desk(machine.door, at))
+
+
+def logs(folder: Path) -> str:
+    """journald does not run here: a stand-in answers."""
+    machine = unit_of(folder)
+    program = machine.door.programs / "journalctl"
+    program.write_text("#!/bin/sh\nhead -c 300000 /dev/zero\n")
+    program.chmod(0o755)
+    with machine.runs() as at:
+        return session(folder, f"logs {UNIT} --out {UNIT}.log", run=at_desk(machine.door, at))
+
+
+def backup(folder: Path) -> str:
+    keeper(folder)
+    (folder / "unit-1").mkdir()
+    stand = Stand(folder / "unit-1")
+    text = identity.set_key(stand.board.read_text(), "unit.id", f'"{UNIT}"')
+    stand.board.write_text(text)
+    door = Door(folder, {"board": stand.board})
+    (door.etc / identity.BOARD).write_text(text)
+    try:
+        with door.lan() as at:
+            stand.start_simulator()
+            stand.start_daemon()
+            until(lambda: _works(door, at))
+            words = f"backup {UNIT} {UNIT}.backup --for keeper.crt --records stick"
+            return session(folder, words, run=at_desk(door, at))
+    finally:
+        stand.end()
+
+
+def restore(folder: Path) -> str:
+    release(folder)
+    keeper(folder)
+    files = {identity.BOARD: named(folder / "board.toml").read_bytes(), "office.pub": b"a key\n"}
+    saved = backups.Backup(UNIT, files)
+    backups.write(saved, folder / "keeper.crt", folder / f"{UNIT}.backup")
+    with flash_rig.disk(folder / "sscterm.img", CARD) as sd:
+        words = f"restore {UNIT}.backup {sd} --unit {UNIT}b --open keeper.key"
+        return session(folder, words, f"{sd.name}\n")
+
+
 def update(folder: Path) -> str:
     return _updated(folder, {"ok": True, "parts": PARTS, "office": "no receipt lies here"}, 0)
 
@@ -218,8 +229,7 @@ def fallback(folder: Path) -> str:
 
 def _updated(folder: Path, told: dict[str, object], ends: int) -> str:
     """told: what the self-test of the new release says."""
-    machine = Machine(folder / "unit", bundles(folder.parent / "bundles"))
-    machine.door.places["board"] = named(folder / "board.toml")
+    machine = unit_of(folder)
     shutil.copyfile(machine.of.bundles[NEW], folder / f"sscterm-{NEW}.raucb")
     shutil.copyfile(machine.of.keys.authority, folder / "release-ca.crt")
     with machine.runs() as at, patch.object(updating, "BETWEEN_S", 0.2):
@@ -249,6 +259,30 @@ def release(folder: Path) -> None:
     for end in ("", *flash_rig.SIDES):
         shutil.copyfile(held.side(end), folder / f"sscterm.img{end}")
     shutil.copyfile(held.ca, folder / "release-ca.crt")
+
+
+@contextlib.contextmanager
+def written(folder: Path) -> Iterator[Path]:
+    """A card with that release."""
+    shutil.copyfile(folder / "sscterm.img", folder / "card")
+    with (folder / "card").open("r+b") as file:
+        file.truncate(CARD)
+    with flash_rig.disk(folder / "card", CARD) as sd:
+        yield sd
+
+
+def unit_of(folder: Path) -> Machine:
+    made = Machine(folder / "unit", bundles(folder.parent / "bundles"))
+    made.door.places["board"] = named(folder / "board.toml")
+    return made
+
+
+def keeper(folder: Path) -> None:
+    """The certificate and the key of whoever keeps backups."""
+    update_rig.run(
+        *("openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-days", "30"),
+        *("-keyout", folder / "keeper.key", "-out", folder / "keeper.crt", "-subj", "/CN=keeper"),
+    )
 
 
 def named(board: Path) -> Path:
@@ -286,13 +320,19 @@ def at_desk(door: Door, address: str) -> Callable[..., int]:
 SHOTS: dict[str, Shot] = {
     "list": list_,
     "write": write,
+    "verify": verify,
     "batch": batch,
     "provision": provision,
     "find": find,
+    "info": info,
     "selftest": selftest,
+    "logs": logs,
     "enrolment": enrolment,
     "update": update,
     "fallback": fallback,
+    "backup": backup,
+    "restore": restore,
+    "wipe": wipe,
 }
 
 
@@ -301,62 +341,6 @@ def shot(name: str, folder: Path) -> str:
     place = folder / name
     place.mkdir()
     return SHOTS[name](place)
-
-
-def settled(text: str) -> str:
-    """Without what differs between two runs that do the same."""
-    for pattern, instead in (
-        (r"loop\d+", "loopN"),
-        (r"\d{4}-\d\d-\d\dT[\d:]+[+-]\d{4}|\d{8}T\d{6}|\d{4}-\d\d-\d\dT[\d-]+", "TIME"),
-        (r"\d+ %\s+[\d.]+ MB/s\s+剩余 left \S+( s)?", "SPEED"),
-        (r"\b\d+ B\b", "SIZE"),
-        (r"\d+ batches wait", "BATCHES"),
-    ):
-        text = re.sub(pattern, instead, text)
-    return text
-
-
-# -- pictures ------------------------------------------------------------------------------------
-
-PAGE = """<!doctype html><meta charset="utf-8"><style>
-body {{ margin: 0; background: #1d2021; }}
-pre {{ margin: 0; padding: 14px 18px; color: #e8e6df; white-space: pre-wrap; width: {columns}ch;
-  overflow-wrap: anywhere; font: 14px/1.5 "DejaVu Sans Mono", "Noto Sans Mono CJK SC", monospace; }}
-b {{ color: #8ec07c; font-weight: normal; }}
-</style><main data-ready="yes"><pre>{text}</pre></main>"""
-
-
-def page(text: str) -> str:
-    """The typed line in another colour."""
-    typed, _, rest = html.escape(text).partition("\n")
-    return PAGE.format(columns=COLUMNS, text=f"<b>{typed}</b>\n{rest}".rstrip("\n"))
-
-
-def draw(browser: Browser, text: str, target: Path, folder: Path) -> None:
-    file = folder / f"{target.stem}.html"
-    file.write_text(page(text), encoding="utf-8")
-    shown = browser.open(file.as_uri(), 200, 100)
-    size = shown.value("(({width, height}) => [width, height])"
-                       "(document.querySelector('pre').getBoundingClientRect())")  # fmt: skip
-    shown.resize(*(int(each) + 1 for each in size))
-    image = Image.open(io.BytesIO(shown.screenshot())).convert("RGB")
-    shown.close()
-    kept = PngInfo()
-    kept.add_itxt(TEXT, text)
-    small = image.quantize(COLOURS, dither=Image.Dither.NONE)
-    small.save(target, optimize=True, pnginfo=kept)
-    print(f"{target.name}: {target.stat().st_size} B")
-
-
-def text_of(path: Path) -> str:
-    """What stands on a picture."""
-    with Image.open(path) as image:
-        image.load()
-        return str(image.info[TEXT])
-
-
-def picture(name: str) -> Path:
-    return IMAGES / f"flash-{name}.png"
 
 
 def main() -> None:
