@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests import image_rig
-from tools.image import disk, release
+from tools.image import deb, disk, release
 from tools.image.layout import EXTENDED_NUMBER, MIB, SECTOR, SLOTS, SMALL, Layout, genimage_config
-from tools.update import autoboot
+from tools.update import autoboot, version
 
 REASON = image_rig.missing()
 needs_programs = pytest.mark.skipif(REASON is not None, reason=REASON or "")
@@ -96,6 +96,11 @@ def test_what_cannot_import_the_table_names_the_same_partitions() -> None:
     assert running == {slot: str(layout.boot_of(slot).number) for slot in SLOTS}
     fstab = (tools / "image" / "root" / "etc" / "fstab").read_text()
     assert re.findall(r"PARTUUID=(\S+) /data ", fstab) == [layout.partuuid("data")]
+
+
+def test_our_own_version_has_the_form_that_a_unit_orders() -> None:
+    """One that it cannot read would leave a unit that takes no update any more."""
+    assert version.told(version.parse(deb.VERSION)) == deb.VERSION
 
 
 @needs_programs
