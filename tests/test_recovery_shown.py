@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from simulator.slot import AFTER, BEFORE, Cut
+from firmware.outcome import TransportError
+from simulator.slot import AFTER, BEFORE, LOST, Cut
 from tests.rig import Rig
 
 DEBIT = 0x2C
@@ -53,3 +55,21 @@ def test_a_card_that_stays_away_is_asked_for_once(rig: Rig) -> None:
     assert names[at : at + 4] == [
         "PUT_CARD_BACK", "ANOTHER_CARD", "PUT_CARD_BACK", "CHECKING_LAST_PAYMENT",
     ]  # fmt: skip
+
+
+def test_a_card_that_stays_and_says_nothing_is_asked_for_too(rig: Rig, monkeypatch) -> None:
+    """Its reader is busy with it for a while; the screen must not go on asking for the PIN."""
+    rig.card()
+    rig.user.arm(Cut(DEBIT, 1, LOST))
+    power_on, calls = rig.user.power_on, count(1)
+
+    def busy_for_a_while() -> bytes:
+        if next(calls) in (2, 3, 4):  # the first is the payment's own
+            raise TransportError("the card still keeps its reader busy", "silent")
+        return power_on()
+
+    monkeypatch.setattr(rig.user, "power_on", busy_for_a_while)
+    assert rig.pay(*PAID).name == "APPROVED_FOUND_LATER"
+    names = [name for name, _ in rig.messages]
+    assert names[-3:] == ["PUT_CARD_BACK", "CHECKING_LAST_PAYMENT", "APPROVED_FOUND_LATER"]
+    assert names.count("PUT_CARD_BACK") == 1

@@ -11,7 +11,7 @@ from firmware.card import files
 from firmware.channel import Reader
 from firmware.journal import kinds as rec
 from firmware.journal.record import Record
-from firmware.outcome import Fault, Outcome, TransportError, outcome
+from firmware.outcome import Fault, Outcome, outcome
 
 MAC2_UNCHECKED = 3
 TAC_PRESENT = 1
@@ -147,25 +147,26 @@ def resolve_now(
             result = said = recover(unit, visit, intent, buffer)
             if result != put_back:
                 return result
-        elif visit not in (None, said):
+        elif visit != said:
             said = _show(unit, intent, visit)
         unit.wait(_POLL_S)
     return put_back
 
 
-def _same_card(unit: Unit, intent: Record) -> Visit | Outcome | None:
-    """The INTENT's card, or what to say of that which is there instead; None: it cannot be read."""
+def _same_card(unit: Unit, intent: Record) -> Visit | Outcome:
+    """The INTENT's card, or what to say of that which is there instead.
+
+    A card that cannot be read, or not beside another one, or whose reader is away, is as good as
+    away: PUT_CARD_BACK.
+    """
     try:
         cards = unit.cards_in_reach()
-    except TransportError:  # the reader is away, and the card as good as
-        cards = []
-    if len(cards) != 1:
-        return outcome("PUT_CARD_BACK")  # beside another one it cannot be asked either
-    try:
+        if len(cards) != 1:
+            return outcome("PUT_CARD_BACK")
         visit = begin(unit, cards[0])
         refused = read_identity(unit, visit)
     except Fault:
-        return None
+        return outcome("PUT_CARD_BACK")
     if refused is None and _is_of(intent, visit):
         return visit
     cards[0].power_off()

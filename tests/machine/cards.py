@@ -17,6 +17,7 @@ from pathlib import Path
 from firmware.outcome import TransportError
 from simulator.ccid_slot import CcidSlot
 from simulator.slot import SimulatedSlot
+from tests.machine.wire import connect
 
 INIT, ERROR, READER_ADD, READER_REMOVE, ATR, CARD_REMOVE, APDU = range(1, 8)
 _HEAD = struct.Struct(">III")
@@ -24,7 +25,10 @@ _MAGIC, _VERSION = b"VSCD", 2
 _GENERAL_ERROR = b"\0\0\0\2"
 _NO_READER = 0xFFFFFFFF
 _LOOK_S = 0.2
-_CONNECT_S = 60.0
+_TOLD_S = 60.0
+_FETCHED_S = 0.5
+"""QEMU's reader answers nothing to a command whose error the host has not fetched when it hears
+that the card left; pcscd then waits for 232 s, and nobody else gets at the reader."""
 
 
 class CardEnd:
@@ -32,15 +36,26 @@ class CardEnd:
     ends.  Started when made."""
 
     def __init__(self, path: Path, slot: SimulatedSlot):
-        self._slot, self._chip = slot, CcidSlot(slot, is_apdu=True)
-        self._link = _connect(path)
-        self._writing = threading.Lock()
+        self.slot, self._chip = slot, CcidSlot(slot, is_apdu=True)
+        self._link = connect(path)
+        self._writing, self._transferring = threading.Lock(), threading.Lock()
         self._stopped = threading.Event()
+        self._told_in = threading.Condition()
+        self._is_in = False  # as the machine was told
         self._say(INIT, _MAGIC + struct.pack(">II", _VERSION, 0), _NO_READER)
         self._threads = [
             threading.Thread(target=each, daemon=True) for each in (self._answer, self._watch)
         ]
         self._threads[0].start()
+
+    def wait_out(self) -> None:
+        """Until the machine was told that no card is in, or ended.  Raises TimeoutError."""
+        with self._told_in:
+            gone = self._told_in.wait_for(
+                lambda: self._stopped.is_set() or not self._is_in, _TOLD_S
+            )
+            if not gone:
+                raise TimeoutError("the machine was not told that the card left")
 
     def close(self) -> None:
         self._stopped.set()
@@ -62,28 +77,35 @@ class CardEnd:
                 elif kind == APDU:
                     self._transfer(data)
         self._stopped.set()
+        with self._told_in:
+            self._told_in.notify_all()
         self._chip.power_off()
 
     def _transfer(self, apdu: bytes) -> None:
-        try:
-            self._say(APDU, self._chip.transfer(apdu))
-        except TransportError:  # it left; a reader says so at once
-            self._say(ERROR, _GENERAL_ERROR)
+        with self._transferring:
+            try:
+                self._say(APDU, self._chip.transfer(apdu))
+            except TransportError:  # it left; a reader says so at once
+                self._say(ERROR, _GENERAL_ERROR)
 
     def _watch(self) -> None:
         """The hand at the slot: cards come and go."""
-        seen, is_in = -1, False
+        seen = -1
         while not self._stopped.is_set():
-            count, now = self._slot.wait_beyond(seen, _LOOK_S)
+            count, now = self.slot.wait_beyond(seen, _LOOK_S)
             if now == seen:
                 continue
             seen = now
             with contextlib.suppress(OSError):
-                if is_in:
+                if self._is_in:
+                    with self._transferring:
+                        time.sleep(_FETCHED_S)
                     self._say(CARD_REMOVE)
-                is_in = count == 1
-                if is_in:
+                if count == 1:
                     self._say(ATR, self._chip.power_on(1))
+            with self._told_in:
+                self._is_in = count == 1
+                self._told_in.notify_all()
 
     def _say(self, kind: int, data: bytes = b"", reader: int = 0) -> None:
         with self._writing:
@@ -97,17 +119,3 @@ class CardEnd:
                 raise EOFError
             got += more
         return got
-
-
-def _connect(path: Path) -> socket.socket:
-    ends = time.monotonic() + _CONNECT_S
-    while True:
-        link = socket.socket(socket.AF_UNIX)
-        try:
-            link.connect(str(path))
-            return link
-        except OSError:
-            link.close()
-            if time.monotonic() > ends:
-                raise
-            time.sleep(0.01)

@@ -22,7 +22,7 @@ START = 3600
 
 @dataclass(frozen=True)
 class States:
-    """ready: READY, no card in the reader.
+    """ready: READY, no card in the reader.  cold: no service of ours runs, /data is not mounted.
 
     folder: region.json and office/ of that moment.  card: the disk as flash.py left it.
     """
@@ -34,6 +34,10 @@ class States:
     @property
     def ready(self) -> Path:
         return self.folder / "ready"
+
+    @property
+    def cold(self) -> Path:
+        return self.folder / "cold"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,6 +61,9 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> States:
         unit.enrol()
         unit.pull()
         unit.save(folder / "ready")
+        unit.start(folder / "ready")
+        unit.go_cold()
+        unit.save(folder / "cold")
     finally:
         unit.close()
     return States(folder, card, phases)

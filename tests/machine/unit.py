@@ -8,7 +8,9 @@ import datetime as dt
 import io
 import json
 import re
+import threading
 import time
+from concurrent.futures import Future
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ PIN = "123456"
 ORDER_FEN = 1000
 CHINA = dt.timezone(dt.timedelta(hours=8))
 USER, PSAM = 0, 1
+DATA = "/dev/disk/by-partuuid/55c70001-07"
 READY_S = 900.0
 PAY_S = 900.0
 SETTLED_S = 120.0
@@ -103,6 +106,20 @@ class Unit:
         self.machine.save(state)
         self.release()
 
+    def go_cold(self) -> None:
+        """Nothing runs that reads /data, and nothing of it is in memory: what stands on the disk is
+        all that a start from here finds."""
+        stopped = ("sscterm-card", "sscterm-uplink", "pcscd.socket", "pcscd.service")
+        self.machine.must("systemctl", "stop", *stopped)
+        self.machine.must("umount", "/data")
+        self.machine.must("systemctl", "stop", "systemd-fsck@*")
+        self.machine.must("blockdev", "--flushbufs", DATA)
+        assert " /data " not in self.machine.must("cat", "/proc/mounts")
+
+    def warm_up(self, *services: str) -> None:
+        """From there on: /data is checked and mounted, then they start."""
+        self.machine.must("systemctl", "start", "--no-block", "pcscd.socket", *services)
+
     def release(self) -> None:
         for each in self._ends:
             each.close()
@@ -158,6 +175,20 @@ class Unit:
         self._holder_knows()
         return self._order(order)
 
+    def begin_order(self, order: str) -> Future[dict[str, Any]]:
+        """What pay() does, nobody typing, while the case goes on.  Its result is Closed where the
+        machine ends meanwhile."""
+        answer: Future[dict[str, Any]] = Future()
+
+        def ask() -> None:
+            try:
+                answer.set_result(self._order(order))
+            except BaseException as error:
+                answer.set_exception(error)
+
+        threading.Thread(target=ask, daemon=True).start()
+        return answer
+
     def _order(self, order: str) -> dict[str, Any]:
         amounts = {"account_fen": ORDER_FEN}
         return self.call("purchase", order_no=order, amounts=amounts, operator="07")
@@ -190,7 +221,11 @@ class Unit:
         self.world.insert("user", CARD)
 
     def remove(self) -> None:
+        """Ends when the machine, if it is on, was told."""
         self.world.slot("user").remove()
+        for each in self._ends:
+            if each.slot is self.world.slot("user"):
+                each.wait_out()
 
     @property
     def balance_fen(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from tests.machine import releases, updating, vm
 from tests.machine.image import IMAGE
-from tests.machine.unit import ORDER_FEN, PAY_S, PIN, Unit
+from tests.machine.unit import PAY_S, PIN, Unit
 from tools.image import signers
 from tools.image.signers import Signer
 
@@ -78,21 +77,18 @@ def tried(states: States, newer: Path, tmp_path_factory: pytest.TempPathFactory)
         install_s = time.monotonic() - began
         assert status == 0, said
         unit.insert()
-        answers: list[dict[str, Any]] = []
-        amounts = {"account_fen": ORDER_FEN}
-        order = {"order_no": "BUSY-1", "amounts": amounts, "operator": "07"}
-        paying = threading.Thread(target=lambda: answers.append(unit.call("purchase", **order)))
-        paying.start()
+        unit.world.holder.forget()  # has to think
+        paying = unit.begin_order("BUSY-1")
         unit.wait_screen("ENTER_PIN")
         updating.begin(unit.machine, "try", *updating.KEEP, "--try")
         held = waits(unit)
         unit.world.holder.type_pin(PIN)
-        paying.join(PAY_S)
+        paid = paying.result(PAY_S)
         records = records_of(unit)
         unit.remove()
         words = unit.machine.wait_off(updating.KEPT_S)
         return Tried(
-            folder, unit.machine.disk, newer, install_s, records, words, held, answers[0]
+            folder, unit.machine.disk, newer, install_s, records, words, held, paid
         )  # fmt: skip
     finally:
         unit.close()

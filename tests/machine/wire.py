@@ -21,7 +21,7 @@ class Lines:
     """Connects to `path`, which QEMU makes soon.  Every object that comes is kept in `told`."""
 
     def __init__(self, path: Path):
-        self._link = _connect(path)
+        self._link = connect(path)
         self.told: list[dict[str, Any]] = []
         self._changed = threading.Condition()
         self._is_closed = False
@@ -69,7 +69,8 @@ class Lines:
             self._changed.notify_all()
 
 
-def _connect(path: Path) -> socket.socket:
+def connect(path: Path) -> socket.socket:
+    """To what QEMU makes soon.  Raises OSError."""
     ends = time.monotonic() + CONNECT_S
     while True:
         link = socket.socket(socket.AF_UNIX)
