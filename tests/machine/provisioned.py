@@ -14,6 +14,8 @@ from tests.board_text import PAYS
 from tests.machine import pad
 from tools.flash import main as flash
 
+TECHNICIAN = "technician-for-tests"
+"""File in the folder: a private SSH key that the unit lets in."""
 UNIT, TERMINAL, CARD = "qemu-0001", "510100000001", "card-1"
 START_FEN = 500_000
 BOARD = f"""
@@ -64,9 +66,15 @@ def provision(image: Path, folder: Path) -> Path:
     subprocess.run(["cp", "--sparse=always", image, card], check=True, timeout=600)
     board.write_text(BOARD)
     key.write_text(pad.KEY.hex())
+    technician = folder / TECHNICIAN
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", TECHNICIAN, "-f", technician],
+        check=True, timeout=60,
+    )  # fmt: skip
     words = (
         "provision", card, "--board", board, "--file", key, "--unit", UNIT,
-        "--terminal-number", TERMINAL, "--confirm", card.name, "--state", folder / "flash",
+        "--terminal-number", TERMINAL, "--technician", f"{technician}.pub",
+        "--confirm", card.name, "--state", folder / "flash",
     )  # fmt: skip
     with contextlib.redirect_stdout(io.StringIO()) as told:
         assert flash([str(each) for each in words]) == 0, told.getvalue()

@@ -1,4 +1,4 @@
-"""Issue "The technician": the hardware watchdog resets a unit that hangs."""
+"""Issue "The technician": the hardware watchdog starts a unit again that hangs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ WATCHDOG = (
 At = Callable[[Path], Unit]
 
 
-def test_a_kernel_that_hangs_is_reset_by_the_watchdog(states: States, at: At) -> None:
-    """With the time that the image sets; QEMU's reset is what a board's would be."""
+def test_a_kernel_that_hangs_is_started_again_by_the_watchdog(states: States, at: At) -> None:
+    """With the time that the image sets; then the board starts, with the journal that was there."""
     unit = at(states.ready)
+    unit.insert()
+    assert unit.pay("ORDER-1")["state"] == "DONE"
+    unit.remove()
     settings = unit.machine.must("cat", "/etc/systemd/system.conf.d/sscterm.conf")
     assert "\nRuntimeWatchdogSec=15s\n" in settings
     unit.machine.must(*WATCHDOG, "15000000")
@@ -25,6 +28,15 @@ def test_a_kernel_that_hangs_is_reset_by_the_watchdog(states: States, at: At) ->
     unit.hang()
     assert unit.machine.wait_event("WATCHDOG")["action"] == "reset"
     unit.machine.wait_off()
+    unit.release()
+
+    unit.start()
+    unit.wait_ready()
+    unit.insert()
+    assert unit.pay("ORDER-2")["state"] == "DONE"
+    unit.remove()
+    unit.pull()
+    unit.check_money(2)
 
 
 def test_a_kernel_that_panics_starts_again_by_itself(states: States, at: At) -> None:

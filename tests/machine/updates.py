@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.machine import releases, updating, vm
+from tests.machine import cuts, releases, updating, vm
 from tests.machine.image import IMAGE
 from tests.machine.unit import PAY_S, PIN, Unit
 from tools.image import signers
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tests.machine.conftest import States
 
 NEWER = "98.0.0"
+CUT_EACH_S = 5.0
 WATCHED_S = 20.0
 """So long a payment is looked at while an update waits for it: four times what keep.py waits."""
 
@@ -28,15 +30,16 @@ WATCHED_S = 20.0
 class Tried:
     """A unit that was told to try a release: off, before the board's firmware has its turn.
 
-    folder: region.json and office/ of then.  stick: with the bundle.  install_s: what rauc took.
+    folder: region.json and office/ of then.  install_s: what rauc took.  cuts: disks as cuts of
+    the power meanwhile would have left them.
     records: of its journal, before.  words: that it said with `reboot`.  held: whether it waited
     for the payment that was under way.  paid: its answer.
     """
 
     folder: Path
     disk: Path
-    stick: Path
     install_s: float
+    cuts: list[Path]
     records: list[dict[str, Any]]
     words: str
     held: bool
@@ -67,13 +70,20 @@ def newer(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tried(states: States, newer: Path, tmp_path_factory: pytest.TempPathFactory) -> Tried:
-    """Paid, not pulled; installed; told to try it while the next payment is under way."""
-    folder = tmp_path_factory.mktemp("tried")
+def tried(states: States, newer: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
+    made = _try(states, newer, tmp_path_factory.mktemp("tried"))
+    yield made
+    for each in made.cuts:
+        each.unlink()
+
+
+def _try(states: States, newer: Path, folder: Path) -> Tried:
+    """Installed; told to try it while a payment is under way, which is not pulled then."""
     unit = on_from(states.folder, states.ready / "disk.qcow2", folder, state=states.ready)
     try:
         began = time.monotonic()
-        status, said = updating.install(unit.machine, newer)
+        with cuts.cut(unit.machine, folder, CUT_EACH_S) as copies:
+            status, said = updating.install(unit.machine, newer)
         install_s = time.monotonic() - began
         assert status == 0, said
         unit.insert()
@@ -88,7 +98,7 @@ def tried(states: States, newer: Path, tmp_path_factory: pytest.TempPathFactory)
         unit.remove()
         words = unit.machine.wait_off(updating.KEPT_S)
         return Tried(
-            folder, unit.machine.disk, newer, install_s, records, words, held, paid
+            folder, unit.machine.disk, install_s, copies, records, words, held, paid
         )  # fmt: skip
     finally:
         unit.close()
