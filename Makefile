@@ -5,9 +5,11 @@ RUN := .venv/bin/python
 # Half of the tests' time is waiting, so four workers for two cores; the longest files first
 # (tests/slow_first.py).
 PYTESTFLAGS ?= -n 4 --dist loadfile --no-loadscope-reorder
+# One worker: a machine in QEMU takes both cores.
+MACHINEFLAGS := -n 0 -o cache_dir=build/machine-cache
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench image test-image requirements environment environment-hardware environment-office environment-technician environment-dev test-packages clean
+.PHONY: help demo test check bench image test-image test-image-long requirements environment environment-hardware environment-office environment-technician environment-dev test-packages clean
 
 help:
 	@echo "make demo          one morning at a pharmacy, from the card to the back office"
@@ -16,6 +18,7 @@ help:
 	@echo "make bench         the numbers, in a table and in build/bench.json"
 	@echo "make image         a unit's SD card in build/image/ (root; docs/image.md)"
 	@echo "make test-image    that image in QEMU, with cards, readers, pad and office (root; 20 minutes)"
+	@echo "make test-image-long  the same with more kills (root; an hour)"
 	@echo "make requirements  pin the newest packages that pyproject.toml allows"
 	@echo "make clean         remove what the other targets made"
 
@@ -39,10 +42,15 @@ image: environment-dev
 	@tools/install_test_packages.sh --image
 	@$(RUN) -m tools.image.build $(IMAGEFLAGS)
 
-# The image just made, in QEMU.  One worker: a machine takes both cores.
+# The image just made, in QEMU.
 test-image: image
 	@tools/install_test_packages.sh --machine
-	@$(RUN) -m pytest -n 0 -p no:cacheprovider tests/machine
+	@$(RUN) -m pytest $(MACHINEFLAGS) tests/machine
+
+# The same with five times as many kills.
+test-image-long: image
+	@tools/install_test_packages.sh --machine
+	@$(RUN) -m pytest $(MACHINEFLAGS) tests/machine --kills 100
 
 requirements: environment
 	@$(RUN) -m tools.bootstrap.pin

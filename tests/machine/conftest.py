@@ -40,6 +40,15 @@ class States:
         return self.folder / "cold"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=20, help="of the machine during purchases")
+
+
+@pytest.fixture
+def kills(pytestconfig: pytest.Config) -> int:
+    return int(pytestconfig.getoption("--kills"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reason = image.missing()
     for each in items:

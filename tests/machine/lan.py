@@ -1,4 +1,4 @@
-"""A USB network adapter at the machine: who speaks to 127.0.0.1:PORT here speaks to its port 22.
+"""A USB network adapter at the machine: some of its ports are reached at 127.0.0.1 here.
 
 Nothing else goes in, and nothing goes out.  QEMU's own DHCP server gives it an address.
 """
@@ -13,9 +13,10 @@ ADDRESS = "10.0.2.15"
 ADDRESSED_S = 600.0
 
 
-def plug_in(machine: Machine, port: int) -> None:
-    """Ends when the machine has its address."""
-    forward = [{"str": f"tcp:127.0.0.1:{port}-:22"}]
+def plug_in(machine: Machine, here: int, there: int) -> None:
+    """here, there: the TCP port of this computer that is that of the machine.  Ends when the
+    machine has its address."""
+    forward = [{"str": f"tcp:127.0.0.1:{here}-:{there}"}]
     machine.qmp("netdev_add", type="user", id="lan", restrict=True, hostfwd=forward)
     machine.qmp(
         "device_add", driver="usb-net", id="adapter", netdev="lan", bus="usb.0", port=USB_PORT

@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 import subprocess
 from pathlib import Path
 
 from simulator.region import Region
 from simulator.world import World
 from tests.board_text import PAYS
+from tests.host_rig import HostAuthority
 from tests.machine import pad
 from tools.flash import main as flash
 
 TECHNICIAN = "technician-for-tests"
 """File in the folder: a private SSH key that the unit lets in."""
+HOSTS, HIS, HOST_PORT = "hosts", "his-1", 8790
+"""Folder with the certificate of the host that the unit serves; where it listens."""
 UNIT, TERMINAL, CARD = "qemu-0001", "510100000001", "card-1"
 START_FEN = 500_000
 BOARD = f"""
@@ -34,6 +38,12 @@ address = "pcsc:* 01 00"
 address = "epp:{pad.DEVICE}"
 key_file = "pad.key"
 key_s = 60
+[host.lan]
+listen = "0.0.0.0:{HOST_PORT}"
+certificate = "host.crt"
+key = "host.key"
+ca = "host-ca.crt"
+hosts = ["{HIS}"]
 [uplink]
 seal_after_s = 1
 [uplink.serial]
@@ -71,8 +81,15 @@ def provision(image: Path, folder: Path) -> Path:
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", TECHNICIAN, "-f", technician],
         check=True, timeout=60,
     )  # fmt: skip
+    authority = HostAuthority(folder / HOSTS)
+    authority.issue(HIS)
+    certificate, own_key = authority.issue("unit", is_server=True)
+    served = {"host.crt": certificate, "host.key": own_key, "host-ca.crt": authority.certificate}
+    for name, made in served.items():
+        shutil.copyfile(made, folder / name)
+    files = [word for name in served for word in ("--file", folder / name)]
     words = (
-        "provision", card, "--board", board, "--file", key, "--unit", UNIT,
+        "provision", card, "--board", board, "--file", key, *files, "--unit", UNIT,
         "--terminal-number", TERMINAL, "--technician", f"{technician}.pub",
         "--confirm", card.name, "--state", folder / "flash",
     )  # fmt: skip

@@ -20,7 +20,6 @@ from tests.machine.wire import Closed
 from tests.torn import DEBIT
 
 At = Callable[[Path], Unit]
-KILLS = 20
 EXCHANGES = 45
 """With card and PSAM in one payment: 29 and 16."""
 LONGEST_S = 0.05
@@ -30,14 +29,14 @@ SETTLED = {BEFORE: "VOID", AFTER: "DONE"}
 
 
 def test_no_kill_of_the_machine_loses_or_doubles_a_payment(
-    states: States, at: At, record_property
+    states: States, at: At, kills: int, record_property
 ) -> None:
     dice = random.Random(20)
     unit = at(states.cold)
     unit.warm_up("sscterm-card")
     unit.wait_ready()
     done, told = 0, []
-    for number in range(1, KILLS + 1):
+    for number in range(1, kills + 1):
         order = f"ORDER-{number}"
         at_debit = AT_DEBIT.get(number % 4)
         exchanges, answer = kill_in_payment(unit, order, dice, at_debit)
@@ -55,7 +54,7 @@ def test_no_kill_of_the_machine_loses_or_doubles_a_payment(
     unit.warm_up("sscterm-uplink")
     unit.pull()
     unit.check_money(done)
-    record_property(COUNTED, f"{KILLS} kills, each after so many exchanges: {', '.join(told)}")
+    record_property(COUNTED, f"{kills} kills, each after so many exchanges: {', '.join(told)}")
 
 
 def kill_in_payment(

@@ -16,6 +16,7 @@ from tests.machine.unit import Unit
 from tests.machine.updates import NEWER, records_of
 from tests.ports import free_port
 from tools.image.signers import Signer
+from tools.technician.place import SSH_PORT
 
 FLASH = Path(__file__).resolve().parents[2] / "tools" / "flash.py"
 At = Callable[[Path], Unit]
@@ -31,7 +32,7 @@ def test_a_technician_updates_a_unit_over_the_lan(
     unit.remove()
     records = records_of(unit)
     port = free_port()
-    lan.plug_in(unit.machine, port)
+    lan.plug_in(unit.machine, port, SSH_PORT)
     words = (
         FLASH, "update", f"127.0.0.1:{port}", newer.with_suffix(".raucb"), "--json",
         "--ca", signer.authority, "--key", states.folder / TECHNICIAN,
@@ -44,7 +45,7 @@ def test_a_technician_updates_a_unit_over_the_lan(
         unit.release()
         unit.start(tryboot=True)
         assert unit.machine.slot == "B"
-        lan.plug_in(unit.machine, port)
+        lan.plug_in(unit.machine, port, SSH_PORT)
         status = flash.wait(ENDED_S)
     finally:
         flash.kill()

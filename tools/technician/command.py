@@ -18,7 +18,7 @@ from tools.technician.desk import Desk
 from tools.technician.errors import FAILED, USAGE, FlashError
 from tools.technician.release import BOARDS
 
-UNIT = "HOST, HOST:PORT or serial:DEVICE"
+UNIT = "usb, HOST, HOST:PORT, serial:DEVICE, or a unit's id"
 Act = Callable[[argparse.Namespace, Desk], int]
 
 

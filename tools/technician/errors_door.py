@@ -136,8 +136,8 @@ DOOR_ROWS = {
         REFUSED,
         "看不懂目标",
         "the target is not understood",
-        "写主机名、主机名:端口 或 serial:/dev/ttyUSB0。",
-        "Write HOST, HOST:PORT or serial:/dev/ttyUSB0.",
+        "写 usb、主机名、主机名:端口、serial:/dev/ttyUSB0 或终端编号。",
+        "Write usb, HOST, HOST:PORT, serial:/dev/ttyUSB0 or the unit's id.",
     ),
     1423: Row(
         REFUSED,
