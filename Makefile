@@ -17,8 +17,8 @@ help:
 	@echo "make check         style, types, and who may import whom"
 	@echo "make bench         the numbers, in a table and in build/bench.json"
 	@echo "make image         a unit's SD card in build/image/ (root; docs/image.md)"
-	@echo "make test-image    that image in QEMU, with cards, readers, pad and office (root; 20 minutes)"
-	@echo "make test-image-long  the same with more kills (root; an hour)"
+	@echo "make test-image    that image in QEMU, with cards, readers, pad and office (root; half an hour)"
+	@echo "make test-image-long  every case of it, and 100 kills (root; an hour)"
 	@echo "make requirements  pin the newest packages that pyproject.toml allows"
 	@echo "make clean         remove what the other targets made"
 
@@ -45,9 +45,9 @@ image: environment-dev
 # The image just made, in QEMU.
 test-image: image
 	@tools/install_test_packages.sh --machine
-	@$(RUN) -m pytest $(MACHINEFLAGS) tests/machine
+	@$(RUN) -m pytest $(MACHINEFLAGS) -m "not long" tests/machine
 
-# The same with five times as many kills.
+# Every case, and five times as many kills.
 test-image-long: image
 	@tools/install_test_packages.sh --machine
 	@$(RUN) -m pytest $(MACHINEFLAGS) tests/machine --kills 100

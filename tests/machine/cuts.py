@@ -16,14 +16,18 @@ MOST = 60
 
 @contextmanager
 def cut(machine: Machine, folder: Path, between_s: float) -> Iterator[list[Path]]:
-    """Until the end, at random moments about so far apart: its disk files, as they come."""
+    """Until the end, at random moments about so far apart, where something was written since the
+    last: its disk files, as they come."""
     copies: list[Path] = []
     done = threading.Event()
 
     def copy() -> None:
         dice = random.Random(machine.folder.name)
+        seen = _writes(machine.disk)
         while len(copies) < MOST and not done.wait(dice.uniform(0, 2 * between_s)):
-            target = folder / f"cut-{len(copies)}.qcow2"
+            if (now := _writes(machine.disk)) == seen:
+                continue
+            seen, target = now, folder / f"cut-{len(copies)}.qcow2"
             machine.copy_disk(target)
             copies.append(target)
 
@@ -34,3 +38,9 @@ def cut(machine: Machine, folder: Path, between_s: float) -> Iterator[list[Path]
     finally:
         done.set()
         hand.join()
+
+
+def _writes(file: Path) -> tuple[int, int]:
+    """Another one after each write."""
+    told = file.stat()
+    return told.st_mtime_ns, told.st_blocks

@@ -36,6 +36,7 @@ def test_a_card_pulled_out_in_mid_payment_and_back_at_once(
     unit.check_money(done)
 
 
+@pytest.mark.long
 @CASES
 def test_a_card_pulled_out_in_mid_payment_and_back_when_it_was_given_up(
     states: States, at: At, when: str, state: str, done: int

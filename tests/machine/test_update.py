@@ -137,6 +137,7 @@ def test_one_whose_daemon_is_broken_is_left_by_itself(
     unit.check_money(2)
 
 
+@pytest.mark.long
 def test_one_that_hangs_is_ended_by_the_watchdog_and_left(start: Callable[[], Unit]) -> None:
     """The kernel stops while the release is on trial; nothing but the watchdog is left to act."""
     unit = start()

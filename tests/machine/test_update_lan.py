@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.machine import lan, updating
 from tests.machine.conftest import States
 from tests.machine.provisioned import TECHNICIAN, UNIT
@@ -23,6 +25,7 @@ At = Callable[[Path], Unit]
 ENDED_S = 2400.0
 
 
+@pytest.mark.long
 def test_a_technician_updates_a_unit_over_the_lan(
     states: States, at: At, newer: Path, signer: Signer, tmp_path: Path
 ) -> None:
