@@ -113,6 +113,18 @@ def test_a_real_sshd_says_it_in_its_first_line(places: Places, tmp_path: Path, u
     assert b"Received disconnect" in done.stderr or not done.stderr
 
 
+def test_a_systemd_too_busy_to_answer_fails_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slow = tmp_path / "systemctl"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(announce, "_DEADLINE_S", 0.2)
+    announce.restart_resolved()
+    assert "did not answer" in capsys.readouterr().out
+
+
 def test_the_device_port_gets_the_unit_s_name(tmp_path: Path) -> None:
     (tmp_path / "sscterm").mkdir()
     for said, product, serial in (

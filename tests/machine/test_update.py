@@ -64,6 +64,7 @@ def test_a_release_that_proves_itself_is_kept_with_every_record(
     told = updating.result(unit.machine)
     assert (told["kept"], told["slot"]) == (True, "B"), told
     assert set(told["self_test"]["parts"].values()) == {"ok"}
+    assert unit.machine.must("systemctl", "--failed", "--plain", "--no-legend") == ""
     assert unit.machine.must("cat", "/data/version-floor") == NEWER
     assert unit.call("status")["firmware"] == NEWER
     assert records_of(unit)[: len(tried.records)] == tried.records

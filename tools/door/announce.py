@@ -109,16 +109,25 @@ def _replace(path: Path, text: str) -> None:
     new.replace(path)
 
 
+def restart_resolved() -> None:
+    """It reads its files at its start only: one that runs is started again.
+
+    A systemd too busy to answer has the job in its queue, or its next start has the files: SSH's
+    first line says the same, and the unit serves.
+    """
+    command = ["systemctl", "--no-block", "try-restart", "systemd-resolved.service"]
+    try:
+        subprocess.run(command, check=False, timeout=_DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        print(f"announce: systemd did not answer in {_DEADLINE_S:.0f} s", flush=True)
+
+
 def main() -> None:
-    """systemd-resolved reads its files at its start only: one that runs is started again."""
     places = Places()
     said = look(places)
     write(said, places)
     print(f"announced: {said.addendum()} {said.serial}".strip(), flush=True)
-    subprocess.run(
-        ["systemctl", "--no-block", "try-restart", "systemd-resolved.service"],
-        check=False, timeout=_DEADLINE_S,
-    )  # fmt: skip
+    restart_resolved()
 
 
 if __name__ == "__main__":
