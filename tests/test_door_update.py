@@ -54,7 +54,9 @@ class Machine:
         self.door = Door(folder, {name: Path(path) for name, path in self.unit.places.items()})
         self.door.places["incoming"] = self.unit.data / "update" / "incoming"
         self.door.places["rauc_conf"] = self.unit.folder / "system.conf"
-        self.door.programs.joinpath("reboot").write_text(f"#!/bin/sh\necho $* >{folder}/reboot\n")
+        # Whole as soon as it is there: the test looks at any moment.
+        program = f"#!/bin/sh\necho $* >{folder}/asked\nmv {folder}/asked {folder}/reboot\n"
+        self.door.programs.joinpath("reboot").write_text(program)
         self.door.programs.joinpath("reboot").chmod(0o755)
         self._restarted = folder / "reboot"
         self.places = Places(**{name: Path(path) for name, path in self.unit.places.items()})
